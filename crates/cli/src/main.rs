@@ -1,0 +1,2 @@
+//! The `headshot` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Ids, value types, scopes, plans and limits: pure and synchronous.
