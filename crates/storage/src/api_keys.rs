@@ -136,7 +136,10 @@ impl TryFrom<ApiKeyRow> for ApiKey {
             id: row.id.into(),
             org: row.org_id.into(),
             name: row.name,
-            hint: KeyHint { first: row.hint_first, last: row.hint_last },
+            hint: KeyHint {
+                first: row.hint_first,
+                last: row.hint_last,
+            },
             scopes: parsed(&row.scopes, "api_keys", "scopes")?,
             networks: parsed(&row.networks, "api_keys", "networks")?,
             created_by: row.created_by,
@@ -208,12 +211,18 @@ pub async fn insert(tx: &mut WriteTx, key: &ApiKey, secret: Secret<'_>) -> Resul
         key.created_at.unix_ms(),
         key.expires_at.map(Timestamp::unix_ms),
     )?;
-    if inserted == 0 { Err(Error::Conflict) } else { Ok(()) }
+    if inserted == 0 {
+        Err(Error::Conflict)
+    } else {
+        Ok(())
+    }
 }
 
 /// The key with this id, deleted or not, of whichever organization.
 pub async fn find(conn: &mut impl AsConn, id: &KeyId) -> Result<Option<ApiKey>, Error> {
-    fetch_optional!(conn, ApiKeyRow, FIND, id.as_str())?.map(TryInto::try_into).transpose()
+    fetch_optional!(conn, ApiKeyRow, FIND, id.as_str())?
+        .map(TryInto::try_into)
+        .transpose()
 }
 
 /// An organization's keys that aren't deleted, newest first.
@@ -248,20 +257,12 @@ pub async fn record(
 }
 
 /// The live key with this digest.
-pub async fn find_by_digest(
-    conn: &mut impl AsConn,
-    digest: &[u8],
-) -> Result<Option<KeyId>, Error> {
+pub async fn find_by_digest(conn: &mut impl AsConn, digest: &[u8]) -> Result<Option<KeyId>, Error> {
     Ok(fetch_optional!(conn, (String,), FIND_BY_DIGEST, digest)?.map(|row| row.0.into()))
 }
 
 /// Marks a key deleted. `false` when it is gone already: of two that try at once, one wins.
-pub async fn delete(
-    tx: &mut WriteTx,
-    id: &KeyId,
-    by: &str,
-    now: Timestamp,
-) -> Result<bool, Error> {
+pub async fn delete(tx: &mut WriteTx, id: &KeyId, by: &str, now: Timestamp) -> Result<bool, Error> {
     Ok(execute!(tx, DELETE, id.as_str(), now.unix_ms(), by)? > 0)
 }
 

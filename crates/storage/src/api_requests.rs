@@ -7,7 +7,9 @@ use std::sync::{Arc, LazyLock};
 
 use headshot_domain::{KeyId, OrgId, RequestId, Timestamp};
 
-use crate::conn::{AsConn, Conn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
+use crate::conn::{
+    AsConn, Conn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements,
+};
 use crate::error::Error;
 
 /// One API request, as it is written.
@@ -69,8 +71,14 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    const ALL: [Self; 6] =
-        [Self::Live, Self::Deleted, Self::Expired, Self::Unknown, Self::Malformed, Self::Missing];
+    const ALL: [Self; 6] = [
+        Self::Live,
+        Self::Deleted,
+        Self::Expired,
+        Self::Unknown,
+        Self::Malformed,
+        Self::Missing,
+    ];
 
     /// The name in the database.
     pub const fn name(self) -> &'static str {
@@ -89,7 +97,10 @@ impl std::str::FromStr for KeyState {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|state| state.name() == text).ok_or(())
+        Self::ALL
+            .into_iter()
+            .find(|state| state.name() == text)
+            .ok_or(())
     }
 }
 
@@ -230,12 +241,17 @@ static CHUNK_SQL: LazyLock<[String; 3]> = LazyLock::new(|| CHUNKS.map(insert_sql
 /// [`INSERT`] for several rows.
 fn insert_sql(rows: usize) -> String {
     let row = |index: usize| {
-        let places: Vec<String> =
-            (1..=COLUMN_COUNT).map(|place| format!("${}", index * COLUMN_COUNT + place)).collect();
+        let places: Vec<String> = (1..=COLUMN_COUNT)
+            .map(|place| format!("${}", index * COLUMN_COUNT + place))
+            .collect();
         format!("({})", places.join(", "))
     };
     let rows: Vec<String> = (0..rows).map(row).collect();
-    format!("INSERT INTO api_requests ({}) VALUES {}", columns!(), rows.join(", "))
+    format!(
+        "INSERT INTO api_requests ({}) VALUES {}",
+        columns!(),
+        rows.join(", ")
+    )
 }
 
 /// Stores requests of `node`.
@@ -306,8 +322,28 @@ async fn insert_chunk(
 /// Stores a gap.
 pub async fn insert_gap(tx: &mut WriteTx, gap: &Gap) -> Result<(), Error> {
     execute!(
-        tx, INSERT, "", &gap.id, gap.at.unix_ms(), "gap", &gap.node, None::<&str>, "missing",
-        None::<&str>, "", "", "", gap.lost, None::<&str>, None::<&str>, 0i64, 0i64, 0i64, "", "", 0i64,
+        tx,
+        INSERT,
+        "",
+        &gap.id,
+        gap.at.unix_ms(),
+        "gap",
+        &gap.node,
+        None::<&str>,
+        "missing",
+        None::<&str>,
+        "",
+        "",
+        "",
+        gap.lost,
+        None::<&str>,
+        None::<&str>,
+        0i64,
+        0i64,
+        0i64,
+        "",
+        "",
+        0i64,
     )?;
     Ok(())
 }
@@ -413,26 +449,25 @@ pub async fn list(
 }
 
 /// The gaps in the stretch of time that `filter` covers, newest first, at most `limit`.
-pub async fn gaps(
-    conn: &mut impl AsConn,
-    filter: &Filter,
-    limit: i64,
-) -> Result<Vec<Gap>, Error> {
+pub async fn gaps(conn: &mut impl AsConn, filter: &Filter, limit: i64) -> Result<Vec<Gap>, Error> {
     let (from, to) = id_bounds(filter);
     let rows = fetch_all!(conn, (String, i64, String, i64), GAPS, &from, &to, limit)?;
     Ok(rows
         .into_iter()
-        .map(|(id, at, node, lost)| Gap { id, at: Timestamp::from_unix_ms(at), node, lost })
+        .map(|(id, at, node, lost)| Gap {
+            id,
+            at: Timestamp::from_unix_ms(at),
+            node,
+            lost,
+        })
         .collect())
 }
 
 /// One request of an organization.
-pub async fn find(
-    conn: &mut impl AsConn,
-    org: &OrgId,
-    id: &str,
-) -> Result<Option<Logged>, Error> {
-    fetch_optional!(conn, LoggedRow, FIND, org.as_str(), id)?.map(TryInto::try_into).transpose()
+pub async fn find(conn: &mut impl AsConn, org: &OrgId, id: &str) -> Result<Option<Logged>, Error> {
+    fetch_optional!(conn, LoggedRow, FIND, org.as_str(), id)?
+        .map(TryInto::try_into)
+        .transpose()
 }
 
 /// What has been tried with a key since it was deleted or expired.
@@ -443,7 +478,11 @@ pub async fn dead_key_use(
     let (attempts, addresses, last_at) =
         fetch_one!(conn, (i64, i64, i64), DEAD_KEY_USE, key.as_str())?;
     let last_at = Timestamp::from_unix_ms(last_at);
-    Ok((attempts > 0).then_some(DeadKeyUse { attempts, addresses, last_at }))
+    Ok((attempts > 0).then_some(DeadKeyUse {
+        attempts,
+        addresses,
+        last_at,
+    }))
 }
 
 /// Counts by hour and outcome from `hour` on, of one key or of the whole organization.
@@ -457,7 +496,11 @@ pub async fn hours(
     let rows = fetch_all!(conn, (i64, String, i64), HOURS, org.as_str(), hour, key)?;
     Ok(rows
         .into_iter()
-        .map(|(hour, outcome, requests)| HourCount { hour, outcome, requests })
+        .map(|(hour, outcome, requests)| HourCount {
+            hour,
+            outcome,
+            requests,
+        })
         .collect())
 }
 
@@ -467,12 +510,7 @@ pub async fn next_org(conn: &mut impl AsConn, org: &str) -> Result<Option<String
 }
 
 /// Removes up to `limit` of an organization's requests from before `at`, oldest first.
-pub async fn expire(
-    tx: &mut WriteTx,
-    org: &str,
-    at: Timestamp,
-    limit: i64,
-) -> Result<u64, Error> {
+pub async fn expire(tx: &mut WriteTx, org: &str, at: Timestamp, limit: i64) -> Result<u64, Error> {
     execute!(tx, EXPIRE, org, RequestId::floor(at).as_str(), limit)
 }
 

@@ -115,7 +115,10 @@ pub async fn head(conn: &mut impl AsConn) -> Result<Head, Error> {
 
 /// The `limit` rows after place `seq`, in order.
 pub async fn after(conn: &mut impl AsConn, seq: i64, limit: i64) -> Result<Vec<Entry>, Error> {
-    Ok(fetch_all!(conn, EntryRow, AFTER, seq, limit)?.into_iter().map(Entry::from).collect())
+    Ok(fetch_all!(conn, EntryRow, AFTER, seq, limit)?
+        .into_iter()
+        .map(Entry::from)
+        .collect())
 }
 
 /// An organization's newest `limit` rows before place `before`, newest first.

@@ -2,7 +2,7 @@
 //!
 //! What they mean, and why it is right, is told in the app crate's `verification` module.
 
-use headshot_domain::{KeyId, OrgId, Timestamp};
+use headshot_domain::{OrgId, Timestamp};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
@@ -16,16 +16,9 @@ pub struct Observation {
     pub acked: Option<i64>,
 }
 
-/// What one epoch made invalid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Invalidated {
-    /// One key.
-    Key(KeyId),
-    /// Everything known of one organization: its keys, plan and details.
-    Org(OrgId),
-    /// Nothing: a roll call.
-    Nothing,
-}
+/// What one epoch made invalid: everything remembered of one organization (its keys, plan and
+/// details), or `None` for nothing at all, which is a roll call.
+pub type Invalidated = Option<OrgId>;
 
 /// A node that may verify keys from memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +36,12 @@ pub const INVALIDATIONS_KEPT: i64 = 1_000;
 
 statements! {
     BUMP = "UPDATE auth_epoch SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch";
-    RECORD = "INSERT INTO auth_invalidations (epoch, key_id, org_id) VALUES ($1, $2, $3)";
+    RECORD = "INSERT INTO auth_invalidations (epoch, org_id) VALUES ($1, $2)";
     TRIM = "DELETE FROM auth_invalidations WHERE epoch <= $1";
-    SINCE = "SELECT epoch, key_id, org_id FROM auth_invalidations WHERE epoch > $1 AND epoch <= $2 ORDER BY epoch";
+    SINCE = "SELECT epoch, org_id FROM auth_invalidations WHERE epoch > $1 AND epoch <= $2 ORDER BY epoch";
     EPOCH = "SELECT epoch FROM auth_epoch WHERE id = 1";
     OBSERVE = "SELECT e.epoch, n.acked_epoch FROM auth_epoch e LEFT JOIN auth_nodes n ON n.id = $1 WHERE e.id = 1";
+    LOCK_EPOCH = "UPDATE auth_epoch SET epoch = epoch WHERE id = 1 RETURNING epoch";
     REGISTER = "INSERT INTO auth_nodes (id, acked_epoch, started_at, flushed_at) VALUES ($1, $2, $3, $3) \
         ON CONFLICT (id) DO UPDATE SET acked_epoch = excluded.acked_epoch";
     ACKNOWLEDGE = "UPDATE auth_nodes SET acked_epoch = $2 WHERE id = $1";
@@ -59,14 +53,9 @@ statements! {
 }
 
 /// Starts a new epoch that invalidates `what`. Part of the transaction that made it invalid.
-pub async fn bump(tx: &mut WriteTx, what: &Invalidated) -> Result<i64, Error> {
+pub async fn bump(tx: &mut WriteTx, what: Option<&OrgId>) -> Result<i64, Error> {
     let (epoch,) = fetch_one!(tx, (i64,), BUMP)?;
-    let (key, org) = match what {
-        Invalidated::Key(key) => (Some(key.as_str()), None),
-        Invalidated::Org(org) => (None, Some(org.as_str())),
-        Invalidated::Nothing => (None, None),
-    };
-    execute!(tx, RECORD, epoch, key, org)?;
+    execute!(tx, RECORD, epoch, what.map(OrgId::as_str))?;
     execute!(tx, TRIM, epoch - INVALIDATIONS_KEPT)?;
     crate::dialect::notify_nodes(tx).await?;
     Ok(epoch)
@@ -81,15 +70,13 @@ pub async fn invalidated(
     if until - after > INVALIDATIONS_KEPT {
         return Ok(None);
     }
-    let rows =
-        fetch_all!(conn, (i64, Option<String>, Option<String>), SINCE, after, until)?;
+    let rows = fetch_all!(conn, (i64, Option<String>), SINCE, after, until)?;
     let complete = i64::try_from(rows.len()).is_ok_and(|count| count == until - after);
-    let list = rows.into_iter().map(|(_, key, org)| match (key, org) {
-        (Some(key), _) => Invalidated::Key(key.into()),
-        (None, Some(org)) => Invalidated::Org(org.into()),
-        (None, None) => Invalidated::Nothing,
-    });
-    Ok(complete.then(|| list.collect()))
+    Ok(complete.then(|| {
+        rows.into_iter()
+            .map(|(_, org)| org.map(OrgId::from))
+            .collect()
+    }))
 }
 
 /// The newest epoch.
@@ -103,15 +90,14 @@ pub async fn observe(conn: &mut impl AsConn, node: &str) -> Result<Observation, 
     Ok(Observation { epoch, acked })
 }
 
-/// Makes `node` known, as one that has applied `acked`.
-pub async fn register(
-    tx: &mut WriteTx,
-    node: &str,
-    acked: i64,
-    now: Timestamp,
-) -> Result<(), Error> {
-    execute!(tx, REGISTER, node, acked, now.unix_ms())?;
-    Ok(())
+/// Makes `node` known, as one that has applied the newest epoch, which it returns.
+///
+/// The epoch's row stays locked until `tx` ends, so that every [`bump`] comes wholly before (and
+/// its epoch is the one returned) or wholly after (and finds the node registered).
+pub async fn register(tx: &mut WriteTx, node: &str, now: Timestamp) -> Result<i64, Error> {
+    let (epoch,) = fetch_one!(tx, (i64,), LOCK_EPOCH)?;
+    execute!(tx, REGISTER, node, epoch, now.unix_ms())?;
+    Ok(epoch)
 }
 
 /// Notes that `node` has applied every epoch up to `epoch`. `false` when its row is gone: it was
@@ -134,24 +120,30 @@ pub async fn flushed(tx: &mut WriteTx, node: &str, at: Timestamp) -> Result<(), 
 
 /// The nodes that haven't acknowledged `epoch`.
 pub async fn behind(conn: &mut impl AsConn, epoch: i64) -> Result<Vec<Node>, Error> {
-    Ok(fetch_all!(conn, (String, i64, i64), BEHIND, epoch)?.into_iter().map(node).collect())
+    Ok(fetch_all!(conn, (String, i64, i64), BEHIND, epoch)?
+        .into_iter()
+        .map(node)
+        .collect())
 }
 
 /// All registered nodes.
 pub async fn nodes(conn: &mut impl AsConn) -> Result<Vec<Node>, Error> {
-    Ok(fetch_all!(conn, (String, i64, i64), NODES)?.into_iter().map(node).collect())
+    Ok(fetch_all!(conn, (String, i64, i64), NODES)?
+        .into_iter()
+        .map(node)
+        .collect())
 }
 
 fn node((id, acked, flushed_at): (String, i64, i64)) -> Node {
-    Node { id, acked, flushed_at: Timestamp::from_unix_ms(flushed_at) }
+    Node {
+        id,
+        acked,
+        flushed_at: Timestamp::from_unix_ms(flushed_at),
+    }
 }
 
 /// Removes `node` unless it has acknowledged `epoch` meanwhile; until when its log is complete.
-pub async fn expel(
-    tx: &mut WriteTx,
-    node: &str,
-    epoch: i64,
-) -> Result<Option<Timestamp>, Error> {
+pub async fn expel(tx: &mut WriteTx, node: &str, epoch: i64) -> Result<Option<Timestamp>, Error> {
     let row = fetch_optional!(tx, (i64,), EXPEL, node, epoch)?;
     Ok(row.map(|(at,)| Timestamp::from_unix_ms(at)))
 }

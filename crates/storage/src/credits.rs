@@ -48,7 +48,9 @@ pub async fn insert(tx: &mut WriteTx, org: &OrgId, entry: &Entry) -> Result<(), 
 
 /// The sum of an organization's movements.
 pub async fn balance(conn: &mut impl AsConn, org: &OrgId) -> Result<Credits, Error> {
-    Ok(Credits::from_hundredths(fetch_one!(conn, (i64,), BALANCE, org.as_str())?.0))
+    Ok(Credits::from_hundredths(
+        fetch_one!(conn, (i64,), BALANCE, org.as_str())?.0,
+    ))
 }
 
 /// The newest `limit` movements, newest first.

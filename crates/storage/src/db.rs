@@ -25,7 +25,11 @@ pub struct Db {
 /// SQLite has one writer, so its writes queue for one connection instead of for a lock.
 #[derive(Debug, Clone)]
 pub(crate) enum Pools {
-    Sqlite { read: SqlitePool, write: SqlitePool, path: PathBuf },
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+        path: PathBuf,
+    },
     Postgres(PgPool),
 }
 
@@ -63,12 +67,20 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options.pragma("query_only", "1"));
-        Ok(Self { pools: Pools::Sqlite { read, write, path: path.to_owned() }, location })
+        Ok(Self {
+            pools: Pools::Sqlite {
+                read,
+                write,
+                path: path.to_owned(),
+            },
+            location,
+        })
     }
 
     async fn connect_postgres(url: &str) -> Result<Self, Error> {
-        let options: PgConnectOptions =
-            url.parse().map_err(|source| Error::of(source, "the configured address"))?;
+        let options: PgConnectOptions = url
+            .parse()
+            .map_err(|source| Error::of(source, "the configured address"))?;
         let location: Arc<str> = postgres_location(&options).into();
         let pool = PgPoolOptions::new()
             .max_connections(10)
@@ -76,7 +88,10 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(|source| Error::of(source, &location))?;
-        Ok(Self { pools: Pools::Postgres(pool), location })
+        Ok(Self {
+            pools: Pools::Postgres(pool),
+            location,
+        })
     }
 
     /// Brings the schema up to date. Several processes may call it at once: one does the work.
@@ -94,7 +109,10 @@ impl Db {
         };
         migrated.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(source) => Error::of(source, &self.location),
-            source => Error::Migration { location: self.location.to_string(), source },
+            source => Error::Migration {
+                location: self.location.to_string(),
+                source,
+            },
         })
     }
 
@@ -114,9 +132,10 @@ impl Db {
     /// A transaction that writes.
     pub async fn write(&self) -> Result<WriteTx, Error> {
         let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => {
-                write.begin_with(dialect::SQLITE_BEGIN).await.map(WriteInner::Sqlite)
-            }
+            Pools::Sqlite { write, .. } => write
+                .begin_with(dialect::SQLITE_BEGIN)
+                .await
+                .map(WriteInner::Sqlite),
             Pools::Postgres(pool) => pool.begin().await.map(WriteInner::Postgres),
         };
         let location = Arc::clone(&self.location);
@@ -153,7 +172,11 @@ impl Db {
 
 fn postgres_location(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or("postgres");
-    format!("postgres://{}:{}/{database}", options.get_host(), options.get_port())
+    format!(
+        "postgres://{}:{}/{database}",
+        options.get_host(),
+        options.get_port()
+    )
 }
 
 /// What every SQLite connection is opened with.

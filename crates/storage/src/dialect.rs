@@ -8,10 +8,10 @@ use sqlx::postgres::PgListener;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row};
 
+use crate::conn::AsConn;
 use crate::conn::{Conn, WriteTx};
 use crate::db::{Db, Pools, sqlite_base};
 use crate::error::Error;
-use crate::conn::AsConn;
 
 /// Takes the write lock at once. A transaction that starts by reading and writes later fails with
 /// `SQLITE_BUSY_SNAPSHOT` when another process wrote in between, whatever the busy timeout.
@@ -36,7 +36,9 @@ pub(crate) async fn migration_lock(path: &Path) -> std::io::Result<File> {
         file.lock()?;
         Ok(file)
     });
-    locked.await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
+    locked
+        .await
+        .unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
 }
 
 /// Wakes the nodes of other processes as soon as `tx` commits. On SQLite they poll instead.
@@ -44,10 +46,15 @@ pub async fn notify_nodes(tx: &mut WriteTx) -> Result<(), Error> {
     let notified = match tx.conn() {
         Conn::Sqlite(_) => return Ok(()),
         Conn::Postgres(conn) => {
-            sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(conn).await
+            sqlx::query("SELECT pg_notify($1, '')")
+                .bind(CHANNEL)
+                .execute(conn)
+                .await
         }
     };
-    notified.map(|_| ()).map_err(|source| Error::of(source, tx.location()))
+    notified
+        .map(|_| ())
+        .map_err(|source| Error::of(source, tx.location()))
 }
 
 /// Tells when another process may have changed the database.
@@ -61,7 +68,10 @@ pub struct Watcher {
 enum WatcherInner {
     /// `PRAGMA data_version` reads a counter in shared memory: cheap, and it sees every commit of
     /// other connections.
-    Sqlite { conn: SqliteConnection, seen: i64 },
+    Sqlite {
+        conn: SqliteConnection,
+        seen: i64,
+    },
     Postgres(Box<PgListener>),
 }
 
@@ -91,7 +101,10 @@ impl Watcher {
 }
 
 async fn start_sqlite(path: &Path) -> Result<WatcherInner, sqlx::Error> {
-    let mut conn = sqlite_options(path).pragma("query_only", "1").connect().await?;
+    let mut conn = sqlite_options(path)
+        .pragma("query_only", "1")
+        .connect()
+        .await?;
     let seen = data_version(&mut conn).await?;
     Ok(WatcherInner::Sqlite { conn, seen })
 }
@@ -114,5 +127,8 @@ async fn sqlite_changed(conn: &mut SqliteConnection, seen: &mut i64) -> Result<(
 }
 
 async fn data_version(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query("PRAGMA data_version").fetch_one(conn).await?.try_get(0)
+    sqlx::query("PRAGMA data_version")
+        .fetch_one(conn)
+        .await?
+        .try_get(0)
 }

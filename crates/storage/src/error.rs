@@ -81,7 +81,10 @@ impl Error {
 
 /// SQLite's `SQLITE_READONLY` family (8 in the low byte) and PostgreSQL's read-only transaction.
 fn is_read_only(code: &str) -> bool {
-    code == "25006" || code.parse::<u32>().is_ok_and(|code| code < 10_000 && code & 0xff == 8)
+    code == "25006"
+        || code
+            .parse::<u32>()
+            .is_ok_and(|code| code < 10_000 && code & 0xff == 8)
 }
 
 /// SQLite: busy 5, locked 6, I/O 10, can't open 14. PostgreSQL: connection exceptions (08),

@@ -82,12 +82,17 @@ pub async fn insert(tx: &mut WriteTx, org: &Organization) -> Result<(), Error> {
 
 /// The organization with this id.
 pub async fn find(conn: &mut impl AsConn, id: &OrgId) -> Result<Option<Organization>, Error> {
-    fetch_optional!(conn, OrganizationRow, FIND, id.as_str())?.map(TryInto::try_into).transpose()
+    fetch_optional!(conn, OrganizationRow, FIND, id.as_str())?
+        .map(TryInto::try_into)
+        .transpose()
 }
 
 /// The oldest `limit` organizations, oldest first.
 pub async fn list(conn: &mut impl AsConn, limit: i64) -> Result<Vec<Organization>, Error> {
-    fetch_all!(conn, OrganizationRow, LIST, limit)?.into_iter().map(TryInto::try_into).collect()
+    fetch_all!(conn, OrganizationRow, LIST, limit)?
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect()
 }
 
 /// The organizations that a person belongs to, by name, at most `limit`.

@@ -33,7 +33,10 @@ impl std::str::FromStr for LinkPurpose {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|purpose| purpose.name() == text).ok_or(())
+        Self::ALL
+            .into_iter()
+            .find(|purpose| purpose.name() == text)
+            .ok_or(())
     }
 }
 
@@ -76,7 +79,10 @@ pub struct Failures {
 }
 
 fn failures((since, count): (i64, i64)) -> Failures {
-    Failures { since: Timestamp::from_unix_ms(since), count }
+    Failures {
+        since: Timestamp::from_unix_ms(since),
+        count,
+    }
 }
 
 /// Stores a link under the hash of its token.
@@ -104,8 +110,13 @@ pub async fn find_link(
     token_hash: &[u8],
     now: Timestamp,
 ) -> Result<Option<OneTimeLink>, Error> {
-    let row =
-        fetch_optional!(conn, (String, String, i64), FIND_LINK, token_hash, now.unix_ms())?;
+    let row = fetch_optional!(
+        conn,
+        (String, String, i64),
+        FIND_LINK,
+        token_hash,
+        now.unix_ms()
+    )?;
     row.map(|(user, purpose, expires_at)| {
         Ok(OneTimeLink {
             user: user.into(),
@@ -139,8 +150,14 @@ pub async fn count_failure(
     now: Timestamp,
     stale: Timestamp,
 ) -> Result<Failures, Error> {
-    let row =
-        fetch_one!(tx, (i64, i64), COUNT_FAILURE, subject, now.unix_ms(), stale.unix_ms())?;
+    let row = fetch_one!(
+        tx,
+        (i64, i64),
+        COUNT_FAILURE,
+        subject,
+        now.unix_ms(),
+        stale.unix_ms()
+    )?;
     Ok(failures(row))
 }
 

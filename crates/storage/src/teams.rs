@@ -34,13 +34,30 @@ pub async fn insert(
     now: Timestamp,
 ) -> Result<(), Error> {
     let key = team.name.trim().to_lowercase();
-    let inserted =
-        execute!(tx, INSERT, team.id.as_str(), org.as_str(), &team.name, key, now.unix_ms())?;
-    if inserted == 0 { Err(Error::Conflict) } else { Ok(()) }
+    let inserted = execute!(
+        tx,
+        INSERT,
+        team.id.as_str(),
+        org.as_str(),
+        &team.name,
+        key,
+        now.unix_ms()
+    )?;
+    if inserted == 0 {
+        Err(Error::Conflict)
+    } else {
+        Ok(())
+    }
 }
 
 /// All teams of an organization, oldest first.
 pub async fn list(conn: &mut impl AsConn, org: &OrgId) -> Result<Vec<Team>, Error> {
     let rows = fetch_all!(conn, (String, String), LIST, org.as_str(), TEAMS_MAX)?;
-    Ok(rows.into_iter().map(|(id, name)| Team { id: id.into(), name }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, name)| Team {
+            id: id.into(),
+            name,
+        })
+        .collect())
 }

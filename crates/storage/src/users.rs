@@ -64,7 +64,10 @@ impl From<UserRow> for User {
 }
 
 fn membership((org, role): (String, String)) -> Result<Membership, Error> {
-    Ok(Membership { org: org.into(), role: parsed(&role, "memberships", "role")? })
+    Ok(Membership {
+        org: org.into(),
+        role: parsed(&role, "memberships", "role")?,
+    })
 }
 
 /// Stores a new person.
@@ -87,7 +90,11 @@ pub async fn insert(
         user.password_hash.as_deref(),
         now.unix_ms(),
     )?;
-    if inserted == 0 { Err(Error::Conflict) } else { Ok(()) }
+    if inserted == 0 {
+        Err(Error::Conflict)
+    } else {
+        Ok(())
+    }
 }
 
 /// The person with this id.
@@ -134,10 +141,7 @@ pub async fn insert_membership(
 }
 
 /// A person's memberships, oldest first.
-pub async fn memberships(
-    conn: &mut impl AsConn,
-    user: &UserId,
-) -> Result<Vec<Membership>, Error> {
+pub async fn memberships(conn: &mut impl AsConn, user: &UserId) -> Result<Vec<Membership>, Error> {
     let rows = fetch_all!(conn, (String, String), MEMBERSHIPS, user.as_str())?;
     rows.into_iter().map(membership).collect()
 }
@@ -148,8 +152,13 @@ pub async fn find_membership(
     user: &UserId,
     org: &OrgId,
 ) -> Result<Option<Membership>, Error> {
-    let row =
-        fetch_optional!(conn, (String, String), FIND_MEMBERSHIP, user.as_str(), org.as_str())?;
+    let row = fetch_optional!(
+        conn,
+        (String, String),
+        FIND_MEMBERSHIP,
+        user.as_str(),
+        org.as_str()
+    )?;
     row.map(membership).transpose()
 }
 

@@ -114,7 +114,6 @@ INSERT INTO auth_epoch (id, epoch) VALUES (1, 1);
 
 CREATE TABLE auth_invalidations (
     epoch INTEGER NOT NULL PRIMARY KEY,
-    key_id TEXT,
     org_id TEXT
 ) STRICT;
 
