@@ -37,6 +37,10 @@ impl ScopeGrant {
             })
             .collect()
     }
+
+    pub(crate) fn badge(&self) -> Badge {
+        Badge::scope(&self.scope, self.write)
+    }
 }
 
 /// When, from where and by which route something was last called.

@@ -35,27 +35,42 @@ const CSS: &str = concat!(
     include_str!("../assets/css/docs.css"),
 );
 
-const FILES: [(&str, &[u8], &str); 8] = [
-    ("app.css", CSS.as_bytes(), "text/css; charset=utf-8"),
-    ("copy.js", include_bytes!("../assets/js/copy.js"), JS),
-    ("confirm.js", include_bytes!("../assets/js/confirm.js"), JS),
-    ("secret.js", include_bytes!("../assets/js/secret.js"), JS),
-    ("times.js", include_bytes!("../assets/js/times.js"), JS),
-    ("icons.svg", include_bytes!("../assets/img/icons.svg"), SVG),
-    ("logo.svg", include_bytes!("../assets/img/logo.svg"), SVG),
-    (
-        "favicon.svg",
-        include_bytes!("../assets/img/favicon.svg"),
-        SVG,
-    ),
-];
+/// The stylesheet as served: without indentation, which is a quarter of it.
+static SERVED_CSS: LazyLock<String> = LazyLock::new(|| {
+    CSS.lines()
+        .map(str::trim_start)
+        .filter(|line| !line.is_empty())
+        .fold(String::with_capacity(CSS.len()), |mut served, line| {
+            served.push_str(line);
+            served.push('\n');
+            served
+        })
+});
+
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+fn files() -> [(&'static str, &'static [u8], &'static str); 8] {
+    [
+        ("app.css", SERVED_CSS.as_bytes(), "text/css; charset=utf-8"),
+        ("copy.js", include_bytes!("../assets/js/copy.js"), JS),
+        ("confirm.js", include_bytes!("../assets/js/confirm.js"), JS),
+        ("secret.js", include_bytes!("../assets/js/secret.js"), JS),
+        ("times.js", include_bytes!("../assets/js/times.js"), JS),
+        ("icons.svg", include_bytes!("../assets/img/icons.svg"), SVG),
+        ("logo.svg", include_bytes!("../assets/img/logo.svg"), SVG),
+        (
+            "favicon.svg",
+            include_bytes!("../assets/img/favicon.svg"),
+            SVG,
+        ),
+    ]
+}
+
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    FILES
-        .iter()
-        .map(|&(name, bytes, content_type)| {
+    files()
+        .into_iter()
+        .map(|(name, bytes, content_type)| {
             let hash = fnv1a(bytes);
             let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "bin"));
             Entry {
@@ -123,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_asset_is_found_under_its_url_and_no_other() {
-        for (name, bytes, content_type) in FILES {
+        for (name, bytes, content_type) in files() {
             let found = asset(asset_url(name)).unwrap();
             assert_eq!((found.bytes, found.content_type), (bytes, content_type));
         }
@@ -140,7 +155,7 @@ mod tests {
 
     #[test]
     fn assets_name_no_other_host() {
-        for (name, bytes, _) in FILES {
+        for (name, bytes, _) in files() {
             let text = String::from_utf8_lossy(bytes).replace("http://www.w3.org/2000/svg", "");
             assert!(
                 !text.contains("http") && !text.contains("@import"),

@@ -7,7 +7,6 @@ pub use reference::{OperationDoc, ParameterDoc, Reference, ResponseDoc};
 
 use crate::{
     Template,
-    api_keys::SCOPES,
     ui::{Code, CodeTabs, Icon},
 };
 
@@ -67,6 +66,37 @@ impl Place {
 
 /// Stands in samples where a reader puts the own key.
 const PLACEHOLDER: &str = "YOUR_API_KEY";
+
+/// What secret scanners look for.
+const KEY_PATTERN: &str = "hsp_[0-9A-Za-z]{46}";
+
+/// Bodies as in the contract's `organization.md` and `errors.md`.
+const ORGANIZATION: &str = r#"{
+  "success": true,
+  "organization": {
+    "uid": "org_abc123def456",
+    "name": "Acme Corporation",
+    "website": "https://acme.com",
+    "teams": [
+      { "id": "team_xyz789", "name": "Marketing" },
+      { "id": "team_abc123", "name": "Engineering" }
+    ]
+  }
+}"#;
+const SHAPE: &str = r#"{
+  "success": false,
+  "error": "Human-readable error message",
+  "code": "MACHINE_READABLE_CODE"
+}"#;
+const UNAUTHORIZED: &str =
+    r#"{ "success": false, "error": "Invalid API key", "code": "UNAUTHORIZED" }"#;
+const FORBIDDEN: &str = r#"{ "success": false, "error": "This API key does not have the scope invites", "code": "FORBIDDEN" }"#;
+const INVALID_REQUEST: &str =
+    r#"{ "success": false, "error": "Team name is required", "code": "INVALID_REQUEST" }"#;
+const INSUFFICIENT_CREDITS: &str =
+    r#"{ "success": false, "error": "Insufficient credits", "code": "INSUFFICIENT_CREDITS" }"#;
+const RATE_LIMITED: &str =
+    r#"{ "success": false, "error": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED" }"#;
 
 fn three_samples(id: &'static str, base_url: &str) -> CodeTabs {
     let path = "/organization";

@@ -1,6 +1,6 @@
 //! Pages for what went wrong: what happened, why, what to do.
 
-use crate::{Template, ui::Icon};
+use crate::Template;
 
 /// Any page that is not the one the person asked for.
 #[derive(Debug, Clone, Template)]

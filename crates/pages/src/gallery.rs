@@ -33,12 +33,8 @@ impl Gallery {
             "gallery",
             "Samples",
             vec![
-                Code::new("g-curl", "curl", "curl http://127.0.0.1:8080/healthz"),
-                Code::new(
-                    "g-node",
-                    "Node",
-                    "await fetch('http://127.0.0.1:8080/healthz')",
-                ),
+                Code::new("g-curl", "curl", "curl 127.0.0.1:8080/healthz"),
+                Code::new("g-node", "Node", "await fetch('/healthz')"),
             ],
         )
     }

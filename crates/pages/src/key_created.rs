@@ -3,7 +3,7 @@
 use crate::{
     ScopeGrant, Shell, Template, When,
     docs::sample,
-    ui::{Badge, Code, CodeTabs, Icon},
+    ui::{Code, CodeTabs, Icon},
 };
 
 /// The answer to *Generate API Key*: the key, once.

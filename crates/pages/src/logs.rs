@@ -2,7 +2,7 @@
 
 use crate::{
     Choice, Shell, Template, When,
-    ui::{Badge, Button, Field, Icon, Pagination, Tone},
+    ui::{Badge, Button, Field, Icon, Pagination},
 };
 
 /// Filters as typed; they live in the page's URL under the same names.

@@ -1,7 +1,7 @@
 use super::Place;
 use crate::{
     Template,
-    ui::{Code, Icon},
+    ui::{Badge, Code, Icon},
 };
 
 /// A parameter of an operation.

@@ -71,8 +71,8 @@ impl Badge {
     }
 
     /// A scope of a key, *invites* or *invites, read*.
-    pub fn scope(scope: &str, write: &bool) -> Self {
-        if *write {
+    pub fn scope(scope: &str, write: bool) -> Self {
+        if write {
             Self::new(Tone::Neutral, scope).icon("pen")
         } else {
             Self::new(Tone::Neutral, format!("{scope}, read")).icon("eye")
