@@ -55,7 +55,7 @@ impl Chart {
             // One request in a busy day still shows.
             u32::try_from(height)
                 .unwrap_or(HEIGHT)
-                .max(if count == 0 { 0 } else { 2 })
+                .max(if count == 0 { 0 } else { 3 })
         };
         let place = |(x, bar): (u32, &Bar)| {
             let height = scale(bar.total);
@@ -97,9 +97,9 @@ mod tests {
         let shapes = chart(&[(1, 0), (u32::MAX, 1), (0, 0)]).shapes();
         assert_eq!(
             shapes.iter().map(|s| s.height).collect::<Vec<_>>(),
-            [2, 100, 0]
+            [3, 100, 0]
         );
-        assert_eq!(shapes[1].marked_height, 2);
+        assert_eq!(shapes[1].marked_height, 3);
     }
 
     #[test]
