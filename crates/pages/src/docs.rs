@@ -88,15 +88,31 @@ const SHAPE: &str = r#"{
   "error": "Human-readable error message",
   "code": "MACHINE_READABLE_CODE"
 }"#;
-const UNAUTHORIZED: &str =
-    r#"{ "success": false, "error": "Invalid API key", "code": "UNAUTHORIZED" }"#;
-const FORBIDDEN: &str = r#"{ "success": false, "error": "This API key does not have the scope invites", "code": "FORBIDDEN" }"#;
-const INVALID_REQUEST: &str =
-    r#"{ "success": false, "error": "Team name is required", "code": "INVALID_REQUEST" }"#;
-const INSUFFICIENT_CREDITS: &str =
-    r#"{ "success": false, "error": "Insufficient credits", "code": "INSUFFICIENT_CREDITS" }"#;
-const RATE_LIMITED: &str =
-    r#"{ "success": false, "error": "Rate limit exceeded", "code": "RATE_LIMIT_EXCEEDED" }"#;
+const UNAUTHORIZED: &str = r#"{
+  "success": false,
+  "error": "Invalid API key",
+  "code": "UNAUTHORIZED"
+}"#;
+const FORBIDDEN: &str = r#"{
+  "success": false,
+  "error": "This API key does not have the scope invites",
+  "code": "FORBIDDEN"
+}"#;
+const INVALID_REQUEST: &str = r#"{
+  "success": false,
+  "error": "Team name is required",
+  "code": "INVALID_REQUEST"
+}"#;
+const INSUFFICIENT_CREDITS: &str = r#"{
+  "success": false,
+  "error": "Insufficient credits",
+  "code": "INSUFFICIENT_CREDITS"
+}"#;
+const RATE_LIMITED: &str = r#"{
+  "success": false,
+  "error": "Rate limit exceeded",
+  "code": "RATE_LIMIT_EXCEEDED"
+}"#;
 
 fn three_samples(id: &'static str, base_url: &str) -> CodeTabs {
     let path = "/organization";
