@@ -311,11 +311,20 @@ pub async fn find(app: &App, org: &OrgId, id: &str) -> Result<Option<Logged>, Er
     api_requests::find(&mut conn, org, id).await
 }
 
-/// Requests of the last `hours` full hours and the running one, oldest hour first.
+/// Requests of one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HourUsage {
+    /// All requests.
+    pub total: i64,
+    /// Those that were answered with 4xx.
+    pub refused: i64,
+}
+
+/// Requests of a stretch of hours that ends with the running one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
-    /// All requests of each hour.
-    pub by_hour: Vec<i64>,
+    /// Each hour, oldest first.
+    pub by_hour: Vec<HourUsage>,
     /// All requests.
     pub total: i64,
     /// Those that were answered with 4xx.
@@ -335,30 +344,18 @@ pub async fn usage(
     let first = app.clock.now().unix_ms().div_euclid(HOUR_MS) - span + 1;
     let mut conn = app.db.read().await?;
     let counts = api_requests::hours(&mut conn, org, first, key).await?;
-    let mut usage = Usage {
-        by_hour: vec![0; hours],
-        total: 0,
-        refused: 0,
-        failed: 0,
-    };
-    for HourCount {
-        hour,
-        outcome,
-        requests,
-    } in counts
-    {
-        if let Some(slot) = usize::try_from(hour - first)
-            .ok()
-            .and_then(|at| usage.by_hour.get_mut(at))
-        {
-            *slot += requests;
+    let by_hour = vec![HourUsage::default(); hours];
+    let mut usage = Usage { by_hour, total: 0, refused: 0, failed: 0 };
+    for HourCount { hour, outcome, requests } in counts {
+        let refused = if outcome == "refused" { requests } else { 0 };
+        let place = usize::try_from(hour - first).ok();
+        if let Some(of_hour) = place.and_then(|at| usage.by_hour.get_mut(at)) {
+            of_hour.total += requests;
+            of_hour.refused += refused;
         }
         usage.total += requests;
-        match outcome.as_str() {
-            "refused" => usage.refused += requests,
-            "failed" => usage.failed += requests,
-            _ => {}
-        }
+        usage.refused += refused;
+        usage.failed += if outcome == "failed" { requests } else { 0 };
     }
     Ok(usage)
 }
