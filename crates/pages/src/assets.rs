@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn total(extension: &str) -> usize {
-        FILES
+        files()
             .iter()
             .filter(|(name, ..)| name.ends_with(extension))
             .map(|f| f.1.len())
