@@ -29,6 +29,8 @@ mod member;
 mod overview;
 pub mod samples;
 mod settings;
+#[cfg(test)]
+mod tests;
 pub mod ui;
 
 pub use access::{ConfirmPassword, LinkInvalid, Login, MagicConfirm, Setup, SetupPurpose};

@@ -1,11 +1,9 @@
 //! What must hold for every page, checked on all samples.
 
-mod tags;
-
 use std::collections::BTreeSet;
 
-use headshot_pages::{ASSET_PREFIX, asset, samples};
-use tags::{Tag, tags, text};
+use super::tags::{Tag, tags, text};
+use crate::{ASSET_PREFIX, asset, samples};
 
 fn pages() -> Vec<samples::Sample> {
     samples::all().unwrap()

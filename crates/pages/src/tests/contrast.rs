@@ -1,6 +1,6 @@
 //! Every pair of text and surface passes 4.5:1 in light and dark, computed from the tokens.
 
-const TOKENS: &str = include_str!("../assets/css/tokens.css");
+const TOKENS: &str = include_str!("../../assets/css/tokens.css");
 
 /// Relative luminance of `--name` in the light and the dark scheme.
 fn luminances(name: &str) -> [f64; 2] {
@@ -11,23 +11,28 @@ fn luminances(name: &str) -> [f64; 2] {
     let line = line.unwrap_or_else(|| panic!("no token {name}"));
     let mut colors = line.split("oklch(").skip(1).map(|color| {
         let numbers = color.split(')').next().unwrap().split_whitespace();
-        let [l, c, h] = numbers.map(|n| n.parse().unwrap()).collect::<Vec<f64>>()[..] else {
+        let [lightness, chroma, hue] =
+            numbers.map(|n| n.parse().unwrap()).collect::<Vec<f64>>()[..]
+        else {
             panic!("{name}: {color}");
         };
-        luminance(l, c, h)
+        luminance(lightness, chroma, hue)
     });
     [colors.next().unwrap(), colors.next().unwrap()]
 }
 
 /// OKLCH to linear sRGB, clipped as a screen would, to WCAG relative luminance.
-fn luminance(l: f64, c: f64, h: f64) -> f64 {
-    let (a, b) = (c * h.to_radians().cos(), c * h.to_radians().sin());
-    let l_ = (l + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
-    let m_ = (l - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
-    let s_ = (l - 0.089_484_177_5 * a - 1.291_485_548 * b).powi(3);
-    let red = 4.076_741_662_1 * l_ - 3.307_711_591_3 * m_ + 0.230_969_929_2 * s_;
-    let green = -1.268_438_004_6 * l_ + 2.609_757_401_1 * m_ - 0.341_319_396_5 * s_;
-    let blue = -0.004_196_086_3 * l_ - 0.703_418_614_7 * m_ + 1.707_614_701 * s_;
+fn luminance(lightness: f64, chroma: f64, hue: f64) -> f64 {
+    let (a, b) = (
+        chroma * hue.to_radians().cos(),
+        chroma * hue.to_radians().sin(),
+    );
+    let long = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
+    let medium = (lightness - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
+    let short = (lightness - 0.089_484_177_5 * a - 1.291_485_548 * b).powi(3);
+    let red = 4.076_741_662_1 * long - 3.307_711_591_3 * medium + 0.230_969_929_2 * short;
+    let green = -1.268_438_004_6 * long + 2.609_757_401_1 * medium - 0.341_319_396_5 * short;
+    let blue = -0.004_196_086_3 * long - 0.703_418_614_7 * medium + 1.707_614_701 * short;
     let [red, green, blue] = [red, green, blue].map(|x| x.clamp(0.0, 1.0));
     0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
