@@ -2,4 +2,5 @@
 
 mod contrast;
 mod every_page;
+mod outline;
 mod tags;

@@ -86,4 +86,5 @@ fn frames_of_fields_and_marks_are_visible() {
         assert_contrast("accent", surface, 3.0);
     }
     assert_contrast("bad-strong", "n2", 3.0);
+    assert_contrast("chart", "n2", 3.0);
 }

@@ -35,7 +35,7 @@ pub(crate) fn text(html: &str) -> String {
         .collect()
 }
 
-fn end_of_tag(rest: &str) -> usize {
+pub(crate) fn end_of_tag(rest: &str) -> usize {
     let mut quoted = false;
     let end = rest.find(|c| {
         quoted ^= c == '"';
