@@ -58,4 +58,4 @@ pub use settings::{SessionRow, Settings};
 ///
 /// `img-src` also covers the icon sprite, which pages reference with `<use>`.
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
