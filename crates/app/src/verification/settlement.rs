@@ -1,0 +1,118 @@
+//! The deleting side: waiting until no node can accept what was invalidated.
+
+use std::time::Duration;
+
+use headshot_domain::{Clock, Entropy, RequestId, Timestamp, entropy};
+use headshot_storage::api_requests::{self, Gap};
+use headshot_storage::auth::Node as NodeRow;
+use headshot_storage::{Db, Error, auth};
+
+use crate::verification::protocol::{SETTLE, may_answer};
+
+/// How often the deleting process looks for acknowledgements.
+const POLL: Duration = Duration::from_millis(2);
+
+/// What is known once an invalidation holds everywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Since when no process accepts what was invalidated.
+    pub effective_at: Timestamp,
+    /// Nodes that acknowledged.
+    pub acknowledged: Vec<String>,
+    /// Nodes whose lease was waited out: dead, paused, or cut off from the database.
+    pub lapsed: Vec<String>,
+}
+
+/// Waits until every node has acknowledged `epoch` or holds no lease from before it.
+///
+/// Call it at once after the commit; `committed_at` is the monotonic time at which that returned.
+/// A database that goes away meanwhile only makes it wait: after [`SETTLE`] the promise holds by
+/// time alone.
+pub async fn settle(
+    db: &Db,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    (epoch, committed_at): (i64, Duration),
+) -> Receipt {
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let behind = behind(db, epoch).await;
+        let waiting = behind.as_ref().map_or(1, Vec::len);
+        for node in behind.iter().flatten() {
+            if !seen.contains(&node.id) {
+                seen.push(node.id.clone());
+            }
+        }
+        if may_answer(waiting, clock.monotonic().saturating_sub(committed_at)) {
+            let late = behind.unwrap_or_default();
+            expel(db, (clock, entropy), epoch, &late).await;
+            let lapsed: Vec<String> = late.into_iter().map(|node| node.id).collect();
+            seen.retain(|id| !lapsed.contains(id));
+            return Receipt {
+                effective_at: clock.now(),
+                acknowledged: seen,
+                lapsed,
+            };
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// The nodes behind `epoch`; `None` when the database can't say.
+async fn behind(db: &Db, epoch: i64) -> Option<Vec<NodeRow>> {
+    let read = async {
+        let mut conn = db.read().await?;
+        auth::behind(&mut conn, epoch).await
+    };
+    // A database that hangs must not hold the answer up for longer than the leases would.
+    let read = tokio::time::timeout(SETTLE, read).await;
+    match read {
+        Ok(Ok(nodes)) => Some(nodes),
+        Ok(Err(error)) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "acknowledgements can't be read"
+            );
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Removes the rows of nodes that let `epoch` pass, and notes the gap that a dead one leaves in the
+/// API log.
+async fn expel(
+    db: &Db,
+    (clock, entropy): (&dyn Clock, &dyn Entropy),
+    epoch: i64,
+    late: &[NodeRow],
+) {
+    if late.is_empty() {
+        return;
+    }
+    let result: Result<(), Error> = async {
+        let mut tx = db.write().await?;
+        for node in late {
+            let Some(complete_until) = auth::expel(&mut tx, &node.id, epoch).await? else {
+                continue;
+            };
+            tracing::warn!(node.id, "node {} did not answer and was expelled", node.id);
+            let random = u64::from_le_bytes(entropy::bytes(entropy));
+            let gap = Gap {
+                id: RequestId::new(complete_until.min(clock.now()), random).to_string(),
+                at: complete_until,
+                node: node.id.clone(),
+                lost: 0,
+            };
+            api_requests::insert_gap(&mut tx, &gap).await?;
+        }
+        tx.commit().await
+    }
+    .await;
+    if let Err(error) = result {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "late nodes can't be expelled"
+        );
+    }
+}
