@@ -21,6 +21,27 @@ impl When {
     }
 }
 
+/// A count as people read it, `1,204`.
+pub(crate) fn grouped(count: i64) -> String {
+    let digits = count.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if count < 0 {
+        text.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun, `1 address` or `1,204 addresses`.
+pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
 /// One entry of a select box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
@@ -127,5 +148,31 @@ pub struct Shell {
 impl Shell {
     pub(crate) fn is(&self, item: NavItem) -> bool {
         self.active == item
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        let texts = [0, 7, 999, 1000, 1_204_000, -1500, i64::MIN].map(grouped);
+        let expected = [
+            "0",
+            "7",
+            "999",
+            "1,000",
+            "1,204,000",
+            "-1,500",
+            "-9,223,372,036,854,775,808",
+        ];
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(counted(1, "address", "addresses"), "1 address");
+        assert_eq!(counted(0, "address", "addresses"), "0 addresses");
     }
 }

@@ -137,9 +137,7 @@ pub struct DocsOverview {
 }
 
 impl DocsOverview {
-    fn here(&self) -> Place {
-        Place::Overview
-    }
+    const HERE: Place = Place::Overview;
 
     fn samples(&self) -> CodeTabs {
         three_samples("first-call", &self.base_url)
@@ -155,9 +153,7 @@ pub struct DocsAuthentication {
 }
 
 impl DocsAuthentication {
-    fn here(&self) -> Place {
-        Place::Authentication
-    }
+    const HERE: Place = Place::Authentication;
 
     fn samples(&self) -> CodeTabs {
         three_samples("samples", &self.base_url)
@@ -201,11 +197,9 @@ pub struct DocsErrors {
 }
 
 impl DocsErrors {
-    fn here(&self) -> Place {
-        Place::Errors
-    }
+    const HERE: Place = Place::Errors;
 
-    fn codes(&self) -> impl Iterator<Item = ErrorCode> + use<> {
+    fn codes() -> impl Iterator<Item = ErrorCode> {
         ERROR_CODES
             .into_iter()
             .map(|(code, status, meaning, remedy)| ErrorCode {
@@ -296,9 +290,7 @@ pub struct DocsRateLimits {
 }
 
 impl DocsRateLimits {
-    fn here(&self) -> Place {
-        Place::RateLimits
-    }
+    const HERE: Place = Place::RateLimits;
 }
 
 #[cfg(test)]

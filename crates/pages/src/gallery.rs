@@ -14,11 +14,11 @@ use crate::{
 pub struct Gallery;
 
 impl Gallery {
-    fn tones(&self) -> [Tone; 5] {
+    fn tones() -> [Tone; 5] {
         [Tone::Neutral, Tone::Good, Tone::Warn, Tone::Bad, Tone::Info]
     }
 
-    fn chart(&self) -> Chart {
+    fn chart() -> Chart {
         let bars = [4, 9, 14, 0, 22, 31, 18, 7].into_iter().zip(0..);
         let bar = |(total, hour): (u32, u32)| Bar {
             label: format!("{hour:02}:00"),
@@ -28,7 +28,7 @@ impl Gallery {
         Chart::new("gallery-chart", "Requests by hour", bars.map(bar).collect())
     }
 
-    fn tabs(&self) -> CodeTabs {
+    fn tabs() -> CodeTabs {
         CodeTabs::new(
             "gallery",
             "Samples",

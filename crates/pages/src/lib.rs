@@ -29,6 +29,8 @@ mod member;
 mod overview;
 pub mod samples;
 mod settings;
+#[cfg(test)]
+mod tests;
 pub mod ui;
 
 pub use access::{ConfirmPassword, LinkInvalid, Login, MagicConfirm, Setup, SetupPurpose};
@@ -56,4 +58,4 @@ pub use settings::{SessionRow, Settings};
 ///
 /// `img-src` also covers the icon sprite, which pages reference with `<use>`.
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

@@ -2,6 +2,7 @@
 
 use crate::{
     AuditRow, Shell, Template,
+    common::grouped,
     ui::{Bar, Chart, Empty, Icon, Stat},
 };
 
@@ -101,7 +102,7 @@ impl Overview {
     fn refused_detail(&self) -> String {
         match self.requests_24h.refused {
             0 => "none refused".to_owned(),
-            refused => format!("{refused} refused"),
+            refused => format!("{} refused", grouped(refused)),
         }
     }
 }

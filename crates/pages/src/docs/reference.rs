@@ -79,7 +79,7 @@ impl OperationDoc {
     }
 }
 
-/// `/api/reference`, filled from the generated OpenAPI document.
+/// `/api/reference`, filled from the generated `OpenAPI` document.
 #[derive(Debug, Clone, Template)]
 #[template(path = "docs/reference.html")]
 pub struct Reference {
@@ -90,7 +90,5 @@ pub struct Reference {
 }
 
 impl Reference {
-    fn here(&self) -> Place {
-        Place::Reference
-    }
+    const HERE: Place = Place::Reference;
 }

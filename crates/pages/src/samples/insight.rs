@@ -103,9 +103,9 @@ fn overview() -> Overview {
         members: 42,
         audit: audit_rows(),
         checklist: vec![
-            step("Set your password", true),
-            step("Generate an API key", true),
-            step("Make the first call", true),
+            step("Set your password", "", true),
+            step("Generate an API key", "", true),
+            step("Make the first call", "", true),
         ],
     }
 }
@@ -128,18 +128,26 @@ fn overview_new() -> Overview {
         members: 1,
         audit: Vec::new(),
         checklist: vec![
-            step("Set your password", true),
-            step("Generate an API key", false),
-            step("Make the first call", false),
+            step("Set your password", "", true),
+            step(
+                "Generate an API key",
+                "A program needs it to call the API.",
+                false,
+            ),
+            step(
+                "Make the first call",
+                "Copy a sample and run it as it is.",
+                false,
+            ),
         ],
         ..overview()
     }
 }
 
-fn step(label: &str, done: bool) -> ChecklistItem {
+fn step(label: &str, detail: &str, done: bool) -> ChecklistItem {
     ChecklistItem {
         label: label.to_owned(),
-        detail: "A program needs it to call the API for this organization.".to_owned(),
+        detail: detail.to_owned(),
         href: "/app/admin/api".to_owned(),
         done,
     }

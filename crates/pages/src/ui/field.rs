@@ -117,10 +117,10 @@ impl Field {
         self
     }
 
-    /// Gets the focus when the page opens: the one thing to type there.
+    /// Gets the focus when the page opens; one field of a page at most.
     #[must_use]
-    pub fn focus(mut self) -> Self {
-        self.focus = true;
+    pub fn focus(mut self, wanted: bool) -> Self {
+        self.focus = wanted;
         self
     }
 

@@ -16,10 +16,10 @@ pub struct Stat {
 
 impl Stat {
     /// Stands in a `<dl class="stats">`.
-    pub fn new(name: &'static str, value: impl ToString, detail: impl Into<String>) -> Self {
+    pub fn new(name: &'static str, value: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             name,
-            value: value.to_string(),
+            value: value.into(),
             detail: detail.into(),
         }
     }
