@@ -345,8 +345,18 @@ pub async fn usage(
     let mut conn = app.db.read().await?;
     let counts = api_requests::hours(&mut conn, org, first, key).await?;
     let by_hour = vec![HourUsage::default(); hours];
-    let mut usage = Usage { by_hour, total: 0, refused: 0, failed: 0 };
-    for HourCount { hour, outcome, requests } in counts {
+    let mut usage = Usage {
+        by_hour,
+        total: 0,
+        refused: 0,
+        failed: 0,
+    };
+    for HourCount {
+        hour,
+        outcome,
+        requests,
+    } in counts
+    {
         let refused = if outcome == "refused" { requests } else { 0 };
         let place = usize::try_from(hour - first).ok();
         if let Some(of_hour) = place.and_then(|at| usage.by_hour.get_mut(at)) {

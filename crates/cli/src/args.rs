@@ -208,7 +208,9 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    let total = number.checked_mul(seconds).filter(|total| (1..=YEARS_100).contains(total));
+    let total = number
+        .checked_mul(seconds)
+        .filter(|total| (1..=YEARS_100).contains(total));
     total.map(Duration::from_secs).ok_or_else(wrong)
 }
 
@@ -218,7 +220,9 @@ const YEARS_100: u64 = 100 * 366 * 86_400;
 #[derive(Debug, Subcommand)]
 pub(crate) enum CreditsCommand {
     /// Add credits to an organization (or take them, with a negative amount).
-    #[command(after_help = "Example:\n  headshot credits grant --org org_abc123def456 --amount 100")]
+    #[command(
+        after_help = "Example:\n  headshot credits grant --org org_abc123def456 --amount 100"
+    )]
     Grant {
         /// The organization.
         #[arg(long, value_name = "UID")]
@@ -278,7 +282,16 @@ mod tests {
     fn durations() {
         assert_eq!(parse_duration("90d"), Ok(Duration::from_secs(90 * 86_400)));
         assert_eq!(parse_duration("1s"), Ok(Duration::from_secs(1)));
-        for wrong in ["", "d", "0d", "-1d", "90", "1y", "99999999999999999999d", "ä"] {
+        for wrong in [
+            "",
+            "d",
+            "0d",
+            "-1d",
+            "90",
+            "1y",
+            "99999999999999999999d",
+            "ä",
+        ] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }

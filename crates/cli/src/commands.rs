@@ -29,7 +29,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Key(Key::Check { key }) => check_key(key),
         Command::Serve(given) => serve::run(&Config::load(file)?, given.role).await,
-        Command::Config(ConfigCommand::Check(given)) => config_check(&Config::load(file)?, given.json),
+        Command::Config(ConfigCommand::Check(given)) => {
+            config_check(&Config::load(file)?, given.json)
+        }
         Command::Openapi => openapi(&Config::load(file)?),
         Command::Secrets(Secrets::RotatePepper) => rotate_pepper(&Config::load(file)?),
         Command::Migrate => migrate(&Config::load(file)?).await,
@@ -37,13 +39,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Key(command) => key(&Config::load(file)?, command).await,
         Command::Credits(command) => credits(&Config::load(file)?, command).await,
         Command::User(command) => user(&Config::load(file)?, command).await,
-        Command::Audit(Audit::Verify(given)) => audit_verify(&Config::load(file)?, given.json).await,
+        Command::Audit(Audit::Verify(given)) => {
+            audit_verify(&Config::load(file)?, given.json).await
+        }
     }
 }
 
 fn config_check(config: &Config, json: bool) -> anyhow::Result<()> {
     if json {
-        let fields = config.shown().into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+        let fields = config
+            .shown()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()));
         output::json(&Value::Object(fields.collect()));
     } else {
         for (name, value) in config.shown() {
@@ -61,13 +68,19 @@ fn openapi(config: &Config) -> anyhow::Result<()> {
 
 fn rotate_pepper(config: &Config) -> anyhow::Result<()> {
     let id = secrets::rotate_pepper(config, &headshot_domain::OsEntropy)?;
-    output::line(format!("Pepper {id} is current from the next start on. Keys keep working."));
+    output::line(format!(
+        "Pepper {id} is current from the next start on. Keys keep working."
+    ));
     Ok(())
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
     let db = wiring::open(config).await?;
-    output::line(format!("{} at {} is up to date.", db.product(), db.location()));
+    output::line(format!(
+        "{} at {} is up to date.",
+        db.product(),
+        db.location()
+    ));
     Ok(())
 }
 
@@ -121,7 +134,10 @@ async fn org_create(app: &headshot_app::App, given: OrgCreate) -> anyhow::Result
             "owner": { "id": created.owner.id.as_str(), "email": created.owner.email, "setupUrl": url },
         }));
     } else {
-        output::line(format!("Organization {} ({}) is created.", created.org.id, created.org.name));
+        output::line(format!(
+            "Organization {} ({}) is created.",
+            created.org.id, created.org.name
+        ));
         match url {
             Some(url) => output::line(format!(
                 "{} sets a password with this link, once, within 7 days:\n{url}",
@@ -144,7 +160,10 @@ async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
                 output::json(&json!({ "keys": list }));
             } else {
                 for key in keys.live {
-                    output::line(format!("{}  {}  {:<24}  {}", key.id, key.hint, key.name, key.scopes));
+                    output::line(format!(
+                        "{}  {}  {:<24}  {}",
+                        key.id, key.hint, key.name, key.scopes
+                    ));
                 }
             }
             Ok(())
@@ -218,14 +237,19 @@ fn check_key(key: String) -> anyhow::Result<()> {
         // A key and a line break; more is no key.
         const LENGTH_MAX: u64 = 4_096;
         let mut text = String::new();
-        std::io::stdin().take(LENGTH_MAX).read_to_string(&mut text)?;
+        std::io::stdin()
+            .take(LENGTH_MAX)
+            .read_to_string(&mut text)?;
         text.trim().to_owned()
     } else {
         key
     };
     match ApiKeySecret::parse(&key) {
         Ok(secret) => {
-            output::line(format!("{} is well-formed; whether it works only the server knows.", secret.hint()));
+            output::line(format!(
+                "{} is well-formed; whether it works only the server knows.",
+                secret.hint()
+            ));
             Ok(())
         }
         Err(wrong) => bail!("{wrong}"),
@@ -239,7 +263,9 @@ async fn credits(config: &Config, command: CreditsCommand) -> anyhow::Result<()>
     let balance = organizations::grant(&app, &Actor::command_line(), &org, amount).await?;
     if json.json {
         let number = |text: String| text.parse::<serde_json::Number>().map(Value::Number);
-        output::json(&json!({ "organization": org.as_str(), "balance": number(balance.to_string())? }));
+        output::json(
+            &json!({ "organization": org.as_str(), "balance": number(balance.to_string())? }),
+        );
     } else {
         output::line(format!("{org} has {balance} credits."));
     }
@@ -249,13 +275,18 @@ async fn credits(config: &Config, command: CreditsCommand) -> anyhow::Result<()>
 async fn user(config: &Config, command: User) -> anyhow::Result<()> {
     let User::ResetPassword { email, json } = command;
     let app = wiring::app(config).await?;
-    let link = accounts::make_link(&app, &Actor::command_line(), &email, LinkPurpose::Reset).await?;
-    let Some(token) = link else { bail!("there is nobody with the address {email}") };
+    let link =
+        accounts::make_link(&app, &Actor::command_line(), &email, LinkPurpose::Reset).await?;
+    let Some(token) = link else {
+        bail!("there is nobody with the address {email}")
+    };
     let url = format!("{}/auth/setup?token={token}", app.settings.public_url);
     if json.json {
         output::json(&json!({ "email": email.as_str(), "resetUrl": url }));
     } else {
-        output::line(format!("{email} sets a new password with this link, once, within 7 days:\n{url}"));
+        output::line(format!(
+            "{email} sets a new password with this link, once, within 7 days:\n{url}"
+        ));
     }
     Ok(())
 }
@@ -268,7 +299,9 @@ async fn audit_verify(config: &Config, json: bool) -> anyhow::Result<()> {
             if json {
                 output::json(&json!({ "intact": true, "entries": entries, "head": head }));
             } else {
-                output::line(format!("{entries} entries are as they were written. Newest hash: {head}"));
+                output::line(format!(
+                    "{entries} entries are as they were written. Newest hash: {head}"
+                ));
             }
             Ok(())
         }

@@ -55,22 +55,28 @@ impl Config {
     fn check(raw: Raw) -> anyhow::Result<Self> {
         let data_dir = raw.data_dir.unwrap_or_else(|| "./headshot-data".into());
         let listen = raw.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-        let listen: SocketAddr = listen
-            .parse()
-            .with_context(|| format!("listen: \"{listen}\" is not an address such as 127.0.0.1:8080"))?;
+        let listen: SocketAddr = listen.parse().with_context(|| {
+            format!("listen: \"{listen}\" is not an address such as 127.0.0.1:8080")
+        })?;
         let public_url = raw.public_url.unwrap_or_else(|| format!("http://{listen}"));
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let host = ["http://", "https://"].iter().find_map(|scheme| public_url.strip_prefix(scheme));
+        let host = ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| public_url.strip_prefix(scheme));
         let well_formed = |host: &&str| !host.is_empty() && !host.contains(char::is_whitespace);
         if host.filter(well_formed).is_none() {
-            bail!("public_url: \"{public_url}\" is not an address such as https://headshots.acme.com");
+            bail!(
+                "public_url: \"{public_url}\" is not an address such as https://headshots.acme.com"
+            );
         }
         let database_url = raw
             .database_url
             .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("headshot.db").display()));
         let known = ["sqlite://", "postgres://", "postgresql://"];
         if !known.iter().any(|scheme| database_url.starts_with(scheme)) {
-            bail!("database_url: use sqlite://<path> or postgres://<user>:<password>@<host>/<database>");
+            bail!(
+                "database_url: use sqlite://<path> or postgres://<user>:<password>@<host>/<database>"
+            );
         }
         let proxies: Networks = raw
             .trusted_proxies
@@ -125,7 +131,10 @@ impl Config {
             ("keys_in_memory_max", self.keys_in_memory_max.to_string()),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
-            ("retired_peppers", secret(&self.retired_peppers, "(in the data folder)")),
+            (
+                "retired_peppers",
+                secret(&self.retired_peppers, "(in the data folder)"),
+            ),
         ]
     }
 }
@@ -143,7 +152,10 @@ fn read_file(file: Option<&Path>) -> anyhow::Result<Raw> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -151,7 +163,8 @@ fn variable(name: &str) -> Option<String> {
 fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     let number = |name: &str| {
         let parse = |text: String| {
-            text.parse::<u32>().with_context(|| format!("{name}: \"{text}\" is not a number"))
+            text.parse::<u32>()
+                .with_context(|| format!("{name}: \"{text}\" is not a number"))
         };
         variable(name).map(parse).transpose()
     };
@@ -183,8 +196,12 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
 
 /// The address with its password masked.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let Some((user, host)) = rest.rsplit_once('@') else {
+        return url.to_owned();
+    };
     let user = user.split(':').next().unwrap_or_default();
     format!("{scheme}://{user}:***@{host}")
 }
@@ -219,15 +236,21 @@ mod tests {
     #[test]
     fn the_environment_wins() {
         let mut raw: Raw = toml::from_str("listen = '127.0.0.1:1'").unwrap();
-        overlay(&mut raw, |name| (name == "HEADSHOT_LISTEN").then(|| "127.0.0.1:2".to_owned())).unwrap();
+        overlay(&mut raw, |name| {
+            (name == "HEADSHOT_LISTEN").then(|| "127.0.0.1:2".to_owned())
+        })
+        .unwrap();
         assert_eq!(raw.listen.as_deref(), Some("127.0.0.1:2"));
-        let wrong = overlay(&mut raw, |name| (name == "HEADSHOT_LOG_RETENTION_DAYS").then(|| "x".to_owned()));
+        let wrong = overlay(&mut raw, |name| {
+            (name == "HEADSHOT_LOG_RETENTION_DAYS").then(|| "x".to_owned())
+        });
         assert!(wrong.is_err());
     }
 
     #[test]
     fn passwords_are_not_shown() {
-        let mut config = checked("pepper = 'abcd'\ndatabase_url = 'postgres://u:p@ss:w@db:5432/h'").unwrap();
+        let mut config =
+            checked("pepper = 'abcd'\ndatabase_url = 'postgres://u:p@ss:w@db:5432/h'").unwrap();
         config.retired_peppers = Some("efgh".into());
         let shown = format!("{:?}", config.shown());
         for secret in ["abcd", "efgh", "p@ss"] {

@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use anyhow::Context;
+use headshot_app::App;
 use headshot_app::accounts::{self, Visitor};
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::App;
 use headshot_domain::{ApiKeySecret, Credits, Email, Networks, OrgId, Plan, Role, ScopeSet};
 use headshot_storage::sign_in::LinkPurpose;
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,11 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
         Some(login) => (login, false),
         None => (create(&app, &args.data_dir).await?, true),
     };
-    let key = if fresh || args.new_key { Some(new_key(&app, &login).await?) } else { None };
+    let key = if fresh || args.new_key {
+        Some(new_key(&app, &login).await?)
+    } else {
+        None
+    };
     print(&app, &login, key.as_ref()).await?;
     serve::serve(&config, app, listener).await
 }
@@ -56,9 +60,13 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
 fn load(folder: &Path) -> anyhow::Result<Option<Login>> {
     let path = folder.join(FILE);
     match std::fs::read_to_string(&path) {
-        Ok(text) => serde_json::from_str(&text)
-            .map(Some)
-            .with_context(|| format!("{} is not valid: remove {}", path.display(), folder.display())),
+        Ok(text) => serde_json::from_str(&text).map(Some).with_context(|| {
+            format!(
+                "{} is not valid: remove {}",
+                path.display(),
+                folder.display()
+            )
+        }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("{} can't be read", path.display())),
     }
@@ -88,7 +96,11 @@ async fn create(app: &App, folder: &Path) -> anyhow::Result<Login> {
         let person = (&address.parse()?, name);
         organizations::add_member(app, org, person, (Role::Member, team)).await?;
     }
-    let login = Login { organization: org.to_string(), email: OWNER.to_owned(), password };
+    let login = Login {
+        organization: org.to_string(),
+        email: OWNER.to_owned(),
+        password,
+    };
     let text = serde_json::to_string_pretty(&login)?;
     // Last: a run that was stopped before this begins anew with another organization.
     std::fs::write(folder.join(FILE), text)
@@ -134,7 +146,9 @@ async fn print(app: &App, login: &Login, key: Option<&ApiKeySecret>) -> anyhow::
     output::line(format!("  Dashboard  {url}/app/admin/overview"));
     output::line(format!("  Email      {}", login.email));
     output::line(format!("  Password   {}", login.password));
-    output::line(format!("  Or sign in by this link, once:\n             {url}/auth/magic?token={token}\n"));
+    output::line(format!(
+        "  Or sign in by this link, once:\n             {url}/auth/magic?token={token}\n"
+    ));
     match key {
         Some(key) => {
             output::line(format!("  API key    {}   (shown once)\n", key.expose()));

@@ -15,6 +15,10 @@ pub(crate) fn json(value: &serde_json::Value) {
 
 /// Prints a failure with its causes on one line.
 pub(crate) fn error(error: &anyhow::Error) {
-    let mark = if std::io::stderr().is_terminal() { "\u{1b}[31merror:\u{1b}[0m" } else { "error:" };
+    let mark = if std::io::stderr().is_terminal() {
+        "\u{1b}[31merror:\u{1b}[0m"
+    } else {
+        "error:"
+    };
     let _closed = writeln!(std::io::stderr(), "{mark} {error:#}");
 }

@@ -24,7 +24,11 @@ pub(crate) async fn run(config: &Config, role: Option<Role>) -> anyhow::Result<(
         return Ok(());
     }
     let listener = bind(config).await?;
-    output::line(format!("Serving {} on {}", config.public_url, listener.local_addr()?));
+    output::line(format!(
+        "Serving {} on {}",
+        config.public_url,
+        listener.local_addr()?
+    ));
     serve(config, app, listener).await
 }
 
@@ -48,7 +52,9 @@ pub(crate) async fn serve(
     let router = headshot_web::router(&web);
     headshot_web::server::serve(listener, router, signal).await;
     background_stop.cancel();
-    background.await.context("the background work ended early")?;
+    background
+        .await
+        .context("the background work ended early")?;
     app.db.close().await;
     Ok(())
 }

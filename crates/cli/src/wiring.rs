@@ -21,7 +21,12 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         cookie_secret: secrets::cookie(config, &*entropy)?,
     };
     let peppers = secrets::peppers(config, &*entropy)?;
-    let app = App::new(db, peppers, settings, (Arc::new(SystemClock::new()), entropy));
+    let app = App::new(
+        db,
+        peppers,
+        settings,
+        (Arc::new(SystemClock::new()), entropy),
+    );
     Ok(Arc::new(app))
 }
 

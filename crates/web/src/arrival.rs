@@ -9,7 +9,7 @@ use crate::Web;
 
 /// The peer's socket address, put on each request by the server.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// A request that has arrived.
 #[derive(Debug, Clone)]

@@ -188,10 +188,7 @@ pub(crate) fn example(status: u16) -> Option<String> {
     let error = match status {
         400 => ApiError::InvalidRequest("Send JSON such as {\"key\": \"hsp_...\"}".to_owned()),
         401 => ApiError::KeyInvalid,
-        403 => ApiError::Forbidden(Forbidden::Scope(
-            headshot_domain::Scope::Organization,
-            Access::Read,
-        )),
+        403 => ApiError::Forbidden(Forbidden::Scope(headshot_domain::Scope::Organization)),
         429 => ApiError::RateLimited,
         500 => ApiError::Internal,
         _ => return None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -49,17 +50,18 @@ struct Checked {
 }
 
 /// Verifies the key, then lets the request through to its operation.
-pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn gate(State(web): State<Web>, request: Request, next: Next) -> Response {
     let started = web.app().clock.monotonic();
     let arrival = Arrival::of(&web, &request);
     let seen = Seen::of(&request);
-    let checked = check(&web, &arrival, &request, &seen.route).await;
+    let (mut parts, body) = request.into_parts();
+    let checked = check(&web, &arrival, &parts, &seen.route).await;
     let response = match &checked.result {
         Err(error) => error.clone().into_response(),
-        Ok(_) if request.method() == Method::OPTIONS => options(&seen.route),
+        Ok(_) if parts.method == Method::OPTIONS => options(&seen.route),
         Ok(caller) => {
-            request.extensions_mut().insert(caller.clone());
-            run(web.app(), request, next).await
+            parts.extensions.insert(caller.clone());
+            run(web.app(), Request::from_parts(parts, body), next).await
         }
     };
     finish(&web, (arrival, started), seen, checked, response)
@@ -142,7 +144,7 @@ fn headers_error() -> ApiError {
     ApiError::InvalidRequest(format!("The headers are larger than {HEADERS_MAX} bytes"))
 }
 
-async fn check(web: &Web, arrival: &Arrival, request: &Request, route: &str) -> Checked {
+async fn check(web: &Web, arrival: &Arrival, request: &Parts, route: &str) -> Checked {
     let app = web.app();
     let refused = |quota, refused: Refused, error| Checked {
         quota,
@@ -151,7 +153,7 @@ async fn check(web: &Web, arrival: &Arrival, request: &Request, route: &str) -> 
         fingerprint: refused.fingerprint,
         result: Err(error),
     };
-    let verification = match verify(web, arrival, request.headers()).await {
+    let verification = match verify(web, arrival, &request.headers).await {
         Ok(verification) => verification,
         Err((error, quota)) => {
             let unknown = Refused {
@@ -238,19 +240,19 @@ fn permit(
     quota: Quota,
     key: &Key,
     arrival: &Arrival,
-    request: &Request,
+    request: &Parts,
     route: &str,
 ) -> Result<Caller, ApiError> {
     if !quota.allowed {
         return Err(ApiError::RateLimited);
     }
     let caller = Caller::new(Arc::clone(key), arrival.address).map_err(ApiError::Forbidden)?;
-    if let Some(operation) = operation::find(request.method(), route) {
+    if let Some(operation) = operation::find(&request.method, route) {
         caller
             .require(operation.scope, operation.access)
             .map_err(ApiError::Forbidden)?;
     }
-    if headers_too_large(request.headers()) {
+    if headers_too_large(&request.headers) {
         return Err(headers_error());
     }
     Ok(caller)
