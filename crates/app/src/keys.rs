@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use headshot_domain::{ApiKeySecret, KeyId, Networks, OrgId, ScopeSet, Timestamp};
 use headshot_storage::api_keys::{self, ApiKey, LIVE_MAX, LastUse, Secret};
@@ -401,9 +400,6 @@ fn bearer(header: &[u8]) -> Option<&str> {
         .eq_ignore_ascii_case("bearer")
         .then(|| token.trim_matches(' '))
 }
-
-/// How long before a key's expiry its owner should be told.
-pub const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Notes accepted uses that the API log brought, newest of each key.
 pub(crate) async fn note_uses(

@@ -58,7 +58,9 @@ impl Error {
     /// Classifies what the driver said about the database at `location`.
     pub(crate) fn of(source: sqlx::Error, location: &str) -> Self {
         let location = location.to_owned();
-        let code = source.as_database_error().and_then(|error| error.code());
+        let code = source
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         match code.as_deref() {
             Some("13" | "53100") => return Self::DiskFull { location },
             Some(code) if is_read_only(code) => return Self::ReadOnly { location },
