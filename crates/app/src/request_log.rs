@@ -3,7 +3,7 @@
 //! [`Recorder::record`] never waits. The queue is bounded: what does not fit is counted and told by
 //! a gap row, as is what a killed process took with it (see the settlement of verification).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -198,8 +198,9 @@ const fn outcome(status: u16) -> &'static str {
 
 type HourKey<'a> = (&'a str, &'a str, i64, &'static str);
 
-fn hour_counts(batch: &[Request]) -> HashMap<HourKey<'_>, i64> {
-    let mut counts = HashMap::new();
+/// In the order in which the rows are locked, everywhere the same: PostgreSQL sees no deadlock.
+fn hour_counts(batch: &[Request]) -> BTreeMap<HourKey<'_>, i64> {
+    let mut counts = BTreeMap::new();
     for request in batch {
         let key = request.key.as_deref().unwrap_or_default();
         let hour = request.at.unix_ms().div_euclid(HOUR_MS);
@@ -214,7 +215,7 @@ fn hour_counts(batch: &[Request]) -> HashMap<HourKey<'_>, i64> {
 fn last_uses(
     batch: &[Request],
 ) -> impl Iterator<Item = (KeyId, LastUse, Option<Timestamp>)> + use<> {
-    let mut newest: HashMap<&str, (&Request, Option<Timestamp>)> = HashMap::new();
+    let mut newest: BTreeMap<&str, (&Request, Option<Timestamp>)> = BTreeMap::new();
     for request in batch
         .iter()
         .filter(|request| request.key_state == KeyState::Live)

@@ -15,6 +15,10 @@ use crate::error::Error;
 /// How long a caller waits for a connection or for SQLite's write lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// PostgreSQL ends a transaction whose client is silent for so long. A process that is stopped while
+/// it holds the epoch's row, say, would hold up every deletion until it goes on.
+const POSTGRES_STALLED: (&str, &str) = ("idle_in_transaction_session_timeout", "2s");
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -82,6 +86,7 @@ impl Db {
             .parse()
             .map_err(|source| Error::of(source, "the configured address"))?;
         let location: Arc<str> = postgres_location(&options).into();
+        let options = options.options([POSTGRES_STALLED]);
         let pool = PgPoolOptions::new()
             .max_connections(10)
             .acquire_timeout(PATIENCE)
