@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use headshot_domain::{ApiKeySecret, KeyId, Networks, OrgId, ScopeSet, Timestamp};
 use headshot_storage::api_keys::{self, ApiKey, LIVE_MAX, LastUse, Secret};
