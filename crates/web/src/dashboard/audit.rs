@@ -88,7 +88,11 @@ fn target_words(entry: &Entry) -> String {
     let named = ["name", "amount", "effectiveAt"]
         .iter()
         .find_map(|field| detail[field].as_str());
-    named.unwrap_or(&entry.target).to_owned()
+    match (named, entry.action.as_str()) {
+        (Some(name), _) => name.to_owned(),
+        (None, "session.began") => String::new(),
+        (None, _) => entry.target.clone(),
+    }
 }
 
 async fn chain(web: &Web) -> Result<ChainStatus, PageError> {

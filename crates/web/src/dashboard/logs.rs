@@ -238,7 +238,7 @@ fn log_row(request: &Logged, known: &KnownKeys, now: Timestamp) -> LogRow {
     };
     LogRow {
         id: request.id.clone(),
-        when: words::ago(request.at, now),
+        when: words::log_time(request.at, now),
         method: request.method.clone(),
         path: request.path.clone(),
         status: u16::try_from(request.status).unwrap_or(0),
