@@ -72,7 +72,7 @@ test("a key is generated, copied, used, logged, deleted and refused", async () =
     await page.getByText("1 call was accepted in the last 24 hours.").waitFor();
     await page.getByRole("button", { name: "Delete API Key" }).click();
     const receipt = page.getByRole("status").filter({ hasText: "No process accepts this key since" });
-    assert.match(await receipt.innerText(), /since \d\d:\d\d:\d\d\.\d{3} UTC/);
+    assert.match(await receipt.innerText(), /since\s\d\d:\d\d:\d\d\.\d{3} UTC/);
 
     const refused = await server.call("/api/v2/organization/credits", key);
     assert.match(refused.headers.get("www-authenticate"), /error="invalid_token"/);
