@@ -18,20 +18,20 @@ use crate::passwords::{self, Password, Unusable};
 use crate::rate_limit;
 
 /// A session ends after this long without use.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(12 * 60 * 60);
+pub const IDLE_TIMEOUT: Duration = Duration::from_hours(12);
 /// A session ends after this long whatever happens.
-pub const ABSOLUTE_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const ABSOLUTE_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 /// How old a password may be for making and deleting keys.
-pub const RECENT: Duration = Duration::from_secs(10 * 60);
+pub const RECENT: Duration = Duration::from_mins(10);
 /// How long a set-up or reset link works.
-pub const SETUP_LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const SETUP_LINK_LIFE: Duration = Duration::from_hours(7 * 24);
 /// How long a sign-in link works.
-pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
+pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_hours(2);
 /// Uses of a session closer together than this are not written down one by one.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
+const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
 /// The stretch of time over which failed sign-ins are counted.
-pub const FAILURE_WINDOW: Duration = Duration::from_secs(15 * 60);
+pub const FAILURE_WINDOW: Duration = Duration::from_mins(15);
 /// Failed sign-ins of one account in a window, from browsers that never signed in to it.
 pub const ACCOUNT_FAILURES_MAX: i64 = 10;
 /// Failed sign-ins of one browser that has signed in to the account before. Strangers can't use

@@ -3,7 +3,7 @@
 //! [`Recorder::record`] never waits. The queue is bounded: what does not fit is counted and told by
 //! a gap row, as is what a killed process took with it (see the settlement of verification).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -84,9 +84,26 @@ impl Recorder {
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let batch = next_batch(&app.recorder, &stop).await;
-        write_until_stored(&app, &batch, &stop).await;
+        let given_up = async {
+            stop.cancelled().await;
+            tokio::time::sleep(STOP_PATIENCE).await;
+        };
+        tokio::select! {
+            () = write_until_stored(&app, &batch) => {}
+            () = given_up => {
+                report_missing(batch.len() + app.recorder.queued());
+                return;
+            }
+        }
     }
     drain(&app).await;
+}
+
+fn report_missing(missing: usize) {
+    tracing::error!(
+        missing,
+        "{missing} rows of the API log could not be written"
+    );
 }
 
 /// Writes everything that waits, now. For a graceful stop and for tests.
@@ -105,14 +122,9 @@ pub async fn drain(app: &App) {
         if batch.is_empty() && app.recorder.lost() == 0 {
             return;
         }
-        let stop = CancellationToken::new();
-        let written = write_until_stored(app, &batch, &stop);
+        let written = write_until_stored(app, &batch);
         if tokio::time::timeout_at(deadline, written).await.is_err() {
-            let missing = batch.len() + app.recorder.queued();
-            tracing::error!(
-                missing,
-                "{missing} rows of the API log could not be written"
-            );
+            report_missing(batch.len() + app.recorder.queued());
             return;
         }
     }
@@ -136,36 +148,50 @@ async fn next_batch(recorder: &Recorder, stop: &CancellationToken) -> Vec<Reques
     batch
 }
 
-async fn write_until_stored(app: &App, batch: &[Request], stop: &CancellationToken) {
-    let lost = app.recorder.lost.load(Ordering::Relaxed);
-    if batch.is_empty() && lost == 0 {
-        return;
-    }
+/// Writes `batch` and waits for as long as the database is in trouble. A row that the database
+/// refuses for its own sake is counted as lost: it must not hold up all others for ever.
+async fn write_until_stored(app: &App, batch: &[Request]) {
+    let mut parts = vec![batch];
     let mut told = false;
-    while let Err(error) = write(app, batch, lost).await {
-        if !told {
-            app.report(&error, "the API log can't be written; it is tried again");
-            told = true;
+    while let Some(part) = parts.pop() {
+        let lost = app.recorder.lost.load(Ordering::Relaxed);
+        if part.is_empty() && lost == 0 {
+            continue;
         }
-        tokio::time::sleep(RETRY).await;
-        if stop.is_cancelled() && told {
-            // The last tries are bounded by the caller.
-            tokio::task::yield_now().await;
+        let Err(error) = write(app, part, lost).await else {
+            app.recorder.lost.fetch_sub(lost, Ordering::Relaxed);
+            app.recorder
+                .written
+                .fetch_add(part.len() as u64, Ordering::Relaxed);
+            continue;
+        };
+        if error.is_transient() || part.is_empty() {
+            if !told {
+                app.report(&error, "the API log can't be written; it is tried again");
+                told = true;
+            }
+            tokio::time::sleep(RETRY).await;
+            parts.push(part);
+        } else if part.len() > 1 {
+            let (first, second) = part.split_at(part.len() / 2);
+            parts.extend([second, first]);
+        } else {
+            app.report(&error, "the database refuses a row of the API log");
+            app.recorder.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
-    app.recorder.lost.fetch_sub(lost, Ordering::Relaxed);
-    app.recorder
-        .written
-        .fetch_add(batch.len() as u64, Ordering::Relaxed);
 }
 
 async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
     let node = app.node.id();
-    let until = app.clock.now();
+    let until = complete_until(app, batch);
     let mut tx = app.db.write().await?;
-    api_requests::insert(&mut tx, node, batch).await?;
-    for ((org, key, hour, outcome), requests) in hour_counts(batch) {
-        api_requests::count(&mut tx, (org, key), (hour, outcome), requests).await?;
+    let stored = api_requests::insert(&mut tx, node, batch).await?;
+    // A commit whose answer got lost may have stored the batch already, all of it: ids are unique.
+    if stored > 0 {
+        for ((org, key, hour, outcome), requests) in hour_counts(batch) {
+            api_requests::count(&mut tx, (org, key), (hour, outcome), requests).await?;
+        }
     }
     keys::note_uses(&mut tx, last_uses(batch)).await?;
     if lost > 0 {
@@ -174,6 +200,15 @@ async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
     }
     auth::flushed(&mut tx, node, until).await?;
     tx.commit().await
+}
+
+/// Until when everything is stored once `batch` is: now, or not beyond the batch while others wait.
+fn complete_until(app: &App, batch: &[Request]) -> Timestamp {
+    let now = app.clock.now();
+    if app.recorder.queued() == 0 {
+        return now;
+    }
+    batch.iter().map(|request| request.at).min().unwrap_or(now)
 }
 
 fn gap(clock: &dyn Clock, entropy: &dyn Entropy, node: &str, lost: i64) -> Gap {
@@ -198,8 +233,9 @@ const fn outcome(status: u16) -> &'static str {
 
 type HourKey<'a> = (&'a str, &'a str, i64, &'static str);
 
-fn hour_counts(batch: &[Request]) -> HashMap<HourKey<'_>, i64> {
-    let mut counts = HashMap::new();
+/// In the order in which the rows are locked, everywhere the same: PostgreSQL sees no deadlock.
+fn hour_counts(batch: &[Request]) -> BTreeMap<HourKey<'_>, i64> {
+    let mut counts = BTreeMap::new();
     for request in batch {
         let key = request.key.as_deref().unwrap_or_default();
         let hour = request.at.unix_ms().div_euclid(HOUR_MS);
@@ -214,7 +250,7 @@ fn hour_counts(batch: &[Request]) -> HashMap<HourKey<'_>, i64> {
 fn last_uses(
     batch: &[Request],
 ) -> impl Iterator<Item = (KeyId, LastUse, Option<Timestamp>)> + use<> {
-    let mut newest: HashMap<&str, (&Request, Option<Timestamp>)> = HashMap::new();
+    let mut newest: BTreeMap<&str, (&Request, Option<Timestamp>)> = BTreeMap::new();
     for request in batch
         .iter()
         .filter(|request| request.key_state == KeyState::Live)

@@ -101,7 +101,7 @@ pub(crate) struct OrgCreate {
     /// The display name.
     #[arg(long)]
     pub(crate) name: String,
-    /// The site, such as https://acme.com.
+    /// The site, such as `https://acme.com`.
     #[arg(long, value_name = "URL", default_value = "")]
     pub(crate) website: String,
     /// Who owns it.
@@ -207,7 +207,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         'w' => 604_800,
         _ => return Err(wrong()),
     };
-    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_wrong| wrong())?;
     let total = number
         .checked_mul(seconds)
         .filter(|total| (1..=YEARS_100).contains(total));
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn durations() {
-        assert_eq!(parse_duration("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        assert_eq!(parse_duration("90d"), Ok(Duration::from_hours(90 * 24)));
         assert_eq!(parse_duration("1s"), Ok(Duration::from_secs(1)));
         for wrong in [
             "",

@@ -30,7 +30,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Key(Key::Check { key }) => check_key(key),
         Command::Serve(given) => serve::run(&Config::load(file)?, given.role).await,
         Command::Config(ConfigCommand::Check(given)) => {
-            config_check(&Config::load(file)?, given.json)
+            config_check(&Config::load(file)?, given.json);
+            Ok(())
         }
         Command::Openapi => openapi(&Config::load(file)?),
         Command::Secrets(Secrets::RotatePepper) => rotate_pepper(&Config::load(file)?),
@@ -45,7 +46,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-fn config_check(config: &Config, json: bool) -> anyhow::Result<()> {
+fn config_check(config: &Config, json: bool) {
     if json {
         let fields = config
             .shown()
@@ -57,7 +58,6 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<()> {
             output::line(format!("{name:<20} {value}"));
         }
     }
-    Ok(())
 }
 
 fn openapi(config: &Config) -> anyhow::Result<()> {

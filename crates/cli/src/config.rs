@@ -63,8 +63,8 @@ impl Config {
         let host = ["http://", "https://"]
             .iter()
             .find_map(|scheme| public_url.strip_prefix(scheme));
-        let well_formed = |host: &&str| !host.is_empty() && !host.contains(char::is_whitespace);
-        if host.filter(well_formed).is_none() {
+        let well_formed = |host: &str| !host.is_empty() && !host.contains(char::is_whitespace);
+        if !host.is_some_and(well_formed) {
             bail!(
                 "public_url: \"{public_url}\" is not an address such as https://headshots.acme.com"
             );

@@ -1,5 +1,6 @@
 //! Identifiers. Each is a newtype over its wire text, so that one can't be passed for another.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::entropy::{Entropy, characters};
@@ -9,6 +10,16 @@ const LOWER_ALNUM: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const HEX: &[u8] = b"0123456789abcdef";
 /// Crockford's base 32, lower case: sorts like the number it spells.
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// `text` as every database can hold it: PostgreSQL refuses the character NUL, which SQLite takes.
+/// Another character that is in no id stands in for it.
+pub fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{FFFD}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $alphabet:expr, $length:literal) => {
@@ -31,13 +42,13 @@ macro_rules! id {
         /// Takes any text: an id that does not exist is simply not found.
         impl From<String> for $name {
             fn from(text: String) -> Self {
-                Self(text)
+                Self(storable(&text).into_owned())
             }
         }
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.into())
+                Self(storable(text).into_owned())
             }
         }
 
@@ -82,7 +93,9 @@ impl RequestId {
     /// The id of a request that arrived at `at`; `random` gives its last 50 bits.
     pub fn new(at: Timestamp, random: u64) -> Self {
         let mut text = *b"req_00000000000000000000";
-        write_base32(&mut text[4..14], at.unix_ms().unsigned_abs());
+        // Ten characters hold 50 bits. A moment outside of them sorts at the end that it is nearer.
+        let ms = at.unix_ms().clamp(0, (1 << 50) - 1);
+        write_base32(&mut text[4..14], ms.unsigned_abs());
         write_base32(&mut text[14..24], random);
         Self(text)
     }
@@ -134,5 +147,19 @@ mod tests {
         assert!(earlier < later);
         assert!(RequestId::floor(Timestamp::from_unix_ms(1_700_000_000_000)) < earlier);
         assert_eq!(later.as_str().len(), 24);
+    }
+
+    #[test]
+    fn request_ids_of_moments_out_of_range_sort_at_the_ends() {
+        let floor = |ms| RequestId::floor(Timestamp::from_unix_ms(ms));
+        assert!(floor(i64::MIN) < floor(1));
+        assert!(floor(-6_000_000_000_000) < floor(1));
+        assert!(floor(253_402_300_799_999) < floor(i64::MAX));
+    }
+
+    #[test]
+    fn ids_never_hold_what_a_database_refuses() {
+        assert_eq!(KeyId::from("key_\0").as_str(), "key_\u{FFFD}");
+        assert_eq!(OrgId::from(String::from("org_1")).as_str(), "org_1");
     }
 }

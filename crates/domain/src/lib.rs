@@ -25,7 +25,7 @@ pub use api_key::{ApiKeySecret, KeyHint, MalformedKey};
 pub use credits::Credits;
 pub use email::{Email, InvalidEmail};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};
-pub use ids::{KeyId, OrgId, RequestId, SessionId, TeamId, UserId};
+pub use ids::{KeyId, OrgId, RequestId, SessionId, TeamId, UserId, storable};
 pub use network::{Networks, TrustedProxies};
 pub use plan::Plan;
 pub use role::Role;

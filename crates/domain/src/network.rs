@@ -69,7 +69,7 @@ fn parse_network(text: &str) -> Result<IpNet, InvalidNetworks> {
     }
     let network: IpNet = text
         .parse()
-        .map_err(|_| InvalidNetworks::NotANetwork(text.to_owned()))?;
+        .map_err(|_wrong| InvalidNetworks::NotANetwork(text.to_owned()))?;
     if network.trunc() == network {
         Ok(network)
     } else {

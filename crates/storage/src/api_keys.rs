@@ -103,7 +103,8 @@ statements! {
     REDIGEST = "UPDATE api_keys SET digest = $2, pepper_id = $3 WHERE id = $1";
     USED = "UPDATE api_keys SET last_used_at = $2, last_used_address = COALESCE($3, last_used_address), \
         last_used_call = COALESCE($4, last_used_call), \
-        browser_used_at = COALESCE($5, browser_used_at) \
+        browser_used_at = CASE WHEN browser_used_at > $5 THEN browser_used_at \
+            ELSE COALESCE($5, browser_used_at) END \
         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2)";
     PEPPERS = "SELECT pepper_id, COUNT(*) FROM api_keys WHERE deleted_at IS NULL GROUP BY pepper_id ORDER BY pepper_id";
 }

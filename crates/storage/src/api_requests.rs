@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use headshot_domain::{KeyId, OrgId, RequestId, Timestamp};
+use headshot_domain::{KeyId, OrgId, RequestId, Timestamp, storable};
 
 use crate::conn::{
     AsConn, Conn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements,
@@ -208,15 +208,16 @@ macro_rules! columns {
 
 statements! {
     INSERT = concat!("INSERT INTO api_requests (", columns!(), ") VALUES \
-        ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)");
+        ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+        ON CONFLICT (org_id, id) DO NOTHING");
     COUNT_HOUR = "INSERT INTO api_request_hours (org_id, hour, key_id, outcome, requests) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (org_id, hour, key_id, outcome) DO UPDATE SET \
         requests = api_request_hours.requests + excluded.requests";
     LIST = "SELECT id, at, node, key_id, key_state, fingerprint, method, route, path, status, code, refused_by, \
         duration_us, request_bytes, response_bytes, address, user_agent, browser FROM api_requests \
         WHERE org_id = $1 AND kind = 'request' AND id >= $2 AND id < $3 \
-        AND ($4 IS NULL OR key_id = $4) AND status BETWEEN $5 AND $6 \
-        AND ($7 IS NULL OR lower(path) LIKE lower($7) ESCAPE '\\') AND ($8 IS NULL OR address = $8) \
+        AND (key_id = $4 OR $4 IS NULL) AND status BETWEEN $5 AND $6 \
+        AND (lower(path) LIKE $7 ESCAPE '\\' OR $7 IS NULL) AND (address = $8 OR $8 IS NULL) \
         ORDER BY id DESC LIMIT $9";
     FIND = "SELECT id, at, node, key_id, key_state, fingerprint, method, route, path, status, code, refused_by, \
         duration_us, request_bytes, response_bytes, address, user_agent, browser FROM api_requests \
@@ -226,7 +227,7 @@ statements! {
     DEAD_KEY_USE = "SELECT COUNT(*), COUNT(DISTINCT address), COALESCE(MAX(at), 0) FROM api_requests \
         WHERE key_id = $1 AND key_state IN ('deleted', 'expired')";
     HOURS = "SELECT hour, outcome, CAST(SUM(requests) AS BIGINT) FROM api_request_hours \
-        WHERE org_id = $1 AND hour >= $2 AND ($3 IS NULL OR key_id = $3) GROUP BY hour, outcome ORDER BY hour, outcome";
+        WHERE org_id = $1 AND hour >= $2 AND (key_id = $3 OR $3 IS NULL) GROUP BY hour, outcome ORDER BY hour, outcome";
     ORGS = "SELECT DISTINCT org_id FROM api_request_hours WHERE org_id > $1 ORDER BY org_id LIMIT 1";
     EXPIRE = "DELETE FROM api_requests WHERE org_id = $1 AND id IN \
         (SELECT id FROM api_requests WHERE org_id = $1 AND id < $2 ORDER BY id LIMIT $3)";
@@ -248,23 +249,25 @@ fn insert_sql(rows: usize) -> String {
     };
     let rows: Vec<String> = (0..rows).map(row).collect();
     format!(
-        "INSERT INTO api_requests ({}) VALUES {}",
+        "INSERT INTO api_requests ({}) VALUES {} ON CONFLICT (org_id, id) DO NOTHING",
         columns!(),
         rows.join(", ")
     )
 }
 
-/// Stores requests of `node`.
-pub async fn insert(tx: &mut WriteTx, node: &str, requests: &[Request]) -> Result<(), Error> {
+/// Stores requests of `node`. How many there were new: those that are stored already stay as they
+/// are, so that a batch can be written again when nobody knows whether its commit went through.
+pub async fn insert(tx: &mut WriteTx, node: &str, requests: &[Request]) -> Result<u64, Error> {
     let mut rest = requests;
+    let mut stored = 0;
     for (size, sql) in CHUNKS.into_iter().zip(CHUNK_SQL.iter()) {
         while rest.len() >= size {
             let (chunk, after) = rest.split_at(size);
-            insert_chunk(tx, node, sql, chunk).await?;
+            stored += insert_chunk(tx, node, sql, chunk).await?;
             rest = after;
         }
     }
-    Ok(())
+    Ok(stored)
 }
 
 /// Binds one request's columns, in the order of `columns!`.
@@ -299,27 +302,27 @@ async fn insert_chunk(
     node: &str,
     sql: &'static str,
     chunk: &[Request],
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let done = match tx.conn() {
         Conn::Sqlite(conn) => {
             let mut query = sqlx::query(sql);
             for request in chunk {
                 query = bind_request!(query, node, request);
             }
-            query.execute(conn).await.map(|_| ())
+            query.execute(conn).await.map(|done| done.rows_affected())
         }
         Conn::Postgres(conn) => {
             let mut query = sqlx::query(sql);
             for request in chunk {
                 query = bind_request!(query, node, request);
             }
-            query.execute(conn).await.map(|_| ())
+            query.execute(conn).await.map(|done| done.rows_affected())
         }
     };
     done.map_err(|source| Error::of(source, tx.location()))
 }
 
-/// Stores a gap.
+/// Stores a gap, once.
 pub async fn insert_gap(tx: &mut WriteTx, gap: &Gap) -> Result<(), Error> {
     execute!(
         tx,
@@ -415,8 +418,8 @@ fn id_bounds(filter: &Filter) -> (String, String) {
     let bound = |at: Timestamp| RequestId::floor(at).to_string();
     let from = filter.from.map_or_else(String::new, bound);
     let to = filter.to.map_or_else(|| ID_END.to_owned(), bound);
-    let to = match &filter.before {
-        Some(before) if *before < to => before.clone(),
+    let to = match filter.before.as_deref().map(storable) {
+        Some(before) if *before < *to => before.into_owned(),
         _ => to,
     };
     (from, to)
@@ -442,7 +445,7 @@ pub async fn list(
         low,
         high,
         filter.path.as_deref().map(like_pattern),
-        filter.address.as_deref(),
+        filter.address.as_deref().map(storable),
         limit,
     )?;
     rows.into_iter().map(TryInto::try_into).collect()
@@ -465,7 +468,7 @@ pub async fn gaps(conn: &mut impl AsConn, filter: &Filter, limit: i64) -> Result
 
 /// One request of an organization.
 pub async fn find(conn: &mut impl AsConn, org: &OrgId, id: &str) -> Result<Option<Logged>, Error> {
-    fetch_optional!(conn, LoggedRow, FIND, org.as_str(), id)?
+    fetch_optional!(conn, LoggedRow, FIND, org.as_str(), storable(id))?
         .map(TryInto::try_into)
         .transpose()
 }
@@ -519,10 +522,11 @@ pub async fn expire_hours(tx: &mut WriteTx, org: &str, hour: i64) -> Result<u64,
     execute!(tx, EXPIRE_HOURS, org, hour)
 }
 
-/// A `LIKE` pattern that finds `text` anywhere, with its own `%` and `_` taken literally.
+/// A `LIKE` pattern that finds `text` anywhere in a text that was lowered, with its own `%` and `_`
+/// taken literally. Lowered here as both databases lower the column: ASCII only.
 fn like_pattern(text: &str) -> String {
     let mut pattern = String::from("%");
-    for c in text.chars() {
+    for c in storable(text).to_ascii_lowercase().chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

@@ -95,9 +95,14 @@ pub async fn observe(conn: &mut impl AsConn, node: &str) -> Result<Observation, 
 /// The epoch's row stays locked until `tx` ends, so that every [`bump`] comes wholly before (and
 /// its epoch is the one returned) or wholly after (and finds the node registered).
 pub async fn register(tx: &mut WriteTx, node: &str, now: Timestamp) -> Result<i64, Error> {
-    let (epoch,) = fetch_one!(tx, (i64,), LOCK_EPOCH)?;
+    let epoch = lock_epoch(tx).await?;
     execute!(tx, REGISTER, node, epoch, now.unix_ms())?;
     Ok(epoch)
+}
+
+/// Writes the epoch's row as it is, which locks it until `tx` ends.
+pub(crate) async fn lock_epoch(tx: &mut WriteTx) -> Result<i64, Error> {
+    Ok(fetch_one!(tx, (i64,), LOCK_EPOCH)?.0)
 }
 
 /// Notes that `node` has applied every epoch up to `epoch`. `false` when its row is gone: it was
@@ -107,7 +112,10 @@ pub async fn acknowledge(tx: &mut WriteTx, node: &str, epoch: i64) -> Result<boo
 }
 
 /// Removes `node`: it has stopped answering from memory.
+///
+/// Waits for a [`register`] of it whose caller gave up but which PostgreSQL may still commit.
 pub async fn deregister(tx: &mut WriteTx, node: &str) -> Result<(), Error> {
+    fetch_one!(tx, (i64,), LOCK_EPOCH)?;
     execute!(tx, DEREGISTER, node)?;
     Ok(())
 }

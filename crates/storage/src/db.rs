@@ -4,16 +4,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection, PgPool, SqlitePool};
 
+use crate::auth;
 use crate::conn::{ReadConn, ReadInner, WriteInner, WriteTx};
 use crate::dialect;
 use crate::error::Error;
 
 /// How long a caller waits for a connection or for SQLite's write lock.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// PostgreSQL ends a transaction whose client is silent for so long. A process that is stopped while
+/// it holds the epoch's row, say, would hold up every deletion until it goes on.
+const POSTGRES_STALLED: (&str, &str) = ("idle_in_transaction_session_timeout", "2s");
+/// How long a caller waits for a connection to PostgreSQL: a lost server must not hold requests up.
+const POSTGRES_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,8 +57,7 @@ impl Db {
     async fn connect_sqlite(path: &Path) -> Result<Self, Error> {
         let location: Arc<str> = path.display().to_string().into();
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| Error::of(sqlx::Error::Io(source), &location))?;
+            std::fs::create_dir_all(folder).map_err(|source| Error::of_file(source, &location))?;
         }
         let options = dialect::sqlite_options(path);
         let write = SqlitePoolOptions::new()
@@ -58,6 +65,9 @@ impl Db {
             .acquire_timeout(PATIENCE)
             .idle_timeout(None)
             .max_lifetime(None)
+            // SQLite ends a transaction by itself when the disk is full or an I/O error hits; the
+            // driver still counts it, and the connection could never begin another one.
+            .before_acquire(|conn, _| Box::pin(async { Ok(!conn.is_in_transaction()) }))
             .connect_with(options.clone())
             .await
             .map_err(|source| Error::of(source, &location))?;
@@ -82,9 +92,18 @@ impl Db {
             .parse()
             .map_err(|source| Error::of(source, "the configured address"))?;
         let location: Arc<str> = postgres_location(&options).into();
+        let options = options.options([POSTGRES_STALLED]);
         let pool = PgPoolOptions::new()
             .max_connections(10)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(POSTGRES_PATIENCE)
+            .after_connect(|conn, _| {
+                Box::pin(async {
+                    sqlx::raw_sql(dialect::POSTGRES_SESSION)
+                        .execute(conn)
+                        .await
+                        .map(|_| ())
+                })
+            })
             .connect_with(options)
             .await
             .map_err(|source| Error::of(source, &location))?;
@@ -95,25 +114,57 @@ impl Db {
     }
 
     /// Brings the schema up to date. Several processes may call it at once: one does the work.
+    ///
+    /// A schema that a newer version made is left as it is: migrations only add, so that this
+    /// version keeps working during an upgrade and after a step back.
     pub async fn migrate(&self) -> Result<(), Error> {
+        let of = |source| Error::of(source, &self.location);
         let migrated = match &self.pools {
             Pools::Sqlite { write, path, .. } => {
                 let lock = dialect::migration_lock(path)
                     .await
-                    .map_err(|source| Error::of(sqlx::Error::Io(source), &self.location))?;
-                let result = sqlx::migrate!("./migrations/sqlite").run(write).await;
+                    .map_err(|source| Error::of_file(source, &self.location))?;
+                let mut conn = write.acquire().await.map_err(of)?;
+                let migrated = run(sqlx::migrate!("./migrations/sqlite"), &mut *conn).await;
                 drop(lock);
-                result
+                migrated
             }
-            Pools::Postgres(pool) => sqlx::migrate!("./migrations/postgres").run(pool).await,
+            Pools::Postgres(pool) => {
+                // A connection of its own: when this future is dropped, its lock goes with it.
+                let mut conn = pool.acquire().await.map_err(of)?.detach();
+                sqlx::raw_sql(dialect::POSTGRES_NO_TIMEOUTS)
+                    .execute(&mut conn)
+                    .await
+                    .map_err(of)?;
+                let migrated = run(sqlx::migrate!("./migrations/postgres"), &mut conn).await;
+                conn.close().await.map_err(of)?;
+                migrated
+            }
         };
-        migrated.map_err(|error| match error {
-            sqlx::migrate::MigrateError::Execute(source) => Error::of(source, &self.location),
+        migrated.map_err(|error| self.migration_error(error))?;
+        // An up-to-date schema needs no write: tell a read-only database now, not at the first one.
+        let mut tx = self.write().await?;
+        auth::lock_epoch(&mut tx).await?;
+        Ok(())
+    }
+
+    fn migration_error(&self, error: MigrateError) -> Error {
+        match error {
+            MigrateError::Execute(source) => Error::of(source, &self.location),
+            MigrateError::ExecuteMigration(source, version) => {
+                match Error::of(source, &self.location) {
+                    Error::Driver { location, source } => Error::Migration {
+                        location,
+                        source: MigrateError::ExecuteMigration(source, version),
+                    },
+                    trouble => trouble,
+                }
+            }
             source => Error::Migration {
                 location: self.location.to_string(),
                 source,
             },
-        })
+        }
     }
 
     /// A connection for reading.
@@ -170,13 +221,23 @@ impl Db {
     }
 }
 
+/// Runs the migrations that are missing. Those that this version does not know are no error: see
+/// [`Db::migrate`]. `run_direct`, because the future of `run` can't be spawned.
+async fn run(mut migrator: Migrator, conn: &mut impl Migrate) -> Result<(), MigrateError> {
+    migrator.set_ignore_missing(true);
+    migrator.run_direct(None, conn, false).await
+}
+
 fn postgres_location(options: &PgConnectOptions) -> String {
-    let database = options.get_database().unwrap_or("postgres");
-    format!(
-        "postgres://{}:{}/{database}",
-        options.get_host(),
-        options.get_port()
-    )
+    let database = options.get_database().unwrap_or(options.get_username());
+    match options.get_socket() {
+        Some(socket) => format!("postgres://{}/{database}", socket.display()),
+        None => format!(
+            "postgres://{}:{}/{database}",
+            options.get_host(),
+            options.get_port()
+        ),
+    }
 }
 
 /// What every SQLite connection is opened with.

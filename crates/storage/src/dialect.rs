@@ -17,6 +17,16 @@ use crate::error::Error;
 /// `SQLITE_BUSY_SNAPSHOT` when another process wrote in between, whatever the busy timeout.
 pub(crate) const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
 
+/// What every PostgreSQL session is set to. Nobody waits for a lock for longer than on SQLite; a
+/// process that was stopped within a transaction loses it, so that it can't hold up the deletions of
+/// the others; `ESCAPE '\\'` means one backslash whatever the server's settings.
+pub(crate) const POSTGRES_SESSION: &str = "SET lock_timeout = '5s'; SET statement_timeout = '30s'; \
+    SET idle_in_transaction_session_timeout = '2s'; SET standard_conforming_strings = on";
+
+/// Migrations take their time, and wait for each other.
+pub(crate) const POSTGRES_NO_TIMEOUTS: &str = "SET lock_timeout = 0; SET statement_timeout = 0; \
+    SET idle_in_transaction_session_timeout = 0";
+
 /// How often a SQLite process looks whether another process has written, while somebody waits.
 const SQLITE_POLL: Duration = Duration::from_millis(5);
 

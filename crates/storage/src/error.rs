@@ -1,6 +1,9 @@
 //! What can go wrong with the database. Nothing here knows HTTP.
 
-use sqlx::error::ErrorKind;
+use std::io;
+
+use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::postgres::PgDatabaseError;
 
 /// A failed storage call. Absence is `Option`, never an error.
 #[derive(Debug, thiserror::Error)]
@@ -8,8 +11,8 @@ pub enum Error {
     /// A row with the same unique value exists.
     #[error("a row with the same unique value exists")]
     Conflict,
-    /// The database does not answer: gone, busy for too long, or shutting down.
-    #[error("the database at {location} does not answer")]
+    /// The database can't be opened or does not answer: gone, busy for too long, shutting down.
+    #[error("the database at {location} can't be opened or does not answer")]
     Unavailable {
         /// Path or address, without a password.
         location: String,
@@ -44,8 +47,8 @@ pub enum Error {
         /// What the migrator said.
         source: sqlx::migrate::MigrateError,
     },
-    /// Anything else: a bug in a statement, a broken file.
-    #[error("the database at {location} refused a statement")]
+    /// Anything else: a wrong password, a broken file, a bug in a statement.
+    #[error("the database at {location} answered with an error")]
     Driver {
         /// Path or address, without a password.
         location: String,
@@ -57,43 +60,165 @@ pub enum Error {
 impl Error {
     /// Classifies what the driver said about the database at `location`.
     pub(crate) fn of(source: sqlx::Error, location: &str) -> Self {
-        let location = location.to_owned();
-        let code = source.as_database_error().and_then(|error| error.code());
-        match code.as_deref() {
-            Some("13" | "53100") => return Self::DiskFull { location },
-            Some(code) if is_read_only(code) => return Self::ReadOnly { location },
-            Some(code) if is_unavailable(code) => return Self::Unavailable { location, source },
-            _ => {}
-        }
-        match source {
+        let trouble = match &source {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::Unavailable { location, source },
-            sqlx::Error::Database(ref error) if error.kind() == ErrorKind::UniqueViolation => {
-                Self::Conflict
+            | sqlx::Error::WorkerCrashed => Trouble::Unavailable,
+            sqlx::Error::Database(error) => of_database(&**error),
+            _ => Trouble::Other,
+        };
+        trouble.into_error(source, location)
+    }
+
+    /// Classifies a failure with a file or folder of the SQLite database at `location`.
+    pub(crate) fn of_file(source: io::Error, location: &str) -> Self {
+        let trouble = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::DiskFull,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Trouble::ReadOnly
             }
-            source => Self::Driver { location, source },
+            _ => Trouble::Unavailable,
+        };
+        trouble.into_error(sqlx::Error::Io(source), location)
+    }
+
+    /// Whether the same call may work later: the statement and its values are not to blame.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } | Self::DiskFull { .. } | Self::ReadOnly { .. } => true,
+            Self::Conflict
+            | Self::Corrupt { .. }
+            | Self::Migration { .. }
+            | Self::Driver { .. } => false,
         }
     }
 }
 
-/// SQLite's `SQLITE_READONLY` family (8 in the low byte) and PostgreSQL's read-only transaction.
-fn is_read_only(code: &str) -> bool {
-    code == "25006"
-        || code
-            .parse::<u32>()
-            .is_ok_and(|code| code < 10_000 && code & 0xff == 8)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Conflict,
+    Unavailable,
+    DiskFull,
+    ReadOnly,
+    Other,
 }
 
-/// SQLite: busy 5, locked 6, I/O 10, can't open 14. PostgreSQL: connection exceptions (08),
-/// too many connections (53300), operator intervention (57P).
-fn is_unavailable(code: &str) -> bool {
-    let sqlite = code
-        .parse::<u32>()
-        .is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 10 | 14));
-    let postgres =
-        code.len() == 5 && (code.starts_with("08") || code.starts_with("57P") || code == "53300");
-    postgres || (sqlite && code.len() < 5)
+impl Trouble {
+    fn into_error(self, source: sqlx::Error, location: &str) -> Error {
+        let location = location.to_owned();
+        match self {
+            Self::Conflict => Error::Conflict,
+            Self::Unavailable => Error::Unavailable { location, source },
+            Self::DiskFull => Error::DiskFull { location },
+            Self::ReadOnly => Error::ReadOnly { location },
+            Self::Other => Error::Driver { location, source },
+        }
+    }
+}
+
+fn of_database(error: &dyn DatabaseError) -> Trouble {
+    if error.kind() == ErrorKind::UniqueViolation {
+        return Trouble::Conflict;
+    }
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+        of_postgres(&code)
+    } else {
+        code.parse().map_or(Trouble::Other, of_sqlite)
+    }
+}
+
+/// An extended result code. Its low byte is the primary code (<https://www.sqlite.org/rescode.html>).
+fn of_sqlite(code: u32) -> Trouble {
+    const READONLY_DBMOVED: u32 = 1032;
+    const IOERR_SHMSIZE: u32 = 4874;
+    match (code, code & 0xff) {
+        // The file was moved or removed under us: no question of rights.
+        (READONLY_DBMOVED, _) => Trouble::Unavailable,
+        // The file of the shared memory can't grow.
+        (IOERR_SHMSIZE, _) | (_, 13) => Trouble::DiskFull,
+        (_, 8) => Trouble::ReadOnly,
+        // Busy, locked, I/O error, can't open, locking protocol.
+        (_, 5 | 6 | 10 | 14 | 15) => Trouble::Unavailable,
+        _ => Trouble::Other,
+    }
+}
+
+/// An SQLSTATE (PostgreSQL's manual, appendix A).
+fn of_postgres(code: &str) -> Trouble {
+    match code {
+        "53100" => Trouble::DiskFull,
+        "25006" => Trouble::ReadOnly,
+        // Serialization failure, deadlock, idle in a transaction for too long, lock or statement
+        // not done in time.
+        "40001" | "40P01" | "25P03" | "55P03" | "57014" => Trouble::Unavailable,
+        // Connection exceptions, insufficient resources, operator intervention.
+        code if ["08", "53", "57P"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
+            Trouble::Unavailable
+        }
+        _ => Trouble::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_codes_are_told_by_their_low_byte() {
+        // Busy, busy snapshot, busy recovery, locked, I/O, can't open, protocol, moved file.
+        for code in [5, 517, 261, 6, 262, 10, 522, 778, 14, 526, 15, 1032] {
+            assert_eq!(of_sqlite(code), Trouble::Unavailable, "{code}");
+        }
+        // Read-only, its recovery, can't lock, rollback, can't init, directory.
+        for code in [8, 264, 520, 776, 1288, 1544] {
+            assert_eq!(of_sqlite(code), Trouble::ReadOnly, "{code}");
+        }
+        for code in [13, 4874] {
+            assert_eq!(of_sqlite(code), Trouble::DiskFull, "{code}");
+        }
+        // Plain error, corrupt, constraint, foreign key, not a database.
+        for code in [1, 11, 19, 787, 26] {
+            assert_eq!(of_sqlite(code), Trouble::Other, "{code}");
+        }
+    }
+
+    #[test]
+    fn postgres_states_are_told_by_their_class() {
+        for code in [
+            "08006", "08P01", "53300", "57P01", "57P03", "57014", "55P03", "40001", "40P01",
+            "25P03",
+        ] {
+            assert_eq!(of_postgres(code), Trouble::Unavailable, "{code}");
+        }
+        assert_eq!(of_postgres("53100"), Trouble::DiskFull);
+        assert_eq!(of_postgres("25006"), Trouble::ReadOnly);
+        for code in [
+            "42P01", "22021", "23503", "25P02", "28P01", "3D000", "XX000",
+        ] {
+            assert_eq!(of_postgres(code), Trouble::Other, "{code}");
+        }
+    }
+
+    #[test]
+    fn file_errors_are_told_by_their_kind() {
+        let of = |kind| Error::of_file(io::Error::from(kind), "/data/headshot.db").to_string();
+        assert_eq!(
+            of(io::ErrorKind::PermissionDenied),
+            "/data/headshot.db can't be written: it or its folder is read-only"
+        );
+        assert_eq!(
+            of(io::ErrorKind::StorageFull),
+            "the disk that holds /data/headshot.db is full"
+        );
+        assert_eq!(
+            of(io::ErrorKind::NotADirectory),
+            "the database at /data/headshot.db can't be opened or does not answer"
+        );
+    }
 }

@@ -5,7 +5,8 @@
 //! between the databases is in `dialect`. Nothing here knows HTTP, JSON shapes or files.
 //!
 //! To add a statement: put it in the module's `statements!`, bind every `$n` (SQLite reads a
-//! missing one as NULL), and the tests prepare it on both databases.
+//! missing one as NULL), and the tests prepare it on both databases. A parameter's first place must
+//! tell PostgreSQL its type: `(a = $1 OR $1 IS NULL)`, not the other way round.
 
 mod conn;
 mod db;

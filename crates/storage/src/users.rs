@@ -41,7 +41,7 @@ statements! {
     FIND_MEMBERSHIP = "SELECT org_id, role FROM memberships WHERE user_id = $1 AND org_id = $2";
     COUNT_MEMBERS = "SELECT COUNT(*) FROM memberships WHERE org_id = $1";
     OWNER_EMAIL = "SELECT u.email FROM users u JOIN memberships m ON m.user_id = u.id \
-        WHERE m.org_id = $1 AND m.role = 'owner'";
+        WHERE m.org_id = $1 AND m.role = 'owner' ORDER BY m.created_at, u.id LIMIT 1";
 }
 
 #[derive(sqlx::FromRow)]
@@ -167,7 +167,7 @@ pub async fn count_members(conn: &mut impl AsConn, org: &OrgId) -> Result<i64, E
     Ok(fetch_one!(conn, (i64,), COUNT_MEMBERS, org.as_str())?.0)
 }
 
-/// The address of an organization's owner.
+/// The address of an organization's owner, of the first one if there are several.
 pub async fn owner_email(conn: &mut impl AsConn, org: &OrgId) -> Result<Option<String>, Error> {
     Ok(fetch_optional!(conn, (String,), OWNER_EMAIL, org.as_str())?.map(|row| row.0))
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::http::{HeaderMap, Request, header};
+use axum::http::{HeaderMap, HeaderValue, Request, header};
 use headshot_domain::{Entropy, RequestId, Timestamp};
 
 use crate::Web;
@@ -51,7 +51,7 @@ const USER_AGENT_MAX: usize = 512;
 pub(crate) fn user_agent(headers: &HeaderMap) -> String {
     let text = headers
         .get(header::USER_AGENT)
-        .map(|value| value.as_bytes())
+        .map(HeaderValue::as_bytes)
         .unwrap_or_default();
     clean(&String::from_utf8_lossy(text), USER_AGENT_MAX)
 }

@@ -61,62 +61,28 @@ async fn ready(State(web): State<Web>) -> (StatusCode, &'static str) {
 /// Figures in the text format of Prometheus. No names, addresses or keys.
 async fn metrics(State(web): State<Web>) -> impl IntoResponse {
     let app = web.app();
-    let mut text = String::new();
-    let mut figure = |name: &str, kind: &str, help: &str, values: &[(&str, u64)]| {
-        text.push_str(&format!(
-            "# HELP headshot_{name} {help}\n# TYPE headshot_{name} {kind}\n"
-        ));
-        for (labels, value) in values {
-            text.push_str(&format!("headshot_{name}{labels} {value}\n"));
-        }
-    };
-    let answers = web
-        .0
-        .metrics
-        .answers
-        .each_ref()
-        .map(|count| count.load(Ordering::Relaxed));
-    figure(
-        "api_answers_total",
-        "counter",
-        "API answers by class of status.",
-        &[
-            ("{status=\"2xx\"}", answers[0]),
-            ("{status=\"3xx\"}", answers[1]),
-            ("{status=\"4xx\"}", answers[2]),
-            ("{status=\"5xx\"}", answers[3]),
-        ],
-    );
-    figure(
-        "api_log_queued",
-        "gauge",
-        "API log rows that wait to be written.",
-        &[("", app.recorder.queued() as u64)],
-    );
-    figure(
-        "api_log_written_total",
-        "counter",
-        "API log rows written.",
-        &[("", app.recorder.written())],
-    );
-    figure(
-        "api_log_lost",
-        "gauge",
-        "API log rows lost and not yet told by a gap row.",
-        &[("", app.recorder.lost())],
-    );
-    figure(
-        "keys_in_memory",
-        "gauge",
-        "Keys that this process remembers.",
-        &[("", app.node.memory.len() as u64)],
-    );
-    figure(
-        "lease_held",
-        "gauge",
-        "Whether this process may answer from memory.",
-        &[("", u64::from(app.node.memory.is_leased()))],
-    );
+    let answers = CLASSES
+        .iter()
+        .zip(&web.0.metrics.answers)
+        .map(|(class, count)| {
+            let count = count.load(Ordering::Relaxed);
+            format!("headshot_api_answers_total{{status=\"{class}\"}} {count}\n")
+        });
+    let figures = [
+        ("headshot_api_log_queued", app.recorder.queued() as u64),
+        ("headshot_api_log_written_total", app.recorder.written()),
+        ("headshot_api_log_lost", app.recorder.lost()),
+        ("headshot_keys_in_memory", app.node.memory.len() as u64),
+        (
+            "headshot_lease_held",
+            u64::from(app.node.memory.is_leased()),
+        ),
+    ];
+    let figures = figures.map(|(name, value)| format!("{name} {value}\n"));
+    let text: String = std::iter::once(HELP.to_owned())
+        .chain(answers)
+        .chain(figures)
+        .collect();
     (
         [(
             header::CONTENT_TYPE,
@@ -125,3 +91,21 @@ async fn metrics(State(web): State<Web>) -> impl IntoResponse {
         text,
     )
 }
+
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
+/// What the figures mean; Prometheus reads it too.
+const HELP: &str = "\
+# HELP headshot_api_answers_total API answers by class of status.
+# TYPE headshot_api_answers_total counter
+# HELP headshot_api_log_queued API log rows that wait to be written.
+# TYPE headshot_api_log_queued gauge
+# HELP headshot_api_log_written_total API log rows written.
+# TYPE headshot_api_log_written_total counter
+# HELP headshot_api_log_lost API log rows lost and not yet told by a gap row.
+# TYPE headshot_api_log_lost gauge
+# HELP headshot_keys_in_memory Keys that this process remembers.
+# TYPE headshot_keys_in_memory gauge
+# HELP headshot_lease_held Whether this process may answer from memory.
+# TYPE headshot_lease_held gauge
+";

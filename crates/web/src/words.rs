@@ -32,6 +32,18 @@ pub(crate) fn moment(at: Timestamp) -> When {
     When::new(at.to_string(), date_time(at))
 }
 
+/// *10:30:00* for today, else *15 Jan 2024, 10:30:00*: for logs, where every second counts.
+pub(crate) fn log_time(at: Timestamp, now: Timestamp) -> When {
+    let iso = at.to_string();
+    let time = &iso[11..19];
+    let human = if at.date() == now.date() {
+        time.to_owned()
+    } else {
+        format!("{}, {time}", date(at))
+    };
+    When::new(iso.clone(), human)
+}
+
 /// *10:30:00.418*, for receipts.
 pub(crate) fn clock_time(at: Timestamp) -> When {
     let iso = at.to_string();
@@ -138,6 +150,11 @@ mod tests {
         assert_eq!(back(8 * DAY), "7 Jan 2024, 10:30 UTC");
         assert_eq!(clock_time(now).human, "10:30:00.000 UTC");
         assert_eq!(exact(now).human, "15 Jan 2024, 10:30:00.000 UTC");
+        assert_eq!(log_time(now, now).human, "10:30:00");
+        assert_eq!(
+            log_time(now.minus(Duration::from_hours(11)), now).human,
+            "14 Jan 2024, 23:30:00"
+        );
     }
 
     #[test]

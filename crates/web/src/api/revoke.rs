@@ -61,11 +61,11 @@ pub(crate) async fn revoke(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<RevokeResponse>, ApiError> {
     let invalid = |why: &str| ApiError::InvalidRequest(why.to_owned());
-    let body = body.map_err(|_| invalid("The body is too large or was cut off"))?;
+    let body = body.map_err(|_wrong| invalid("The body is too large or was cut off"))?;
     // The parser's own message could repeat a part of the key.
     let request: RevokeRequest = serde_json::from_slice(&body)
-        .map_err(|_| invalid("Send JSON such as {\"key\": \"hsp_...\"}"))?;
-    let secret = ApiKeySecret::parse(&request.key).map_err(|_| ApiError::KeyInvalid)?;
+        .map_err(|_wrong| invalid("Send JSON such as {\"key\": \"hsp_...\"}"))?;
+    let secret = ApiKeySecret::parse(&request.key).map_err(|_wrong| ApiError::KeyInvalid)?;
     match keys::revoke_by_possession(web.app(), arrival.address, &secret).await {
         Ok(deleted) => Ok(Json(RevokeResponse {
             success: true,

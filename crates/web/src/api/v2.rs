@@ -5,7 +5,7 @@ use axum::extract::{Extension, State};
 use headshot_app::caller::Caller;
 use headshot_app::organizations::{self, CreditsLeft, OrgDetails};
 use headshot_domain::Credits;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Web;
@@ -74,19 +74,14 @@ pub(crate) struct CreditsResponse {
     success: bool,
     /// Credits before reservations; an integer when whole. 1000000 where credits are not counted.
     #[schema(value_type = f64, example = 100)]
-    #[serde(serialize_with = "as_number")]
-    credits: Credits,
+    credits: serde_json::Number,
 }
 
 /// An integer when whole (contract: README.md, C10).
-fn as_number<S: Serializer>(credits: &Credits, serializer: S) -> Result<S::Ok, S::Error> {
-    match credits.as_whole() {
-        Some(whole) => serializer.serialize_i64(whole),
-        None => {
-            let text = credits.to_string();
-            serializer.serialize_f64(text.parse().map_err(serde::ser::Error::custom)?)
-        }
-    }
+fn number(credits: Credits) -> serde_json::Number {
+    let text = credits.to_string();
+    text.parse()
+        .unwrap_or_else(|_wrong| credits.hundredths().into())
 }
 
 /// Get the organization
@@ -138,6 +133,6 @@ pub(crate) async fn credits(
     };
     Ok(Json(CreditsResponse {
         success: true,
-        credits,
+        credits: number(credits),
     }))
 }

@@ -21,7 +21,7 @@ use crate::dashboard::key_rows::{deleted_row, grants, key_row, receipt};
 use crate::dashboard::shell::{shell, with_notice};
 use crate::dashboard::{PageError, html, html_with};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 pub(crate) async fn page(
     State(web): State<Web>,
@@ -135,7 +135,7 @@ async fn refuse_form(
         None => {}
         Some(CreateError::Name) => form.name_error = Some(CreateError::Name.to_string()),
         Some(CreateError::NoScopes) => {
-            form.scopes_error = Some("Choose at least one scope.".into())
+            form.scopes_error = Some("Choose at least one scope.".into());
         }
         Some(CreateError::Expiry) => {
             form.expires_error = Some("The expiry must lie in the future.".into());

@@ -56,12 +56,6 @@ pub(crate) async fn newest_rows(
 }
 
 fn row(entry: &Entry, person: &Person) -> AuditRow {
-    let hash: String = entry
-        .hash
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     AuditRow {
         seq: entry.seq,
         when: words::ago(entry.at, person.visit.now),
@@ -69,7 +63,7 @@ fn row(entry: &Entry, person: &Person) -> AuditRow {
         action: action_words(&entry.action).to_owned(),
         target: target_words(entry),
         address: entry.address.clone(),
-        hash,
+        hash: audit::short_hash(&entry.hash),
     }
 }
 
