@@ -5,14 +5,14 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-const binary = process.env.HEADSHOT_BIN;
-if (!binary) throw new Error("Set HEADSHOT_BIN to the path of the headshot binary.");
+const binary = resolve(process.env.HEADSHOT_BIN ?? "");
+if (!process.env.HEADSHOT_BIN) throw new Error("Set HEADSHOT_BIN to the path of the headshot binary.");
 
 /** Nothing of the caller's own configuration reaches the server. */
 function environment(own) {
