@@ -2,6 +2,7 @@
 
 use crate::{
     Shell, Template, When,
+    common::{counted, grouped},
     ui::{Badge, Button, Empty, Field, Icon},
 };
 
@@ -126,6 +127,20 @@ pub struct KeyDeletedReceipt {
     pub last_use: Option<LastUse>,
 }
 
+impl KeyDeletedReceipt {
+    /// How the processes came to refuse the key, in words.
+    fn processes(&self) -> String {
+        let confirmed = || format!("{} confirmed", grouped(self.nodes_acknowledged));
+        let lapsed = || counted(self.leases_lapsed, "lease ran out", "leases ran out");
+        match (self.nodes_acknowledged, self.leases_lapsed) {
+            (0, 0) => "None was answering from memory".to_owned(),
+            (_, 0) => confirmed(),
+            (0, _) => lapsed(),
+            (_, _) => format!("{}, {}", confirmed(), lapsed()),
+        }
+    }
+}
+
 /// Names and explanations of the five scopes, in the order of the documentation.
 pub(crate) const SCOPES: [(&str, &str, &str); 5] = [
     ("organization", "Organization", "Details and credits"),
@@ -203,6 +218,18 @@ pub struct RestrictedForm {
 }
 
 impl RestrictedForm {
+    /// The first field with an error, in the order of the page: it gets the focus.
+    fn first_wrong(&self) -> Option<&'static str> {
+        let fields = [
+            ("name", &self.name_error),
+            ("scopes", &self.scopes_error),
+            ("expires", &self.expires_error),
+            ("networks", &self.networks_error),
+        ];
+        let wrong = fields.into_iter().find(|(_, error)| error.is_some());
+        wrong.map(|(name, _)| name)
+    }
+
     fn expiry_choices(&self) -> [(&'static str, &'static str, bool); 5] {
         let chosen = if self.expires_in.is_empty() {
             "never"

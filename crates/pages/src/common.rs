@@ -22,7 +22,7 @@ impl When {
 }
 
 /// A count as people read it, `1,204`.
-pub(crate) fn grouped(count: i64) -> String {
+pub fn grouped(count: i64) -> String {
     let digits = count.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
     if count < 0 {

@@ -41,7 +41,7 @@ pub use api_keys::{
 pub use askama::{Error, Template};
 pub use assets::{ASSET_PREFIX, Asset, asset, asset_url};
 pub use audit::{Audit, AuditRow, ChainState, ChainStatus};
-pub use common::{Choice, NavItem, Notice, OrgChoice, Shell, When};
+pub use common::{Choice, NavItem, Notice, OrgChoice, Shell, When, grouped};
 pub use docs::{
     DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, OperationDoc, ParameterDoc,
     Reference, ResponseDoc,

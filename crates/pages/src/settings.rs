@@ -49,9 +49,6 @@ impl Settings {
     }
 
     fn end_others_label(&self) -> String {
-        match self.others() {
-            1 => "Sign out 1 other session".to_owned(),
-            n => format!("Sign out {n} other sessions"),
-        }
+        format!("Sign out {} other sessions", self.others())
     }
 }

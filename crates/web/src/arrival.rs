@@ -75,7 +75,7 @@ pub(crate) fn clean(text: &str, max: usize) -> String {
 }
 
 /// Whether a browser's script sent the request. Node's own `fetch` sends `Sec-Fetch-Mode: cors` as
-/// well, but no `Sec-Fetch-Site`, and names itself.
+/// well, but no `Sec-Fetch-Site`, and gives itself away.
 pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
     if headers.contains_key(header::ORIGIN) {
         return true;
@@ -86,10 +86,13 @@ pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
     cors && (headers.contains_key("sec-fetch-site") || !is_node(headers))
 }
 
+/// By its name, or by the language `*`, which no browser asks for.
 fn is_node(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::USER_AGENT)
-        .is_some_and(|agent| agent == "node" || agent == "undici")
+    let is = |name, values: &[&str]| {
+        let value = headers.get(name);
+        value.is_some_and(|value| values.iter().any(|known| value == known))
+    };
+    is(header::USER_AGENT, &["node", "undici"]) || is(header::ACCEPT_LANGUAGE, &["*"])
 }
 
 #[cfg(test)]
@@ -115,6 +118,11 @@ mod tests {
         assert!(!is_browser(&headers(&[
             ("sec-fetch-mode", "cors"),
             ("user-agent", "node")
+        ])));
+        assert!(!is_browser(&headers(&[
+            ("sec-fetch-mode", "cors"),
+            ("accept-language", "*"),
+            ("user-agent", "payroll/2.1")
         ])));
         assert!(!is_browser(&headers(&[("user-agent", "curl/8")])));
     }

@@ -51,6 +51,12 @@ pub(crate) fn clock_time(at: Timestamp) -> When {
     When::new(iso, human)
 }
 
+/// *15 Jan 2024, 10:30:00.418 UTC*.
+pub(crate) fn exact(at: Timestamp) -> When {
+    let human = format!("{}, {}", date(at), clock_time(at).human);
+    When::new(at.to_string(), human)
+}
+
 fn date_time(at: Timestamp) -> String {
     let iso = at.to_string();
     format!("{}, {} UTC", date(at), &iso[11..16])
@@ -143,6 +149,7 @@ mod tests {
         assert_eq!(back(2 * DAY), "2 days ago");
         assert_eq!(back(8 * DAY), "7 Jan 2024, 10:30 UTC");
         assert_eq!(clock_time(now).human, "10:30:00.000 UTC");
+        assert_eq!(exact(now).human, "15 Jan 2024, 10:30:00.000 UTC");
         assert_eq!(log_time(now, now).human, "10:30:00");
         assert_eq!(
             log_time(now.minus(Duration::from_hours(11)), now).human,

@@ -22,6 +22,12 @@ dialog.addEventListener("keydown", (event) => {
 });
 
 addEventListener("beforeunload", ask);
-stored.addEventListener("click", () => removeEventListener("beforeunload", ask));
+stored.addEventListener("click", (event) => {
+  removeEventListener("beforeunload", ask);
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  // The answer to the form leaves the history, so that Back does not offer to send the form again.
+  event.preventDefault();
+  location.replace(stored.href);
+});
 // Coming back must not show the key from memory.
 addEventListener("pagehide", () => dialog.remove());

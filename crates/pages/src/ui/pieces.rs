@@ -57,11 +57,11 @@ impl Empty {
     }
 }
 
-/// Newer and older.
+/// To the newest page and to the next older one.
 #[derive(Debug, Clone, Template)]
 #[template(
     ext = "html",
-    source = r#"{% if newer.is_some() || older.is_some() %}<nav class="pager" aria-label="{{ label }}">{% if let Some(url) = newer %}<a class="button button-secondary" rel="prev" href="{{ url }}">{{ Icon::of("left") }}Newer</a>{% endif %}{% if let Some(url) = older %}<a class="button button-secondary" rel="next" href="{{ url }}">Older{{ Icon::of("right") }}</a>{% endif %}</nav>{% endif %}"#
+    source = r#"{% if newer.is_some() || older.is_some() %}<nav class="pager" aria-label="{{ label }}">{% if let Some(url) = newer %}<a class="button button-secondary" rel="prev" href="{{ url }}">{{ Icon::of("left") }}Newest</a>{% endif %}{% if let Some(url) = older %}<a class="button button-secondary" rel="next" href="{{ url }}">Older{{ Icon::of("right") }}</a>{% endif %}</nav>{% endif %}"#
 )]
 pub struct Pagination {
     label: &'static str,

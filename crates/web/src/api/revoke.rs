@@ -49,7 +49,7 @@ pub(crate) struct RevokeResponse {
     request_body = RevokeRequest,
     responses(
         (status = 200, description = "No process accepts the key any more.", body = RevokeResponse),
-        (status = 400, description = "The body is not JSON with a `key`.", body = ErrorBody),
+        (status = 400, description = "The body is not JSON that holds a key.", body = ErrorBody),
         (status = 401, description = "The key is not valid (any more).", body = ErrorBody),
         (status = 429, description = "Too many requests from this address.", body = ErrorBody),
         (status = 500, description = "The server failed.", body = ErrorBody),

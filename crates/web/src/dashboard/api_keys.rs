@@ -141,9 +141,7 @@ async fn refuse_form(
             form.expires_error = Some("The expiry must lie in the future.".into());
         }
         Some(other) => {
-            let mut text = other.to_string();
-            text.push('.');
-            page.shell = with_notice(page.shell, Notice::bad(capitalized(&text)));
+            page.shell = with_notice(page.shell, Notice::bad(sentence(&other.to_string())));
             form.open = false;
         }
     }
@@ -151,11 +149,17 @@ async fn refuse_form(
     html_with(StatusCode::BAD_REQUEST, &page)
 }
 
-fn capitalized(text: &str) -> String {
+/// An error as a sentence: with a capital, and a full stop unless it asks.
+fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+    let first = chars.next().map(char::to_uppercase);
+    let stop = if text.ends_with('?') { "" } else { "." };
+    first
+        .into_iter()
+        .flatten()
+        .chain(chars)
+        .chain(stop.chars())
+        .collect()
 }
 
 /// Reads the form; what is wrong with it comes back beside what was typed.
@@ -191,7 +195,7 @@ fn new_key(fields: &Fields, now: Timestamp) -> Result<NewKey, Box<RestrictedForm
         .get("networks")
         .parse::<Networks>()
         .unwrap_or_else(|wrong| {
-            form.networks_error = Some(format!("{}.", capitalized(&wrong.to_string())));
+            form.networks_error = Some(sentence(&wrong.to_string()));
             Networks::default()
         });
     let wrong = [

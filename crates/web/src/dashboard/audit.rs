@@ -3,6 +3,7 @@
 use axum::extract::{Query, State};
 use axum::response::Response;
 use headshot_app::audit::{self, Actor, Verified};
+use headshot_domain::Timestamp;
 use headshot_pages::{Audit, AuditRow, ChainState, ChainStatus, NavItem};
 use headshot_storage::audit::{Entry, newest};
 use serde::Deserialize;
@@ -74,7 +75,7 @@ fn action_words(action: &str) -> &str {
         "team.created" => "created a team",
         "key.generated" => "generated an API key",
         "key.deleted" => "deleted an API key",
-        "key.deletion.effective" => "got the receipt of a deletion",
+        "key.deletion.effective" => "got the receipt: no process accepts the key since",
         "session.began" => "signed in",
         "session.ended" => "signed another browser out",
         "password.set" => "set a password",
@@ -84,15 +85,20 @@ fn action_words(action: &str) -> &str {
 
 /// To what: the name where the entry has one, else its id.
 fn target_words(entry: &Entry) -> String {
+    if entry.action.starts_with("session.") {
+        return String::new();
+    }
     let detail: serde_json::Value = serde_json::from_str(&entry.detail).unwrap_or_default();
-    let named = ["name", "amount", "effectiveAt"]
+    let effective_at = detail["effectiveAt"]
+        .as_str()
+        .and_then(Timestamp::parse_iso);
+    if let Some(at) = effective_at {
+        return words::clock_time(at).human;
+    }
+    let named = ["name", "amount"]
         .iter()
         .find_map(|field| detail[field].as_str());
-    match (named, entry.action.as_str()) {
-        (Some(name), _) => name.to_owned(),
-        (None, "session.began") => String::new(),
-        (None, _) => entry.target.clone(),
-    }
+    named.unwrap_or(&entry.target).to_owned()
 }
 
 async fn chain(web: &Web) -> Result<ChainStatus, PageError> {

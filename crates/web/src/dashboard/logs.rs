@@ -175,7 +175,7 @@ pub(crate) async fn page(
     let older_url = older.map(|before| query.url(Some(before)));
     let entry = |row: Row| match row {
         Row::Request(request) => LogEntry::Request(log_row(&request, &known, now)),
-        Row::Gap(gap) => LogEntry::Gap(gap_row(&gap)),
+        Row::Gap(gap) => LogEntry::Gap(gap_row(&gap, now)),
     };
     html(&Logs {
         shell: shell(&web, &person, ("API logs", NavItem::Logs)).await?,
@@ -202,7 +202,7 @@ pub(crate) async fn page(
     })
 }
 
-fn gap_row(gap: &Gap) -> GapRow {
+fn gap_row(gap: &Gap, now: Timestamp) -> GapRow {
     let (to, text) = if gap.lost > 0 {
         (
             gap.at,
@@ -222,8 +222,8 @@ fn gap_row(gap: &Gap) -> GapRow {
         )
     };
     GapRow {
-        from: words::moment(gap.at),
-        to: words::moment(to),
+        from: words::log_time(gap.at, now),
+        to: words::log_time(to, now),
         text,
     }
 }
@@ -313,7 +313,7 @@ pub(crate) async fn detail(
     let request = found.ok_or(PageError::NotFound)?;
     let known = KnownKeys::of(keys::list(web.app(), org).await?);
     let mut row = log_row(&request, &known, person.visit.now);
-    row.when = words::moment(request.at);
+    row.when = words::exact(request.at);
     html(&LogDetail {
         shell: shell(&web, &person, ("API request", NavItem::Logs)).await?,
         row,

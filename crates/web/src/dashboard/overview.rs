@@ -38,7 +38,10 @@ pub(crate) async fn page(
         CreditsLeft::Unlimited => "Unlimited".to_owned(),
     };
     let rate_limit = match org.plan.requests_per_minute() {
-        Some(limit) => format!("{limit} requests a minute"),
+        Some(limit) => format!(
+            "{} requests a minute",
+            headshot_pages::grouped(limit.into())
+        ),
         None => "no request limit".to_owned(),
     };
     let checklist = checklist(&keys, usage.total > 0);
