@@ -180,6 +180,32 @@ pub async fn list(app: &App, org: &OrgId) -> Result<Keys, Error> {
     Ok(Keys { live, deleted })
 }
 
+/// How many keys of an organization aren't deleted, and whether it ever had one.
+pub async fn count(app: &App, org: &OrgId) -> Result<(i64, bool), Error> {
+    let mut conn = app.db.read().await?;
+    let live = api_keys::count_live(&mut conn, org).await?;
+    let ever = live > 0 || !api_keys::deleted(&mut conn, org, 1).await?.is_empty();
+    Ok((live, ever))
+}
+
+/// One key of an organization with what was tried with it since it was deleted.
+pub async fn find_tried(
+    app: &App,
+    org: &OrgId,
+    id: &KeyId,
+) -> Result<Option<(ApiKey, Option<DeadKeyUse>)>, Error> {
+    let mut conn = app.db.read().await?;
+    let key = api_keys::find(&mut conn, id)
+        .await?
+        .filter(|key| key.org == *org);
+    let Some(key) = key else { return Ok(None) };
+    let tried = match key.deleted_at {
+        Some(_) => api_requests::dead_key_use(&mut conn, id).await?,
+        None => None,
+    };
+    Ok(Some((key, tried)))
+}
+
 /// One key of an organization, deleted or not.
 pub async fn find(app: &App, org: &OrgId, id: &KeyId) -> Result<Option<ApiKey>, Error> {
     let mut conn = app.db.read().await?;
@@ -292,7 +318,7 @@ pub async fn revoke_by_possession(
     let found = {
         let mut conn = app.db.read().await?;
         let mut found = None;
-        for (_, stored) in candidates(app, secret) {
+        for stored in candidates(app, secret) {
             found = api_keys::record(&mut conn, &stored).await?.0;
             if found.is_some() {
                 break;
@@ -362,11 +388,8 @@ pub async fn load(
     digest: &Digest,
 ) -> Result<Verification, Error> {
     let now = app.clock.now();
-    for (retired, stored) in candidates(app, secret) {
+    for stored in candidates(app, secret) {
         if let Found::Key(entry) = app.node.load(digest, &stored).await? {
-            if retired {
-                redigest(app, &entry, digest).await;
-            }
             return Ok(judge(entry, now));
         }
     }
@@ -379,35 +402,9 @@ pub async fn load(
     }))
 }
 
-/// The digests under which a key may be stored, and whether a retired pepper made them. The current
-/// one comes again at the end: another request may move the key while this one looks.
-fn candidates<'a>(
-    app: &'a App,
-    secret: &'a ApiKeySecret,
-) -> impl Iterator<Item = (bool, Digest)> + 'a {
-    let current = app.peppers.digest(secret);
-    let retired = app.peppers.retired_digests(secret);
-    let mut all: Vec<_> = std::iter::once((false, current))
-        .chain(retired.map(|digest| (true, digest)))
-        .collect();
-    if all.len() > 1 {
-        all.push((false, current));
-    }
-    all.into_iter()
-}
-
-/// Moves a key from a retired pepper to the current one. A failure only means that it stays there.
-async fn redigest(app: &App, entry: &KeyEntry, digest: &Digest) {
-    let moved: Result<(), Error> = async {
-        let mut tx = app.db.write().await?;
-        let pepper = app.peppers.current_id();
-        api_keys::redigest(&mut tx, &entry.record.id, digest, pepper).await?;
-        tx.commit().await
-    }
-    .await;
-    if let Err(error) = moved {
-        app.report(&error, "a key stays under its retired pepper");
-    }
+/// The digests under which a key may be stored: the current pepper's, then the retired ones'.
+fn candidates(app: &App, secret: &ApiKeySecret) -> impl Iterator<Item = Digest> {
+    std::iter::once(app.peppers.digest(secret)).chain(app.peppers.retired_digests(secret))
 }
 
 fn judge(entry: Arc<KeyEntry>, now: Timestamp) -> Verification {

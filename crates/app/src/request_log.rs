@@ -250,11 +250,12 @@ fn hour_counts(batch: &[Request]) -> BTreeMap<HourKey<'_>, i64> {
 fn last_uses(
     batch: &[Request],
 ) -> impl Iterator<Item = (KeyId, LastUse, Option<Timestamp>)> + use<> {
+    let accepted = |request: &&Request| {
+        let refused = matches!(request.refused_by, Some("rate limit" | "network" | "scope"));
+        request.key_state == KeyState::Live && !refused
+    };
     let mut newest: BTreeMap<&str, (&Request, Option<Timestamp>)> = BTreeMap::new();
-    for request in batch
-        .iter()
-        .filter(|request| request.key_state == KeyState::Live)
-    {
+    for request in batch.iter().filter(accepted) {
         let Some(key) = request.key.as_deref() else {
             continue;
         };
@@ -291,6 +292,10 @@ fn without_query(path: &str) -> &str {
 /// Rows of one page of the log.
 pub const PAGE: usize = 50;
 
+/// Rows that one page looks through at most: a filter that matches nothing must not read a whole
+/// log while others wait.
+const SCAN_MAX: i64 = 100_000;
+
 /// One row of the log as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
@@ -323,13 +328,16 @@ pub struct Page {
 pub async fn page(app: &App, org: &OrgId, filter: &Filter) -> Result<Page, Error> {
     let mut conn = app.db.read().await?;
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let start = api_requests::window_start(&mut conn, org, filter, SCAN_MAX).await?;
+    let filter = &Filter {
+        not_before: start.clone(),
+        ..filter.clone()
+    };
     let mut requests = api_requests::list(&mut conn, org, filter, limit + 1).await?;
     let more = requests.len() > PAGE;
     requests.truncate(PAGE);
-    let older = requests
-        .last()
-        .filter(|_| more)
-        .map(|request| request.id.clone());
+    let last = requests.last().filter(|_| more);
+    let older = last.map(|request| request.id.clone()).or(start);
     let mut rows: Vec<Row> = requests
         .into_iter()
         .map(|row| Row::Request(Box::new(row)))

@@ -102,6 +102,16 @@ fn replace(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
     fs::rename(&temporary, &path).with_context(|| format!("{} can't be replaced", path.display()))
 }
 
+/// Writes a file that only the server's user can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let written = || -> std::io::Result<()> {
+        let mut file = private_file(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    written().with_context(|| format!("{} can't be written", path.display()))
+}
+
 fn write_temporary(
     folder: &Path,
     name: &str,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use headshot_app::App;
+use headshot_app::{App, Roles};
 use headshot_web::Web;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ pub(crate) async fn run(config: &Config, role: Option<Role>) -> anyhow::Result<(
     if role == Some(Role::Worker) {
         let stop = stop_signal()?;
         output::line("Working. Stop with Ctrl-C.");
-        Arc::clone(&app).run(stop).await;
+        Arc::clone(&app).run(Roles::Worker, stop).await;
         app.db.close().await;
         return Ok(());
     }
@@ -29,7 +29,12 @@ pub(crate) async fn run(config: &Config, role: Option<Role>) -> anyhow::Result<(
         config.public_url,
         listener.local_addr()?
     ));
-    serve(config, app, listener).await
+    let roles = if role == Some(Role::Web) {
+        Roles::Web
+    } else {
+        Roles::All
+    };
+    serve(config, app, (roles, listener)).await
 }
 
 /// Binds the configured address.
@@ -43,11 +48,11 @@ pub(crate) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 pub(crate) async fn serve(
     config: &Config,
     app: Arc<App>,
-    listener: TcpListener,
+    (roles, listener): (Roles, TcpListener),
 ) -> anyhow::Result<()> {
     let signal = stop_signal()?;
     let background_stop = CancellationToken::new();
-    let background = tokio::spawn(Arc::clone(&app).run(background_stop.clone()));
+    let background = tokio::spawn(Arc::clone(&app).run(roles, background_stop.clone()));
     let web = Web::new(Arc::clone(&app), config.trusted_proxies.clone());
     let router = headshot_web::router(&web);
     headshot_web::server::serve(listener, router, signal).await;

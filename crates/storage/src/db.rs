@@ -56,9 +56,7 @@ impl Db {
 
     async fn connect_sqlite(path: &Path) -> Result<Self, Error> {
         let location: Arc<str> = path.display().to_string().into();
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| Error::of_file(source, &location))?;
-        }
+        create_private(path).map_err(|source| Error::of_file(source, &location))?;
         let options = dialect::sqlite_options(path);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -226,6 +224,34 @@ impl Db {
 async fn run(mut migrator: Migrator, conn: &mut impl Migrate) -> Result<(), MigrateError> {
     migrator.set_ignore_missing(true);
     migrator.run_direct(None, conn, false).await
+}
+
+/// Makes the database's folder and file, where they are missing, for the server's user only. SQLite
+/// gives its other files the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    if path.exists() {
+        return Ok(());
+    }
+    match std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        // Another process was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        done => done.map(|_| ()),
+    }
 }
 
 fn postgres_location(options: &PgConnectOptions) -> String {

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -95,6 +96,13 @@ impl From<StorageError> for PageError {
     }
 }
 
+/// An address whose query can't be read leads to no page.
+impl From<QueryRejection> for PageError {
+    fn from(_unreadable: QueryRejection) -> Self {
+        Self::NotFound
+    }
+}
+
 impl From<headshot_pages::Error> for PageError {
     fn from(error: headshot_pages::Error) -> Self {
         tracing::error!(
@@ -163,9 +171,10 @@ pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Nex
     let mut response = if cross_site && changes {
         PageError::StaleForm.into_response()
     } else {
-        match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => PageError::Internal.into_response(),
+        let running = AssertUnwindSafe(next.run(request)).catch_unwind();
+        match tokio::time::timeout(crate::TIME_MAX, running).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) | Err(_) => PageError::Internal.into_response(),
         }
     };
     if let Some(error) = response.extensions_mut().remove::<PageError>() {

@@ -63,6 +63,9 @@ impl Web {
     }
 }
 
+/// How long a request may take, from its head to the answer's.
+pub const TIME_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The largest request body outside of uploads, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
 

@@ -25,9 +25,6 @@ use crate::api::error::{ApiError, Refusal};
 use crate::api::operation;
 use crate::arrival::{self, Arrival};
 
-/// How long a request may take.
-const TIME_MAX: Duration = Duration::from_secs(30);
-
 /// The most bytes that all headers of a request may have together.
 pub(crate) const HEADERS_MAX: usize = 32 * 1024;
 
@@ -261,7 +258,7 @@ fn permit(
 /// Runs the operation within its time; a panic is an internal error like any other.
 async fn run(app: &App, request: Request, next: Next) -> Response {
     let running = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(TIME_MAX, running).await {
+    match tokio::time::timeout(crate::TIME_MAX, running).await {
         Ok(Ok(response)) => response,
         Ok(Err(panicked)) => {
             let what = panicked

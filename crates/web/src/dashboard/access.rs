@@ -1,5 +1,6 @@
 //! Ways in and out: sign in, first password, one-time links, sign out.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -53,8 +54,9 @@ pub(crate) struct LoginQuery {
 pub(crate) async fn login_page(
     State(web): State<Web>,
     visit: Visit,
-    Query(query): Query<LoginQuery>,
+    query: Result<Query<LoginQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(query) = query?;
     let notice = query.signed_out.map(|_| "You are signed out.".to_owned());
     let next = local(&query.next).unwrap_or_default().to_owned();
     with_form_token(&web, &visit, |csrf| {
@@ -170,8 +172,9 @@ fn link_invalid() -> Result<Response, PageError> {
 pub(crate) async fn setup_page(
     State(web): State<Web>,
     visit: Visit,
-    Query(TokenQuery { token }): Query<TokenQuery>,
+    query: Result<Query<TokenQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(TokenQuery { token }) = query?;
     let link = accounts::open_link(web.app(), &token).await?;
     let Some(link) = link.filter(|link| link.purpose != LinkPurpose::SignIn) else {
         return link_invalid();
@@ -230,8 +233,9 @@ pub(crate) async fn setup(
 pub(crate) async fn magic_page(
     State(web): State<Web>,
     visit: Visit,
-    Query(TokenQuery { token }): Query<TokenQuery>,
+    query: Result<Query<TokenQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(TokenQuery { token }) = query?;
     let link = accounts::open_link(web.app(), &token).await?;
     let Some(link) = link.filter(|link| link.purpose == LinkPurpose::SignIn) else {
         return link_invalid();
