@@ -46,6 +46,19 @@ impl Db {
         }
     }
 
+    /// Whether `url` has one of the forms that [`Db::connect`] takes. Connects to nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_url(url: &str) -> Result<(), Error> {
+        if url.starts_with("sqlite://") {
+            return Ok(());
+        }
+        let parsed = url.parse::<PgConnectOptions>();
+        let wrong = |source| Error::of(source, "the configured address");
+        parsed.map(|_| ()).map_err(wrong)
+    }
+
     async fn connect_sqlite(path: &Path) -> Result<Self, Error> {
         let location: Arc<str> = path.display().to_string().into();
         if let Some(folder) = path.parent() {
@@ -60,7 +73,7 @@ impl Db {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await
-            .map_err(|source| Error::of(source, &location))?;
+            .map_err(|source| not_opened(source, path, &location))?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(PATIENCE)
@@ -167,6 +180,18 @@ impl Db {
             }
             Pools::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// SQLite does not tell why it can't open a file. Whether the folder can be written does.
+fn not_opened(source: sqlx::Error, path: &Path, location: &str) -> Error {
+    let probe = path.with_extension(format!("probe-{}", std::process::id()));
+    match std::fs::File::create_new(&probe) {
+        Ok(_) => {
+            std::fs::remove_file(&probe).ok();
+            Error::of(source, location)
+        }
+        Err(why) => Error::of(sqlx::Error::Io(why), location),
     }
 }
 

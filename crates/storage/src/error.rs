@@ -1,6 +1,6 @@
 //! What can go wrong with the database. Nothing here knows HTTP.
 
-use sqlx::error::ErrorKind;
+use std::io::ErrorKind;
 
 /// A failed storage call. Absence is `Option`, never an error.
 #[derive(Debug, thiserror::Error)]
@@ -60,20 +60,30 @@ impl Error {
         let location = location.to_owned();
         let code = source.as_database_error().and_then(|error| error.code());
         match code.as_deref() {
-            Some("13" | "53100") => return Self::DiskFull { location },
+            // 4874: no room for the index of the write-ahead log.
+            Some("13" | "4874" | "53100") => return Self::DiskFull { location },
             Some(code) if is_read_only(code) => return Self::ReadOnly { location },
             Some(code) if is_unavailable(code) => return Self::Unavailable { location, source },
             _ => {}
         }
         match source {
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::StorageFull => {
+                Self::DiskFull { location }
+            }
+            sqlx::Error::Io(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+                ) =>
+            {
+                Self::ReadOnly { location }
+            }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable { location, source },
-            sqlx::Error::Database(ref error) if error.kind() == ErrorKind::UniqueViolation => {
-                Self::Conflict
-            }
+            sqlx::Error::Database(ref error) if error.is_unique_violation() => Self::Conflict,
             source => Self::Driver { location, source },
         }
     }
