@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use crate::Web;
 
 pub mod error;
-mod gate;
+pub(crate) mod gate;
 pub mod openapi;
 mod operation;
 mod revoke;

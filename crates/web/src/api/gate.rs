@@ -94,6 +94,45 @@ pub(crate) async fn open_gate(State(web): State<Web>, request: Request, next: Ne
     finish(&web, (arrival, started), seen, checked, response)
 }
 
+/// What stands around the pages of the documentation: below `/api`, a path that is no page gets the
+/// contract's error, unless a browser asks for a page.
+pub(crate) async fn beside_docs(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let of_program = request.uri().path().starts_with("/api/") && !wants_page(request.headers());
+    if !of_program {
+        return next.run(request).await;
+    }
+    let started = web.app().clock.monotonic();
+    let arrival = Arrival::of(&web, &request);
+    let seen = Seen::of(&request);
+    let response = next.run(request).await;
+    if response.status() != StatusCode::NOT_FOUND {
+        return response;
+    }
+    let quota = web.app().addresses.take(arrival.address, arrival.at);
+    let error = if quota.allowed {
+        ApiError::NoSuchRoute
+    } else {
+        ApiError::RateLimited
+    };
+    let checked = Checked {
+        quota,
+        key: None,
+        state: KeyState::Missing,
+        fingerprint: None,
+        result: Err(error.clone()),
+    };
+    let response = no_sniff(error.into_response());
+    finish(&web, (arrival, started), seen, checked, response)
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|accepted| {
+        accepted
+            .to_str()
+            .is_ok_and(|text| text.contains("text/html"))
+    })
+}
+
 /// What the log keeps of a request.
 struct Seen {
     method: Arc<str>,
@@ -192,8 +231,9 @@ async fn check(web: &Web, arrival: &Arrival, request: &Parts, route: &str) -> Ch
 
 type Key = Arc<headshot_app::verification::KeyEntry>;
 
-/// From memory; else from the database, unless the address has used up its refusals: guessing keys
-/// must not become a load on the database.
+/// From memory; else from the database. Addresses that have used up their refusals queue for that,
+/// one at a time: guessing keys must not become a load on the database, but whoever shares an
+/// address with a guesser and has a good key gets its own answer.
 async fn verify(
     web: &Web,
     arrival: &Arrival,
@@ -203,9 +243,10 @@ async fn verify(
     let verification = match keys::verify(app, authorization(headers), arrival.at) {
         Verification::Unknown(secret, digest) => {
             let quota = app.addresses.look(arrival.address, arrival.at);
-            if !quota.allowed {
-                return Err((ApiError::RateLimited, quota));
-            }
+            let _turn = match quota.allowed {
+                true => None,
+                false => web.0.guessers.acquire().await.ok(),
+            };
             keys::load(app, &secret, &digest)
                 .await
                 .map_err(|error| (error.into(), quota))?
@@ -353,9 +394,11 @@ fn add_quota(headers: &mut HeaderMap, quota: &Quota, now: Timestamp) {
 
 /// No browser may take an answer for anything but what it says it is.
 pub(crate) async fn no_sniffing(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(
+    no_sniff(next.run(request).await)
+}
+
+fn no_sniff(mut response: Response) -> Response {
+    response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
