@@ -155,10 +155,12 @@ async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
         Key::Create(given) => key_create(&app, given).await,
         Key::List { org, json } => {
             let org = OrgId::from(org);
-            {
+            let known = {
                 let mut conn = app.db.read().await?;
-                let found = headshot_storage::organizations::find(&mut conn, &org).await?;
-                found.with_context(|| format!("there is no organization {org}"))?;
+                headshot_storage::organizations::find(&mut conn, &org).await?
+            };
+            if known.is_none() {
+                bail!("there is no organization {org}");
             }
             let keys = keys::list(&app, &org).await?;
             if json.json {
