@@ -107,7 +107,7 @@ impl World {
         let committed_at = self.clock.monotonic();
         let deletion = async {
             let deleted = delete(&self.b, id).await;
-            (deleted, self.clock.monotonic() - committed_at)
+            (deleted, self.clock.monotonic().saturating_sub(committed_at))
         };
         let time = async {
             self.committed_after(epoch).await;
@@ -118,7 +118,8 @@ impl World {
 
     async fn time_passes(&self) {
         self.looks().await;
-        self.clock.advance(SETTLE - Duration::from_millis(1));
+        self.clock
+            .advance(SETTLE.saturating_sub(Duration::from_millis(1)));
         self.looks().await;
         self.clock.advance(Duration::from_millis(1));
     }
@@ -219,7 +220,9 @@ async fn a_node_without_its_database_serves_until_its_lease_ends(database: TestD
     world.remember(&key).await;
     world.a.db.close().await;
     assert!(world.a.node.renew().await.is_err());
-    world.clock.advance(LEASE - Duration::from_millis(1));
+    world
+        .clock
+        .advance(LEASE.saturating_sub(Duration::from_millis(1)));
     assert_eq!(call(&world.a, &key).await, Call::AcceptedFromMemory);
     world.clock.advance(Duration::from_millis(1));
     assert_eq!(call(&world.a, &key).await, Call::Failed);
@@ -445,7 +448,7 @@ async fn a_deletion_killed_before_it_settled_is_waited_for_when_repeated(databas
     let asked_at = world.clock.monotonic();
     let again = async {
         let deleted = delete(&world.b, &id).await;
-        (deleted, world.clock.monotonic() - asked_at)
+        (deleted, world.clock.monotonic().saturating_sub(asked_at))
     };
     let ((deleted, waited), ()) = tokio::join!(again, world.time_passes());
     assert!(matches!(deleted, Err(DeleteError::NotFound)));
