@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use headshot_app::accounts;
 use headshot_app::audit::{self, Actor, Verified};
 use headshot_app::keys::{self, NewKey};
