@@ -425,7 +425,7 @@ fn judge(entry: Arc<KeyEntry>, now: Timestamp) -> Verification {
 
 /// The token of `Bearer <token>`. The scheme's case does not matter (RFC 9110, 11.1), one or more
 /// spaces follow it.
-fn bearer(header: &[u8]) -> Option<&str> {
+pub fn bearer(header: &[u8]) -> Option<&str> {
     let header = std::str::from_utf8(header).ok()?;
     let (scheme, token) = header.split_once(' ')?;
     scheme
