@@ -74,6 +74,11 @@ impl Recorder {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether no count waits to be written.
+    fn nothing_waits(&self) -> bool {
+        self.lost() == 0 && self.turned_away.load(Ordering::Relaxed) == 0
+    }
+
     /// Requests that wait to be written.
     pub fn queued(&self) -> usize {
         QUEUE_MAX - self.queue.capacity()
@@ -129,7 +134,7 @@ pub async fn drain(app: &App) {
                 batch.push(request);
             }
         }
-        if batch.is_empty() && app.recorder.lost() == 0 {
+        if batch.is_empty() && app.recorder.nothing_waits() {
             return;
         }
         let written = write_until_stored(app, &batch);
@@ -165,7 +170,7 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
     let mut told = false;
     while let Some(part) = parts.pop() {
         let lost = app.recorder.lost.load(Ordering::Relaxed);
-        if part.is_empty() && lost == 0 {
+        if part.is_empty() && app.recorder.nothing_waits() {
             continue;
         }
         let Err(error) = write(app, part, lost).await else {
@@ -199,7 +204,8 @@ async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
     let mut tx = app.db.write().await?;
     let stored = api_requests::insert(&mut tx, node, batch).await?;
     // A commit whose answer got lost may have stored the batch already, all of it: ids are unique.
-    if stored > 0 {
+    let counted = stored > 0 || batch.is_empty();
+    if counted {
         let mut counts = hour_counts(batch);
         if turned_away > 0 {
             let hour = until.unix_ms().div_euclid(HOUR_MS);
@@ -217,7 +223,7 @@ async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
     }
     auth::flushed(&mut tx, node, until).await?;
     tx.commit().await?;
-    if stored > 0 {
+    if counted {
         app.recorder
             .turned_away
             .fetch_sub(turned_away, Ordering::Relaxed);

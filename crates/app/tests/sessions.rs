@@ -1,6 +1,13 @@
 //! Sessions, links, recent passwords and throttles end when they should, by a clock that only the
 //! test moves.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::unchecked_time_subtraction,
+    clippy::duration_suboptimal_units,
+    reason = "helpers outside of the test functions stop the test too; moments read as sums"
+)]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;

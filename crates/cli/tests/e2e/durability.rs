@@ -180,7 +180,8 @@ fn an_idle_server_leaves_no_gap_row() {
     );
 }
 
-/// SIGTERM while requests come in: each request that was answered is in the log, once.
+/// SIGTERM while requests come in: each request that was answered is in the log, once; those of an
+/// address that had used up its minute are in the hour's count.
 #[test]
 fn a_graceful_stop_loses_no_row_of_the_api_log() {
     let place = Place::new();
@@ -188,6 +189,7 @@ fn a_graceful_stop_loses_no_row_of_the_api_log() {
     let key = place.key(&org, &[]);
     let server = place.serve();
     let address = server.address;
+    let turned_away = AtomicU64::new(0);
     let mut answered = std::thread::scope(|scope| {
         let call = || {
             let request = get(ORGANIZATION).bearer(&key.key);
@@ -196,6 +198,9 @@ fn a_graceful_stop_loses_no_row_of_the_api_log() {
                 // Some on each connection, accepted and refused.
                 for request in [&request, &request, &get(ORGANIZATION), &get("/api/v2/no")] {
                     match connection.exchange(request) {
+                        Ok(answer) if answer.status == 429 => {
+                            turned_away.fetch_add(1, Ordering::Relaxed);
+                        }
                         Ok(answer) => {
                             ids.push(answer.header("x-request-id").expect("an id").to_owned());
                         }
@@ -223,6 +228,9 @@ fn a_graceful_stop_loses_no_row_of_the_api_log() {
     let missing: Vec<_> = answered_set.difference(&logged_set).collect();
     assert_eq!(missing, Vec::<&&String>::new(), "of {}", answered.len());
     assert_eq!(answered_set.len(), answered.len(), "request ids are unique");
+    let sql =
+        "SELECT COALESCE(SUM(requests), 0) FROM api_request_hours WHERE outcome = 'turned away'";
+    assert_eq!(number(&place.database(), sql), turned_away.into_inner());
     assert_eq!(
         number(
             &place.database(),
