@@ -230,7 +230,8 @@ fn a_graceful_stop_loses_no_row_of_the_api_log() {
     assert_eq!(answered_set.len(), answered.len(), "request ids are unique");
     let sql =
         "SELECT COALESCE(SUM(requests), 0) FROM api_request_hours WHERE outcome = 'turned away'";
-    assert_eq!(number(&place.database(), sql), turned_away.into_inner());
+    // A connection may end before its caller has read the answer: at least those that were read.
+    assert!(number(&place.database(), sql) >= turned_away.into_inner());
     assert_eq!(
         number(
             &place.database(),
