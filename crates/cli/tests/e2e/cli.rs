@@ -343,10 +343,10 @@ fn credits_users_audit_migrate_config_openapi() {
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/api/v2/organization"]["get"].is_object());
     let server = place.serve();
-    let mut served = get("/api/openapi.json").send(&server).json();
+    let mut shown = get("/api/openapi.json").send(&server).json();
     // The command does not know which port a server was given.
-    served["servers"] = document["servers"].clone();
-    assert_eq!(served, document);
+    shown["servers"] = document["servers"].clone();
+    assert_eq!(shown, document);
     assert!(
         place
             .run(&["secrets", "rotate-pepper"])

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::support::database::{number, texts};
+use crate::support::database::{locked, number, texts};
 use crate::support::{Connection, Key, Org, Place, eventually, get, text};
 
 const ORGANIZATION: &str = "/api/v2/organization";
@@ -245,6 +245,29 @@ fn a_graceful_stop_loses_no_row_of_the_api_log() {
         number(&place.database(), "SELECT count(*) FROM auth_nodes"),
         0
     );
+}
+
+/// More rows wait than one transaction takes, because somebody else holds SQLite's write lock, and
+/// then the server is stopped.
+#[test]
+fn a_graceful_stop_writes_all_that_waited() {
+    const REQUESTS: u64 = 1_500;
+    let place = Place::new();
+    let org = place.org("unlimited");
+    let key = place.key(&org, &[]);
+    let server = place.serve();
+    locked(&place.database(), || {
+        let request = get(ORGANIZATION).bearer(&key.key);
+        let mut connection = Connection::open(server.address).expect("open");
+        for _ in 0..REQUESTS {
+            assert_eq!(connection.exchange(&request).expect("answered").status, 200);
+        }
+        assert_eq!(server.metric("headshot_api_log_written_total"), 0);
+        server.signal("TERM");
+    });
+    server.stop();
+    let rows = number(&place.database(), "SELECT count(*) FROM api_requests");
+    assert_eq!(rows, REQUESTS);
 }
 
 /// A changed audit entry is found, wherever it is.

@@ -653,12 +653,11 @@ fn headers_at_their_bound_and_above() {
 #[test]
 fn requests_that_are_no_http() {
     let served = served();
-    let server = &served.server;
     let huge = format!(
         "GET {ORGANIZATION} HTTP/1.1\r\nX-Filler: {}\r\n\r\n",
         "x".repeat(1024 * 1024)
     );
-    let first = raw(server, b"GET / HTTP/1.1\r\nbroken header\r\n\r\n");
+    let first = raw(&served.server, b"GET / HTTP/1.1\r\nbroken header\r\n\r\n");
     insta::assert_snapshot!(first.shown(), @r#"
     HTTP/1.1 400
     content-type: application/json
@@ -709,13 +708,13 @@ fn requests_that_are_no_http() {
             b"POST /api/keys/revoke HTTP/1.1\r\nContent-Length: -1\r\n\r\n".to_vec(),
         ),
     ] {
-        let answer = raw(server, &bytes);
+        let answer = raw(&served.server, &bytes);
         assert_eq!(answer.status, 400, "{what}");
         assert_eq!(answer.error_code(), "INVALID_REQUEST", "{what}");
         assert_eq!(answer.header("connection"), Some("close"), "{what}");
     }
     // A client that speaks only HTTP/2 is told by the end of the connection.
-    let mut connection = Connection::open(server.address).expect("open");
+    let mut connection = Connection::open(served.server.address).expect("open");
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     connection.write(preface).expect("written");
     assert!(connection.is_over());

@@ -5,13 +5,10 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::format_collect,
     clippy::panic,
     clippy::too_many_lines,
-    clippy::similar_names,
-    clippy::format_collect,
-    clippy::match_wild_err_arm,
-    clippy::duration_suboptimal_units,
-    reason = "a test without its surroundings can only stop; a story is read from top to bottom"
+    reason = "a test that can't go on stops, its story is read in one piece, and its texts are short"
 )]
 
 mod canary;

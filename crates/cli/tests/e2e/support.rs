@@ -19,7 +19,7 @@ pub(crate) use browser::Browser;
 pub(crate) use http::{Answer, Connection, Request, get, post};
 
 /// How long a test waits for something that must happen. Only a failure takes this long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits until `condition` gives something.
 pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
@@ -242,7 +242,7 @@ impl Server {
             match self.lines.recv_timeout(left) {
                 Ok(line) if line.contains(part) => return line,
                 Ok(_) => {}
-                Err(_) => panic!("no line with {part:?}: {}", self.printed()),
+                Err(ended) => panic!("{ended}, no {part:?}: {}", self.printed()),
             }
         }
     }

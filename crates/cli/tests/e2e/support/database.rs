@@ -28,6 +28,20 @@ pub(crate) fn texts(path: &Path, sql: &str) -> Vec<String> {
     })
 }
 
+/// Runs `meanwhile` while nobody can write to the database.
+pub(crate) fn locked<T>(path: &Path, meanwhile: impl FnOnce() -> T) -> T {
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(path);
+        let options = options.busy_timeout(super::PATIENCE);
+        let mut connection = options.connect().await.expect("the database opens");
+        let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut connection);
+        begun.await.expect("the lock is taken");
+        let result = meanwhile();
+        connection.close().await.expect("the database closes");
+        result
+    })
+}
+
 /// The number that a query gives.
 pub(crate) fn number(path: &Path, sql: &str) -> u64 {
     let all = texts(path, &format!("SELECT CAST(({sql}) AS TEXT)"));
