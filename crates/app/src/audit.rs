@@ -122,6 +122,11 @@ fn chained(previous: &[u8], entry: &Entry) -> Vec<u8> {
     hasher.finalize().to_vec()
 }
 
+/// The first characters of a row's hash, for people.
+pub fn short_hash(hash: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&hash[..hash.len().min(4)])
+}
+
 /// What [`verify`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {

@@ -19,7 +19,9 @@ pub struct Caller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forbidden {
     /// The key lacks a scope.
-    Scope(Scope, Access),
+    Scope(Scope),
+    /// The key may only read what this scope guards.
+    ReadOnly(Scope),
     /// The key may not be used from this address.
     Network,
 }
@@ -56,12 +58,15 @@ impl Caller {
     /// Whether the key may do an operation of `scope` that needs `access`.
     ///
     /// # Errors
-    /// [`Forbidden::Scope`] when it may not.
+    /// [`Forbidden::Scope`] or [`Forbidden::ReadOnly`] when it may not.
     pub fn require(&self, scope: Scope, access: Access) -> Result<(), Forbidden> {
-        if self.key.record.scopes.allows(scope, access) {
+        let scopes = self.key.record.scopes;
+        if scopes.allows(scope, access) {
             Ok(())
+        } else if scopes.allows(scope, Access::Read) {
+            Err(Forbidden::ReadOnly(scope))
         } else {
-            Err(Forbidden::Scope(scope, access))
+            Err(Forbidden::Scope(scope))
         }
     }
 }

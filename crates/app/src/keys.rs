@@ -17,6 +17,9 @@ use crate::verification::{Found, KeyEntry, Receipt};
 /// The longest name of a key, in characters.
 pub const NAME_MAX: usize = 100;
 
+/// How long writing the receipt of a deletion may hold up its answer.
+const RECEIPT_MAX: Duration = Duration::from_secs(1);
+
 /// How many deleted keys the list shows.
 const DELETED_SHOWN: i64 = 20;
 
@@ -177,6 +180,32 @@ pub async fn list(app: &App, org: &OrgId) -> Result<Keys, Error> {
     Ok(Keys { live, deleted })
 }
 
+/// How many keys of an organization aren't deleted, and whether it ever had one.
+pub async fn count(app: &App, org: &OrgId) -> Result<(i64, bool), Error> {
+    let mut conn = app.db.read().await?;
+    let live = api_keys::count_live(&mut conn, org).await?;
+    let ever = live > 0 || !api_keys::deleted(&mut conn, org, 1).await?.is_empty();
+    Ok((live, ever))
+}
+
+/// One key of an organization with what was tried with it since it was deleted.
+pub async fn find_tried(
+    app: &App,
+    org: &OrgId,
+    id: &KeyId,
+) -> Result<Option<(ApiKey, Option<DeadKeyUse>)>, Error> {
+    let mut conn = app.db.read().await?;
+    let key = api_keys::find(&mut conn, id)
+        .await?
+        .filter(|key| key.org == *org);
+    let Some(key) = key else { return Ok(None) };
+    let tried = match key.deleted_at {
+        Some(_) => api_requests::dead_key_use(&mut conn, id).await?,
+        None => None,
+    };
+    Ok(Some((key, tried)))
+}
+
 /// One key of an organization, deleted or not.
 pub async fn find(app: &App, org: &OrgId, id: &KeyId) -> Result<Option<ApiKey>, Error> {
     let mut conn = app.db.read().await?;
@@ -221,6 +250,11 @@ pub async fn delete(
         .filter(|key| org.is_none_or(|org| key.org == *org))
         .ok_or(DeleteError::NotFound)?;
     if !api_keys::delete(&mut tx, id, &actor.label, now).await? {
+        // Somebody else deleted it, perhaps an instant ago, and was perhaps killed before it held
+        // everywhere. "It was deleted before" must hold everywhere as well.
+        let epoch = auth::epoch(&mut tx).await?;
+        drop(tx);
+        app.settle(epoch).await;
         return Err(DeleteError::NotFound);
     }
     let event = Event {
@@ -239,7 +273,7 @@ pub async fn delete(
 /// Writes the receipt to the audit log and reads the key again for its last accepted use. The key is
 /// dead by now: a failure here is reported, not returned.
 async fn record_receipt(app: &App, actor: &Actor, key: ApiKey, receipt: Receipt) -> Deleted {
-    let recorded: Result<ApiKey, Error> = async {
+    let recorded = async {
         let mut tx = app.db.write().await?;
         let current = api_keys::find(&mut tx, &key.id)
             .await?
@@ -258,12 +292,20 @@ async fn record_receipt(app: &App, actor: &Actor, key: ApiKey, receipt: Receipt)
         audit::record(&mut tx, actor, app.clock.now(), event).await?;
         tx.commit().await?;
         Ok(current)
-    }
-    .await;
-    let key = recorded.unwrap_or_else(|error| {
-        app.report(&error, "the receipt of a deletion can't be recorded");
-        key
-    });
+    };
+    let recorded: Result<Result<ApiKey, Error>, _> =
+        tokio::time::timeout(RECEIPT_MAX, recorded).await;
+    let key = match recorded {
+        Ok(Ok(current)) => current,
+        Ok(Err(error)) => {
+            app.report(&error, "the receipt of a deletion can't be recorded");
+            key
+        }
+        Err(late) => {
+            app.report(&late, "the receipt of a deletion can't be recorded");
+            key
+        }
+    };
     Deleted { key, receipt }
 }
 
@@ -275,10 +317,11 @@ pub async fn revoke_by_possession(
 ) -> Result<Deleted, DeleteError> {
     let found = {
         let mut conn = app.db.read().await?;
-        let mut found = api_keys::find_by_digest(&mut conn, &app.peppers.digest(secret)).await?;
-        for digest in app.peppers.retired_digests(secret) {
-            if found.is_none() {
-                found = api_keys::find_by_digest(&mut conn, &digest).await?;
+        let mut found = None;
+        for stored in candidates(app, secret) {
+            found = api_keys::record(&mut conn, &stored).await?.0;
+            if found.is_some() {
+                break;
             }
         }
         found.ok_or(DeleteError::NotFound)?
@@ -287,7 +330,7 @@ pub async fn revoke_by_possession(
         label: "holder of the key".into(),
         address: Some(address),
     };
-    delete(app, &actor, None, &found).await
+    delete(app, &actor, None, &found.id).await
 }
 
 /// Why a key was refused (401).
@@ -345,12 +388,8 @@ pub async fn load(
     digest: &Digest,
 ) -> Result<Verification, Error> {
     let now = app.clock.now();
-    if let Found::Key(entry) = app.node.load(digest, digest).await? {
-        return Ok(judge(entry, now));
-    }
-    for retired in app.peppers.retired_digests(secret) {
-        if let Found::Key(entry) = app.node.load(digest, &retired).await? {
-            redigest(app, &entry, digest).await;
+    for stored in candidates(app, secret) {
+        if let Found::Key(entry) = app.node.load(digest, &stored).await? {
             return Ok(judge(entry, now));
         }
     }
@@ -363,18 +402,9 @@ pub async fn load(
     }))
 }
 
-/// Moves a key from a retired pepper to the current one. A failure only means that it stays there.
-async fn redigest(app: &App, entry: &KeyEntry, digest: &Digest) {
-    let moved: Result<(), Error> = async {
-        let mut tx = app.db.write().await?;
-        let pepper = app.peppers.current_id();
-        api_keys::redigest(&mut tx, &entry.record.id, digest, pepper).await?;
-        tx.commit().await
-    }
-    .await;
-    if let Err(error) = moved {
-        app.report(&error, "a key stays under its retired pepper");
-    }
+/// The digests under which a key may be stored: the current pepper's, then the retired ones'.
+fn candidates(app: &App, secret: &ApiKeySecret) -> impl Iterator<Item = Digest> {
+    std::iter::once(app.peppers.digest(secret)).chain(app.peppers.retired_digests(secret))
 }
 
 fn judge(entry: Arc<KeyEntry>, now: Timestamp) -> Verification {
@@ -401,9 +431,6 @@ fn bearer(header: &[u8]) -> Option<&str> {
         .eq_ignore_ascii_case("bearer")
         .then(|| token.trim_matches(' '))
 }
-
-/// How long before a key's expiry its owner should be told.
-pub const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Notes accepted uses that the API log brought, newest of each key.
 pub(crate) async fn note_uses(

@@ -10,7 +10,7 @@ use crate::App;
 use crate::accounts::{FAILURE_WINDOW, IDLE_TIMEOUT};
 use crate::request_log;
 
-const EVERY: Duration = Duration::from_secs(60 * 60);
+const EVERY: Duration = Duration::from_hours(1);
 
 /// Cleans up once an hour until `stop`.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {

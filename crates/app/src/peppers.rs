@@ -39,13 +39,13 @@ impl Pepper {
     pub fn parse(text: &str) -> Result<Self, InvalidPepper> {
         let decoded = data_encoding::HEXLOWER_PERMISSIVE
             .decode(text.trim().as_bytes())
-            .map_err(|_| InvalidPepper)?;
+            .map_err(|_wrong| InvalidPepper)?;
         let bytes = Zeroizing::new(decoded);
         if bytes.len() * 2 != Self::TEXT_LENGTH {
             return Err(InvalidPepper);
         }
         let id = data_encoding::HEXLOWER.encode(&Sha256::digest(bytes.as_slice())[..4]);
-        let mac = Hmac::new_from_slice(&bytes).map_err(|_| InvalidPepper)?;
+        let mac = Hmac::new_from_slice(&bytes).map_err(|_wrong| InvalidPepper)?;
         Ok(Self { id, mac })
     }
 

@@ -3,7 +3,7 @@
 //! [`Recorder::record`] never waits. The queue is bounded: what does not fit is counted and told by
 //! a gap row, as is what a killed process took with it (see the settlement of verification).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -233,8 +233,9 @@ const fn outcome(status: u16) -> &'static str {
 
 type HourKey<'a> = (&'a str, &'a str, i64, &'static str);
 
-fn hour_counts(batch: &[Request]) -> HashMap<HourKey<'_>, i64> {
-    let mut counts = HashMap::new();
+/// In the order in which the rows are locked, everywhere the same: PostgreSQL sees no deadlock.
+fn hour_counts(batch: &[Request]) -> BTreeMap<HourKey<'_>, i64> {
+    let mut counts = BTreeMap::new();
     for request in batch {
         let key = request.key.as_deref().unwrap_or_default();
         let hour = request.at.unix_ms().div_euclid(HOUR_MS);
@@ -249,11 +250,12 @@ fn hour_counts(batch: &[Request]) -> HashMap<HourKey<'_>, i64> {
 fn last_uses(
     batch: &[Request],
 ) -> impl Iterator<Item = (KeyId, LastUse, Option<Timestamp>)> + use<> {
-    let mut newest: HashMap<&str, (&Request, Option<Timestamp>)> = HashMap::new();
-    for request in batch
-        .iter()
-        .filter(|request| request.key_state == KeyState::Live)
-    {
+    let accepted = |request: &&Request| {
+        let refused = matches!(request.refused_by, Some("rate limit" | "network" | "scope"));
+        request.key_state == KeyState::Live && !refused
+    };
+    let mut newest: BTreeMap<&str, (&Request, Option<Timestamp>)> = BTreeMap::new();
+    for request in batch.iter().filter(accepted) {
         let Some(key) = request.key.as_deref() else {
             continue;
         };
@@ -290,6 +292,10 @@ fn without_query(path: &str) -> &str {
 /// Rows of one page of the log.
 pub const PAGE: usize = 50;
 
+/// Rows that one page looks through at most: a filter that matches nothing must not read a whole
+/// log while others wait.
+const SCAN_MAX: i64 = 100_000;
+
 /// One row of the log as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
@@ -322,13 +328,16 @@ pub struct Page {
 pub async fn page(app: &App, org: &OrgId, filter: &Filter) -> Result<Page, Error> {
     let mut conn = app.db.read().await?;
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let start = api_requests::window_start(&mut conn, org, filter, SCAN_MAX).await?;
+    let filter = &Filter {
+        not_before: start.clone(),
+        ..filter.clone()
+    };
     let mut requests = api_requests::list(&mut conn, org, filter, limit + 1).await?;
     let more = requests.len() > PAGE;
     requests.truncate(PAGE);
-    let older = requests
-        .last()
-        .filter(|_| more)
-        .map(|request| request.id.clone());
+    let last = requests.last().filter(|_| more);
+    let older = last.map(|request| request.id.clone()).or(start);
     let mut rows: Vec<Row> = requests
         .into_iter()
         .map(|row| Row::Request(Box::new(row)))
@@ -346,11 +355,20 @@ pub async fn find(app: &App, org: &OrgId, id: &str) -> Result<Option<Logged>, Er
     api_requests::find(&mut conn, org, id).await
 }
 
-/// Requests of the last `hours` full hours and the running one, oldest hour first.
+/// Requests of one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HourUsage {
+    /// All requests.
+    pub total: i64,
+    /// Those that were answered with 4xx.
+    pub refused: i64,
+}
+
+/// Requests of a stretch of hours that ends with the running one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
-    /// All requests of each hour.
-    pub by_hour: Vec<i64>,
+    /// Each hour, oldest first.
+    pub by_hour: Vec<HourUsage>,
     /// All requests.
     pub total: i64,
     /// Those that were answered with 4xx.
@@ -370,8 +388,9 @@ pub async fn usage(
     let first = app.clock.now().unix_ms().div_euclid(HOUR_MS) - span + 1;
     let mut conn = app.db.read().await?;
     let counts = api_requests::hours(&mut conn, org, first, key).await?;
+    let by_hour = vec![HourUsage::default(); hours];
     let mut usage = Usage {
-        by_hour: vec![0; hours],
+        by_hour,
         total: 0,
         refused: 0,
         failed: 0,
@@ -382,18 +401,15 @@ pub async fn usage(
         requests,
     } in counts
     {
-        if let Some(slot) = usize::try_from(hour - first)
-            .ok()
-            .and_then(|at| usage.by_hour.get_mut(at))
-        {
-            *slot += requests;
+        let refused = if outcome == "refused" { requests } else { 0 };
+        let place = usize::try_from(hour - first).ok();
+        if let Some(of_hour) = place.and_then(|at| usage.by_hour.get_mut(at)) {
+            of_hour.total += requests;
+            of_hour.refused += refused;
         }
         usage.total += requests;
-        match outcome.as_str() {
-            "refused" => usage.refused += requests,
-            "failed" => usage.failed += requests,
-            _ => {}
-        }
+        usage.refused += refused;
+        usage.failed += if outcome == "failed" { requests } else { 0 };
     }
     Ok(usage)
 }

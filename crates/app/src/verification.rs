@@ -29,11 +29,11 @@
 //!
 //! 1. The read saw an epoch below *e* (else the node would have forgotten the key first). So its
 //!    snapshot is older than the commit, *s* < *C*, and *a* < *C* + `LEASE`.
-//! 2. The node was registered when the read was made. Its row can go in two ways. The node itself
-//!    removes it, after ending its lease. Or a deletion *d* expels it: only at `SETTLE` or later
-//!    after its own commit, and only while the row has not acknowledged *d*'s epoch. A lease that
-//!    was read before that commit has ended by then; one that was read after it would have needed
-//!    the acknowledgement. So while the node holds a lease its row is there.
+//! 2. The node was registered when the read was made. Its row can go in two ways. A deletion *d*
+//!    expels it: only at `SETTLE` or later after its own commit, and only while the row has not
+//!    acknowledged *d*'s epoch. A lease that was read before that commit has ended by then; one that
+//!    was read after it would have needed the acknowledgement. Or the node removes it, after ending
+//!    its lease early (see below). So while the node holds a lease its row is there.
 //! 3. Hence our deletion, which looks for rows after *C*, finds the row and waits: until the node
 //!    acknowledges *e*, which it does after it forgot the key, so after *a*; or until *C* + `SETTLE`,
 //!    which is after *a* by 1.
@@ -42,16 +42,30 @@
 //! no time of day is used; only durations are, so clocks need to run at about the same rate: `SETTLE`
 //! is a twentieth longer than `LEASE`.
 //!
-//! Registration and the raising of the epoch lock the same row, so a node that registers while a
+//! **Ending a lease early** (idle, stop, a new registration) invalidates everything that was
+//! remembered under it, before the row changes; and nothing is remembered without a lease. A look-up
+//! that has seen the old lease and goes on only now (its thread was not scheduled, say) finds its
+//! generation gone.
+//!
+//! **Registration** and the raising of the epoch lock the same row, so a node that registers while a
 //! key is being deleted either starts at the new epoch or is waited for.
 //!
 //! **Fills.** What a node reads from the database it remembers together with the epoch of the same
 //! snapshot. A fill whose epoch is below the one that the node has applied is used for its own
-//! request and not remembered: a slow read cannot bring a dead key back.
+//! request and not remembered: a slow read cannot bring a dead key back. Its own request was there
+//! before the deletion answered, so it counts as accepted at the moment of the snapshot.
+//!
+//! **A deletion that lost** against another one, or repeats one whose process was killed after the
+//! commit, waits as well before it says so.
+//!
+//! **A database that went back** (a failover that lost the last commits, a restored copy) shows an
+//! epoch below the one applied, or an acknowledgement older than the one given: the node forgets
+//! everything, or what the epochs since that acknowledgement invalidated.
 //!
 //! **Without a lease** (database gone, node paused, node idle) every request reads the database; if
 //! that fails, the request fails. After a pause the lease has ended by the monotonic clock, which
-//! keeps counting while the process is stopped.
+//! keeps counting while the process is stopped. It stops with a whole machine that is suspended or
+//! moved: such a machine may go on with what was left of its lease, less than [`LEASE`].
 //!
 //! The rules above are in [`protocol`], free of time and I/O; `tests/verification_model.rs` explores
 //! all interleavings of exactly that code. [`node`] runs it, [`memory`] is what a node remembers,

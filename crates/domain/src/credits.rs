@@ -66,8 +66,10 @@ impl FromStr for Credits {
         if !plain(whole) || !plain(fraction) || fraction.len() > 2 {
             return Err(wrong());
         }
-        let whole: i64 = whole.parse().map_err(|_| wrong())?;
-        let fraction: i64 = format!("{fraction:0<2}").parse().map_err(|_| wrong())?;
+        let whole: i64 = whole.parse().map_err(|_wrong| wrong())?;
+        let fraction: i64 = format!("{fraction:0<2}")
+            .parse()
+            .map_err(|_wrong| wrong())?;
         let amount = whole
             .checked_mul(100)
             .and_then(|all| all.checked_add(fraction))

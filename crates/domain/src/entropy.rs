@@ -22,7 +22,7 @@ impl Entropy for OsEntropy {
     }
 }
 
-/// A repeatable sequence for tests and samples (SplitMix64). Never a source of secrets.
+/// A repeatable sequence for tests and samples (`SplitMix64`). Never a source of secrets.
 #[derive(Debug)]
 pub struct SeededEntropy(AtomicU64);
 

@@ -112,7 +112,10 @@ pub async fn acknowledge(tx: &mut WriteTx, node: &str, epoch: i64) -> Result<boo
 }
 
 /// Removes `node`: it has stopped answering from memory.
+///
+/// Waits for a [`register`] of it whose caller gave up but which PostgreSQL may still commit.
 pub async fn deregister(tx: &mut WriteTx, node: &str) -> Result<(), Error> {
+    fetch_one!(tx, (i64,), LOCK_EPOCH)?;
     execute!(tx, DEREGISTER, node)?;
     Ok(())
 }

@@ -17,6 +17,9 @@ use crate::error::Error;
 /// How long a caller waits for a connection or for SQLite's write lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// PostgreSQL ends a transaction whose client is silent for so long. A process that is stopped while
+/// it holds the epoch's row, say, would hold up every deletion until it goes on.
+const POSTGRES_STALLED: (&str, &str) = ("idle_in_transaction_session_timeout", "2s");
 /// How long a caller waits for a connection to PostgreSQL: a lost server must not hold requests up.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -53,9 +56,7 @@ impl Db {
 
     async fn connect_sqlite(path: &Path) -> Result<Self, Error> {
         let location: Arc<str> = path.display().to_string().into();
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| Error::of_file(source, &location))?;
-        }
+        create_private(path).map_err(|source| Error::of_file(source, &location))?;
         let options = dialect::sqlite_options(path);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -89,6 +90,7 @@ impl Db {
             .parse()
             .map_err(|source| Error::of(source, "the configured address"))?;
         let location: Arc<str> = postgres_location(&options).into();
+        let options = options.options([POSTGRES_STALLED]);
         let pool = PgPoolOptions::new()
             .max_connections(10)
             .acquire_timeout(POSTGRES_PATIENCE)
@@ -222,6 +224,34 @@ impl Db {
 async fn run(mut migrator: Migrator, conn: &mut impl Migrate) -> Result<(), MigrateError> {
     migrator.set_ignore_missing(true);
     migrator.run_direct(None, conn, false).await
+}
+
+/// Makes the database's folder and file, where they are missing, for the server's user only. SQLite
+/// gives its other files the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    if path.exists() {
+        return Ok(());
+    }
+    match std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        // Another process was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        done => done.map(|_| ()),
+    }
 }
 
 fn postgres_location(options: &PgConnectOptions) -> String {

@@ -1,5 +1,7 @@
 //! The helpers themselves: databases are migrated and separate, and a cut network is cut.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use headshot_storage::auth;
 use headshot_testkit::{Proxy, TestDb, connect, postgres, sqlite};
 

@@ -12,7 +12,7 @@ use quick_cache::sync::Cache;
 
 use crate::organizations::OrgDetails;
 use crate::rate_limit::Budget;
-use crate::verification::protocol::{Lease, may_remember};
+use crate::verification::protocol::Lease;
 
 /// HMAC-SHA-256 of a key.
 pub type Digest = [u8; 32];
@@ -29,6 +29,12 @@ pub struct OrgState {
     /// Raised by every invalidation: what was remembered under another number is forgotten.
     generation: AtomicU64,
     details: RwLock<Option<(u64, Arc<OrgDetails>)>>,
+}
+
+impl OrgState {
+    fn invalidate(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// What a node knows of one key.
@@ -60,12 +66,20 @@ impl KeyEntry {
 /// The memory of one node. Bounded; shared by all requests.
 pub struct Memory {
     keys: Cache<Digest, Arc<KeyEntry>>,
-    orgs: Mutex<HashMap<OrgId, Arc<OrgState>>>,
+    orgs: Mutex<Orgs>,
     /// Locked for every fill and every invalidation, never for a look-up.
     lease: Mutex<Lease>,
     /// [`Lease::until`] in nanoseconds, 0 for none: what look-ups read.
     until: AtomicU64,
     clock: Arc<dyn Clock>,
+}
+
+/// Every [`OrgState`] that anybody holds.
+#[derive(Debug)]
+struct Orgs {
+    by_id: HashMap<OrgId, Arc<OrgState>>,
+    /// At how many organizations those that nobody holds are dropped.
+    sweep_at: usize,
 }
 
 impl std::fmt::Debug for Memory {
@@ -81,7 +95,10 @@ impl Memory {
     pub fn new(keys_max: usize, clock: Arc<dyn Clock>) -> Self {
         Self {
             keys: Cache::new(keys_max),
-            orgs: Mutex::default(),
+            orgs: Mutex::new(Orgs {
+                by_id: HashMap::new(),
+                sweep_at: ORGS_BEFORE_SWEEP,
+            }),
             lease: Mutex::default(),
             until: AtomicU64::new(0),
             clock,
@@ -91,7 +108,8 @@ impl Memory {
     /// What is remembered of the key with this digest, if memory may be used.
     ///
     /// The decision falls at the comparison of the generations. The lease is read before and the
-    /// clock after it, so at that moment the lease was good and the key not yet invalidated here.
+    /// clock after it, so at that moment its time was not over and the key not invalidated here, nor
+    /// the lease ended early: that would have invalidated everything.
     pub fn find(&self, digest: &Digest) -> Option<Arc<KeyEntry>> {
         let until = self.until.load(Ordering::Acquire);
         let entry = self.keys.get(digest)?;
@@ -107,8 +125,8 @@ impl Memory {
         (current && nanoseconds(self.clock.monotonic()) < until).then_some(details)
     }
 
-    /// Remembers what was read of a key under `epoch`, unless something newer is known to have been
-    /// invalidated. The entry serves the request that read it in either case.
+    /// Remembers what was read of a key under `epoch`, unless it may be older than an invalidation
+    /// or there is no lease. The entry serves the request that read it in either case.
     pub fn remember(&self, digest: Digest, record: KeyRecord, epoch: i64) -> Arc<KeyEntry> {
         let org = self.org(&record.org);
         let lease = self.lease.lock();
@@ -119,7 +137,7 @@ impl Memory {
             record,
             org,
         });
-        if may_remember(lease.applied(), epoch) {
+        if lease.may_remember(epoch) {
             self.keys.insert(digest, Arc::clone(&entry));
         }
         entry
@@ -128,7 +146,7 @@ impl Memory {
     /// Remembers an organization's details that were read under `epoch`, by the same rule.
     pub fn remember_details(&self, org: &OrgState, details: Arc<OrgDetails>, epoch: i64) {
         let lease = self.lease.lock();
-        if may_remember(lease.applied(), epoch) {
+        if lease.may_remember(epoch) {
             let generation = org.generation.load(Ordering::Acquire);
             *org.details.write() = Some((generation, details));
         }
@@ -137,12 +155,15 @@ impl Memory {
     /// The state of an organization; the same one for as long as anybody holds it.
     pub fn org(&self, id: &OrgId) -> Arc<OrgState> {
         let mut orgs = self.orgs.lock();
-        if let Some(org) = orgs.get(id) {
+        if let Some(org) = orgs.by_id.get(id) {
             return Arc::clone(org);
         }
-        if orgs.len() >= ORGS_BEFORE_SWEEP {
+        if orgs.by_id.len() >= orgs.sweep_at {
             let now = self.clock.now();
-            orgs.retain(|_, org| Arc::strong_count(org) > 1 || org.budget.is_running(now));
+            orgs.by_id
+                .retain(|_, org| Arc::strong_count(org) > 1 || org.budget.is_running(now));
+            // Twice what is left, so that a sweep is paid for by as many additions.
+            orgs.sweep_at = ORGS_BEFORE_SWEEP.max(2 * orgs.by_id.len());
         }
         let org = Arc::new(OrgState {
             id: id.clone(),
@@ -151,7 +172,7 @@ impl Memory {
             generation: AtomicU64::new(0),
             details: RwLock::default(),
         });
-        orgs.insert(id.clone(), Arc::clone(&org));
+        orgs.by_id.insert(id.clone(), Arc::clone(&org));
         org
     }
 
@@ -159,27 +180,38 @@ impl Memory {
     /// Returns the last accepted uses of the keys that were forgotten one by one.
     pub fn forget(&self, orgs: Option<&[OrgId]>, epoch: i64) -> Vec<(KeyId, Timestamp)> {
         let mut lease = self.lease.lock();
-        let mut uses = Vec::new();
-        {
-            let known = self.orgs.lock();
-            let forget = |org: &OrgState| {
-                org.generation.fetch_add(1, Ordering::AcqRel);
-            };
-            match orgs {
-                None => known.values().for_each(|org| forget(org)),
-                Some(named) => named
-                    .iter()
-                    .filter_map(|id| known.get(id))
-                    .for_each(|org| forget(org)),
+        let uses = match orgs {
+            None => {
+                self.forget_all();
+                Vec::new()
             }
-        }
-        if orgs.is_none() {
-            self.keys.clear();
-        } else {
-            uses.extend(self.uses_of(orgs.unwrap_or_default()));
-        }
+            Some(named) => {
+                let known = self.orgs.lock();
+                named
+                    .iter()
+                    .filter_map(|id| known.by_id.get(id))
+                    .for_each(|org| org.invalidate());
+                drop(known);
+                self.uses_of(named)
+            }
+        };
         lease.caught_up(epoch);
         uses
+    }
+
+    fn forget_all(&self) {
+        let known = self.orgs.lock();
+        known.by_id.values().for_each(|org| org.invalidate());
+        drop(known);
+        self.keys.clear();
+    }
+
+    /// Ends the lease, with everything remembered under it.
+    pub fn end_lease(&self) {
+        let mut lease = self.lease.lock();
+        lease.end();
+        self.publish(&lease);
+        self.forget_all();
     }
 
     /// The last uses of the keys of `orgs`. Looks through memory only when that is cheap: the API
@@ -193,16 +225,23 @@ impl Memory {
             orgs.contains(&entry.record.org)
                 .then(|| (entry.record.id.clone(), at))
         };
-        self.keys.iter().filter_map(used).collect()
+        let mut found: Vec<_> = self.keys.iter().filter_map(used).collect();
+        // Rows are locked in one order everywhere, so that PostgreSQL sees no deadlock.
+        found.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+        found
     }
 
     /// Runs `change` on the lease and lets look-ups see the result.
     pub fn with_lease<T>(&self, change: impl FnOnce(&mut Lease) -> T) -> T {
         let mut lease = self.lease.lock();
         let result = change(&mut lease);
+        self.publish(&lease);
+        result
+    }
+
+    fn publish(&self, lease: &Lease) {
         let until = lease.until().map_or(0, nanoseconds);
         self.until.store(until, Ordering::Release);
-        result
     }
 
     /// Whether memory may be used now.
@@ -221,7 +260,7 @@ impl Memory {
     }
 }
 
-/// Above this many organizations, those that nothing refers to are dropped before one is added.
+/// Up to this many organizations, those that nobody holds are kept.
 const ORGS_BEFORE_SWEEP: usize = 10_000;
 
 /// Up to this many keys, an invalidation looks for the last uses of the keys it forgets.

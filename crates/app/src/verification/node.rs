@@ -2,7 +2,7 @@
 //! database.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use headshot_domain::Clock;
@@ -14,8 +14,18 @@ use crate::verification::memory::{Digest, KeyEntry, Memory};
 use crate::verification::protocol::Next;
 use crate::verification::{IDLE, RENEWAL};
 
-/// How long a node waits after a failure before it looks at the database again.
+/// How long a node waits after a failure before it looks at the database again; twice as long each
+/// time, up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_millis(100);
+
+/// The longest wait between two looks at a database that fails.
+const RETRY_MAX: Duration = Duration::from_secs(1);
+
+/// How long a look at the database may take before it is given up: a network may swallow it.
+const LOOK_MAX: Duration = Duration::from_secs(5);
+
+/// How coarsely the time of the last request is kept: requests seldom write to one place.
+const NOTE_EVERY_MS: u64 = 100;
 
 /// A verifying process.
 pub struct Node {
@@ -26,6 +36,8 @@ pub struct Node {
     pub memory: Memory,
     /// Monotonic milliseconds of the last request, to tell an idle node.
     last_request: AtomicU64,
+    /// The database may hold the node's row.
+    has_row: AtomicBool,
     wake: Notify,
 }
 
@@ -57,6 +69,7 @@ impl Node {
             clock,
             memory,
             last_request: AtomicU64::new(0),
+            has_row: AtomicBool::new(false),
             wake: Notify::new(),
         }
     }
@@ -86,8 +99,11 @@ impl Node {
 
     fn note_request(&self) {
         let now = milliseconds(self.clock.monotonic()).max(1);
-        let before = self.last_request.swap(now, Ordering::Relaxed);
-        if before == 0 {
+        let before = self.last_request.load(Ordering::Relaxed);
+        if before != 0 && now.saturating_sub(before) < NOTE_EVERY_MS {
+            return;
+        }
+        if self.last_request.swap(now, Ordering::Relaxed) == 0 {
             self.wake.notify_one();
         }
     }
@@ -111,12 +127,12 @@ impl Node {
 
     /// Begins to answer from memory, which is emptied first.
     pub async fn register(&self) -> Result<(), Error> {
-        self.memory.with_lease(super::protocol::Lease::end);
+        self.memory.end_lease();
+        self.has_row.store(true, Ordering::Relaxed);
         let sent_at = self.clock.monotonic();
         let mut tx = self.db.write().await?;
         let epoch = auth::register(&mut tx, &self.id, self.clock.now()).await?;
         tx.commit().await?;
-        self.memory.forget(None, epoch);
         self.memory
             .with_lease(|lease| lease.registered(sent_at, epoch));
         Ok(())
@@ -148,10 +164,12 @@ impl Node {
 
     /// Stops answering from memory and removes the node's row.
     pub async fn deregister(&self) -> Result<(), Error> {
-        self.memory.with_lease(super::protocol::Lease::end);
+        self.memory.end_lease();
         let mut tx = self.db.write().await?;
         auth::deregister(&mut tx, &self.id).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.has_row.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Tells this node's own loop to look at the database now.
@@ -161,52 +179,63 @@ impl Node {
 
     /// Keeps the lease while there are requests, until `stop`. Then the node's row is gone.
     pub async fn run(&self, stop: CancellationToken) {
-        while stop
-            .run_until_cancelled(self.wake.notified())
-            .await
-            .is_some()
-        {
-            if self.last_request.load(Ordering::Relaxed) == 0 {
-                continue;
-            }
-            if let Err(error) = self.serve(&stop).await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the lease can't be renewed"
-                );
-                stop.run_until_cancelled(tokio::time::sleep(RETRY)).await;
-                self.wake.notify_one();
+        let mut pause = RETRY;
+        while stop.run_until_cancelled(self.needed()).await.is_some() {
+            match stop.run_until_cancelled(self.serve(&mut pause)).await {
+                None | Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    if pause == RETRY {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "the lease can't be renewed; it is tried again");
+                    }
+                    stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                    pause = RETRY_MAX.min(2 * pause);
+                }
             }
         }
-        if let Err(error) = self.deregister().await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the node's row stays behind"
-            );
+        if !self.has_row.load(Ordering::Relaxed) {
+            return;
+        }
+        match tokio::time::timeout(LOOK_MAX, self.deregister()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the node's row stays behind");
+            }
+            Err(_) => tracing::warn!("the node's row stays behind: the database does not answer"),
         }
     }
 
-    /// Holds the lease until the node is idle, `stop`, or a failure.
-    async fn serve(&self, stop: &CancellationToken) -> Result<(), Error> {
-        let mut watcher = Watcher::start(&self.db).await?;
-        self.register().await?;
-        loop {
-            let look = async {
-                tokio::select! {
-                    () = tokio::time::sleep(RENEWAL) => Ok(()),
-                    () = self.wake.notified() => Ok(()),
-                    changed = watcher.changed() => changed,
-                }
-            };
-            match stop.run_until_cancelled(look).await {
-                None => return Ok(()),
-                Some(looked) => looked?,
-            }
-            if self.became_idle() {
-                return self.deregister().await;
-            }
-            self.renew().await?;
+    /// Waits for a request, or for nothing when the row of an idle node could not be removed.
+    async fn needed(&self) {
+        while self.last_request.load(Ordering::Relaxed) == 0
+            && !self.has_row.load(Ordering::Relaxed)
+        {
+            self.wake.notified().await;
         }
+    }
+
+    /// Holds the lease until the node is idle, or a failure; `pause` starts anew once it has it. May be dropped at any point: the lease
+    /// ends before the row goes, and is extended after the acknowledgement is stored.
+    async fn serve(&self, pause: &mut Duration) -> Result<(), Error> {
+        if !self.became_idle() {
+            let mut watcher = Watcher::start(&self.db).await?;
+            self.register().await?;
+            *pause = RETRY;
+            while !self.became_idle() {
+                tokio::select! {
+                    () = tokio::time::sleep(RENEWAL) => {}
+                    () = self.wake.notified() => {}
+                    changed = watcher.changed() => changed?,
+                }
+                let renewed = tokio::time::timeout(LOOK_MAX, self.renew()).await;
+                renewed.unwrap_or_else(|_late| {
+                    tracing::warn!("the database does not answer");
+                    Ok(())
+                })?;
+            }
+        }
+        self.deregister().await
     }
 
     /// Whether the node has had no request for [`IDLE`]; from then on the next one wakes it.

@@ -8,7 +8,7 @@ use headshot_storage::auth::Observation;
 pub const LEASE: Duration = Duration::from_millis(950);
 
 /// How long a deletion waits, after its commit, for nodes that don't acknowledge.
-pub const SETTLE: Duration = Duration::from_millis(1_000);
+pub const SETTLE: Duration = Duration::from_secs(1);
 
 /// A node's right to answer from memory. Times are its own monotonic clock's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -32,7 +32,8 @@ pub enum Next {
         /// The epoch that it has to see.
         epoch: i64,
     },
-    /// Forget everything and register: the node is not known (any more).
+    /// Forget everything and register: the node is not known (any more), or the database is an
+    /// older one than it was.
     Register,
 }
 
@@ -52,8 +53,8 @@ impl Lease {
         self.until.is_some_and(|until| now < until)
     }
 
-    /// The node registered, in a transaction that it began at `sent_at`, with an empty memory, at
-    /// `epoch`.
+    /// The node registered at `epoch`, in a transaction that it began at `sent_at`, after
+    /// [`Lease::end`] and with nothing in memory.
     pub fn registered(&mut self, sent_at: Duration, epoch: i64) {
         self.applied = epoch;
         self.until = Some(sent_at + LEASE);
@@ -62,18 +63,20 @@ impl Lease {
     /// The node saw `seen` in a snapshot that it asked for at `sent_at`.
     pub fn observed(&mut self, sent_at: Duration, seen: Observation) -> Next {
         match seen.acked {
-            None => {
-                self.until = None;
-                Next::Register
-            }
             Some(acked) if acked == seen.epoch && self.applied == seen.epoch => {
                 self.until = self.until.max(Some(sent_at + LEASE));
                 Next::Serve
             }
-            Some(_) => Next::CatchUp {
-                applied: self.applied,
+            // From the older of the two: after a failover that lost the last commits, the epochs
+            // above `acked` are new ones.
+            Some(acked) if self.applied <= seen.epoch => Next::CatchUp {
+                applied: self.applied.min(acked),
                 epoch: seen.epoch,
             },
+            _ => {
+                self.until = None;
+                Next::Register
+            }
         }
     }
 
@@ -92,15 +95,17 @@ impl Lease {
         }
     }
 
-    /// The node stops answering from memory.
+    /// Whether what was read under `read_epoch` may be remembered: nothing older than what memory
+    /// has seen, and nothing at all between two leases.
+    pub fn may_remember(&self, read_epoch: i64) -> bool {
+        self.until.is_some() && read_epoch >= self.applied
+    }
+
+    /// The node stops answering from memory. Memory has to be emptied with it: a look-up that is
+    /// under way may have seen the lease.
     pub fn end(&mut self) {
         self.until = None;
     }
-}
-
-/// Whether what was read under `read_epoch` may be remembered by a node that has applied `applied`.
-pub fn may_remember(applied: i64, read_epoch: i64) -> bool {
-    read_epoch >= applied
 }
 
 /// Whether a deletion may answer: nobody is `behind`, or every lease that was good at its commit
@@ -161,15 +166,42 @@ mod tests {
     #[test]
     fn a_deletion_waits_for_nodes_or_for_their_leases() {
         assert!(may_answer(0, Duration::ZERO));
-        assert!(!may_answer(1, SETTLE - Duration::from_nanos(1)));
+        assert!(!may_answer(1, Duration::from_nanos(999_999_999)));
         assert!(may_answer(1, SETTLE));
         assert!(SETTLE > LEASE);
     }
 
     #[test]
     fn a_fill_older_than_an_invalidation_is_not_remembered() {
-        assert!(may_remember(5, 5));
-        assert!(may_remember(5, 6));
-        assert!(!may_remember(6, 5));
+        let mut lease = Lease::default();
+        lease.registered(T, 5);
+        assert!(lease.may_remember(5));
+        assert!(lease.may_remember(6));
+        lease.caught_up(6);
+        assert!(!lease.may_remember(5));
+    }
+
+    #[test]
+    fn nothing_is_remembered_between_two_leases() {
+        let mut lease = Lease::default();
+        assert!(!lease.may_remember(5));
+        lease.registered(T, 5);
+        lease.end();
+        assert!(!lease.may_remember(5));
+    }
+
+    #[test]
+    fn a_database_that_went_back_is_noticed() {
+        let mut lease = Lease::default();
+        lease.registered(T, 5);
+        assert_eq!(lease.clone().observed(T, seen(4, Some(4))), Next::Register);
+        // It lost epoch 5 and has made another one since.
+        assert_eq!(
+            lease.observed(T, seen(5, Some(4))),
+            Next::CatchUp {
+                applied: 4,
+                epoch: 5
+            }
+        );
     }
 }

@@ -12,6 +12,13 @@ use crate::verification::protocol::{SETTLE, may_answer};
 /// How often the deleting process looks for acknowledgements.
 const POLL: Duration = Duration::from_millis(2);
 
+/// How long the last look may take, which begins when the promise is about to hold by time alone.
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
+/// How long the rows of late nodes may take to go. The promise holds by then, and the next deletion
+/// would remove them as well: this must not hold up the answer for long.
+const EXPEL_MAX: Duration = Duration::from_secs(1);
+
 /// What is known once an invalidation holds everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -35,21 +42,24 @@ pub async fn settle(
     (epoch, committed_at): (i64, Duration),
 ) -> Receipt {
     let mut seen: Vec<String> = Vec::new();
+    let mut late: Vec<NodeRow> = Vec::new();
     loop {
-        let behind = behind(db, epoch).await;
+        let waited = clock.monotonic().saturating_sub(committed_at);
+        let patience = SETTLE.saturating_sub(waited).max(LAST_LOOK);
+        let behind = behind(db, epoch, patience).await;
         let waiting = behind.as_ref().map_or(1, Vec::len);
-        for node in behind.iter().flatten() {
-            if !seen.contains(&node.id) {
-                seen.push(node.id.clone());
-            }
+        if let Some(nodes) = behind {
+            let new = nodes.iter().filter(|node| !seen.contains(&node.id));
+            seen.extend(new.map(|node| node.id.clone()).collect::<Vec<_>>());
+            late = nodes;
         }
         if may_answer(waiting, clock.monotonic().saturating_sub(committed_at)) {
-            let late = behind.unwrap_or_default();
+            let effective_at = clock.now();
             expel(db, (clock, entropy), epoch, &late).await;
             let lapsed: Vec<String> = late.into_iter().map(|node| node.id).collect();
             seen.retain(|id| !lapsed.contains(id));
             return Receipt {
-                effective_at: clock.now(),
+                effective_at,
                 acknowledged: seen,
                 lapsed,
             };
@@ -58,18 +68,16 @@ pub async fn settle(
     }
 }
 
-/// The nodes behind `epoch`; `None` when the database can't say.
-async fn behind(db: &Db, epoch: i64) -> Option<Vec<NodeRow>> {
+/// The nodes behind `epoch`; `None` when the database can't say within `patience`.
+async fn behind(db: &Db, epoch: i64, patience: Duration) -> Option<Vec<NodeRow>> {
     let read = async {
         let mut conn = db.read().await?;
         auth::behind(&mut conn, epoch).await
     };
-    // A database that hangs must not hold the answer up for longer than the leases would.
-    let read = tokio::time::timeout(SETTLE, read).await;
-    match read {
+    match tokio::time::timeout(patience, read).await {
         Ok(Ok(nodes)) => Some(nodes),
         Ok(Err(error)) => {
-            tracing::warn!(
+            tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "acknowledgements can't be read"
             );
@@ -90,7 +98,7 @@ async fn expel(
     if late.is_empty() {
         return;
     }
-    let result: Result<(), Error> = async {
+    let expelled = async {
         let mut tx = db.write().await?;
         for node in late {
             let Some(complete_until) = auth::expel(&mut tx, &node.id, epoch).await? else {
@@ -107,12 +115,14 @@ async fn expel(
             api_requests::insert_gap(&mut tx, &gap).await?;
         }
         tx.commit().await
-    }
-    .await;
-    if let Err(error) = result {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "late nodes can't be expelled"
-        );
+    };
+    let expelled: Result<Result<(), Error>, _> = tokio::time::timeout(EXPEL_MAX, expelled).await;
+    match expelled {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "late nodes can't be expelled");
+        }
+        Err(_) => tracing::warn!("late nodes can't be expelled: the database does not answer"),
     }
 }

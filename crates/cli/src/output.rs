@@ -1,0 +1,24 @@
+//! What commands print: results on standard output, one clear line on standard error on failure.
+
+use std::io::{IsTerminal, Write};
+
+/// Prints one line. A closed pipe is not an error of ours.
+pub(crate) fn line(text: impl AsRef<str>) {
+    let mut out = std::io::stdout().lock();
+    let _closed = writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush());
+}
+
+/// Prints a JSON document.
+pub(crate) fn json(value: &serde_json::Value) {
+    line(serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Prints a failure with its causes on one line.
+pub(crate) fn error(error: &anyhow::Error) {
+    let mark = if std::io::stderr().is_terminal() {
+        "\u{1b}[31merror:\u{1b}[0m"
+    } else {
+        "error:"
+    };
+    let _closed = writeln!(std::io::stderr(), "{mark} {error:#}");
+}
