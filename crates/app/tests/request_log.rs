@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headshot_app::App;
 use headshot_app::request_log::{self, Row};
-use headshot_domain::{Clock, OrgId, RequestId};
+use headshot_domain::{OrgId, RequestId};
 use headshot_storage::api_requests::{Filter, Gap, KeyState, Request};
 use headshot_testkit::{ManualClock, TestDb};
 use rstest::rstest;
