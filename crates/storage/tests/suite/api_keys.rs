@@ -155,14 +155,6 @@ async fn a_deleted_key_is_deleted_once_and_kept(#[case] kind: Kind) {
     let found = api_keys::find(&mut tx, &d).await.unwrap().unwrap();
     assert_eq!(found.deleted_at, Some(at(20)));
     assert_eq!(found.deleted_by.as_deref(), Some("user:1 a@example.com"));
-    assert_eq!(
-        api_keys::find_by_digest(&mut tx, b"key_d").await.unwrap(),
-        None
-    );
-    assert_eq!(
-        api_keys::find_by_digest(&mut tx, b"key_a").await.unwrap(),
-        Some(KeyId::from("key_a"))
-    );
     let (record, _) = api_keys::record(&mut tx, b"key_d").await.unwrap();
     assert_eq!(record.unwrap().deleted_at, Some(at(20)));
     assert_eq!(api_keys::count_live(&mut tx, &org).await.unwrap(), 3);
@@ -258,7 +250,7 @@ async fn the_last_use_never_goes_back(#[case] kind: Kind) {
 #[case::sqlite(Kind::Sqlite)]
 #[case::postgres(Kind::Postgres)]
 #[tokio::test]
-async fn live_keys_are_counted_by_pepper(#[case] kind: Kind) {
+async fn only_live_keys_are_counted_by_pepper(#[case] kind: Kind) {
     let database = kind.open().await;
     with_orgs(&database, &["org_1"]).await;
     let mut tx = write(&database).await;
