@@ -17,9 +17,6 @@ use crate::error::Error;
 /// How long a caller waits for a connection or for SQLite's write lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// PostgreSQL ends a transaction whose client is silent for so long. A process that is stopped while
-/// it holds the epoch's row, say, would hold up every deletion until it goes on.
-const POSTGRES_STALLED: (&str, &str) = ("idle_in_transaction_session_timeout", "2s");
 /// How long a caller waits for a connection to PostgreSQL: a lost server must not hold requests up.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -103,7 +100,6 @@ impl Db {
             .parse()
             .map_err(|source| Error::of(source, "the configured address"))?;
         let location: Arc<str> = postgres_location(&options).into();
-        let options = options.options([POSTGRES_STALLED]);
         let pool = PgPoolOptions::new()
             .max_connections(10)
             .acquire_timeout(POSTGRES_PATIENCE)

@@ -537,6 +537,18 @@ async fn failures_are_counted_in_windows(#[case] kind: Kind) {
             .unwrap(),
         None
     );
+    // A try that succeeded takes its count back, never below zero, and of nobody else.
+    for left in [1, 0, 0] {
+        sign_in::give_back_try(&mut tx, "account:1").await.unwrap();
+        let found = sign_in::find_failures(&mut tx, "account:1", at(99))
+            .await
+            .unwrap();
+        assert_eq!(found, Some(counted(100, left)));
+    }
+    let found = sign_in::find_failures(&mut tx, "account:2", at(99))
+        .await
+        .unwrap();
+    assert_eq!(found, Some(counted(150, 1)));
     // The window that began at the limit starts anew.
     let anew = sign_in::count_failure(&mut tx, "account:1", at(200), at(100))
         .await

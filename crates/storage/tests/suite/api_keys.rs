@@ -254,12 +254,19 @@ async fn only_live_keys_are_counted_by_pepper(#[case] kind: Kind) {
     let database = kind.open().await;
     with_orgs(&database, &["org_1"]).await;
     let mut tx = write(&database).await;
-    for id in ["key_1", "key_2", "key_3"] {
-        insert_key(&mut tx, &key(id, "org_1")).await.unwrap();
+    for (id, pepper_id) in [("1", "p1"), ("2", "p0"), ("3", "p1"), ("4", "p1")] {
+        let secret = Secret {
+            digest: id.as_bytes(),
+            pepper_id,
+            nonce: None,
+        };
+        api_keys::insert(&mut tx, &key(id, "org_1"), secret)
+            .await
+            .unwrap();
     }
-    api_keys::delete(&mut tx, &KeyId::from("key_3"), "server", at(1))
+    api_keys::delete(&mut tx, &KeyId::from("3"), "server", at(1))
         .await
         .unwrap();
     let peppers = api_keys::peppers(&mut tx).await.unwrap();
-    assert_eq!(peppers, [("p1".to_owned(), 2)]);
+    assert_eq!(peppers, [("p0".to_owned(), 1), ("p1".to_owned(), 2)]);
 }

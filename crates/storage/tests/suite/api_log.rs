@@ -373,6 +373,74 @@ async fn attempts_with_a_dead_key_are_told(#[case] kind: Kind) {
 #[case::sqlite(Kind::Sqlite)]
 #[case::postgres(Kind::Postgres)]
 #[tokio::test]
+async fn attempts_with_a_dead_key_are_counted_up_to_a_bound(#[case] kind: Kind) {
+    let database = kind.open().await;
+    let bound = api_requests::DEAD_KEY_ATTEMPTS_MAX;
+    let mut attempts: Vec<Request> = (0..=bound)
+        .map(|ms| Request {
+            key_state: KeyState::Deleted,
+            ..request("org_1", ms, 7)
+        })
+        .collect();
+    // The oldest, which the bound leaves out, came from elsewhere.
+    attempts[0].address = "10.0.0.2".parse().unwrap();
+    store(&database, &attempts).await;
+    let mut conn = read(&database).await;
+    let found = api_requests::dead_key_use(&mut conn, &KeyId::from("key_1")).await;
+    let expected = DeadKeyUse {
+        attempts: bound,
+        addresses: 1,
+        last_at: at(bound),
+    };
+    assert_eq!(found.unwrap(), Some(expected));
+}
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
+async fn a_window_covers_so_many_of_the_newest_rows(#[case] kind: Kind) {
+    let database = kind.open().await;
+    let batch: Vec<Request> = (0..5).map(|ms| request("org_1", ms, 7)).collect();
+    store(&database, &batch).await;
+    store(&database, &[request("org_2", 3, 8)]).await;
+    let start = async |filter: &Filter, rows| {
+        let mut conn = read(&database).await;
+        let org = OrgId::from("org_1");
+        api_requests::window_start(&mut conn, &org, filter, rows)
+            .await
+            .unwrap()
+    };
+    let id = |at: usize| Some(batch[at].id.to_string());
+    let all = Filter::default();
+    assert_eq!(start(&all, 1).await, id(4));
+    assert_eq!(start(&all, 5).await, id(0));
+    assert_eq!(start(&all, 6).await, None);
+    // It goes by time alone, whatever else the filter asks for.
+    let filter = Filter {
+        before: id(3),
+        status: Some((500, 599)),
+        ..Filter::default()
+    };
+    assert_eq!(start(&filter, 2).await, id(1));
+    // A list from there on holds the row at the start, and an earlier time does not widen it.
+    let filter = Filter {
+        not_before: id(2),
+        from: Some(at(1)),
+        ..Filter::default()
+    };
+    assert_eq!(listed(&database, &filter, 9).await, [4, 3, 2]);
+    let filter = Filter {
+        from: Some(at(3)),
+        ..filter
+    };
+    assert_eq!(listed(&database, &filter, 9).await, [4, 3]);
+}
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
 async fn hours_are_counted_and_summed(#[case] kind: Kind) {
     let database = kind.open().await;
     let mut tx = write(&database).await;
