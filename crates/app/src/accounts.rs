@@ -30,6 +30,9 @@ pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_hours(2);
 /// Uses of a session closer together than this are not written down one by one.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
+/// How long a page waits for the use of a session to be noted.
+const TOUCH_PATIENCE: Duration = Duration::from_millis(250);
+
 /// The stretch of time over which failed sign-ins are counted.
 pub const FAILURE_WINDOW: Duration = Duration::from_mins(15);
 /// Failed sign-ins of one account in a window, from browsers that never signed in to it.
@@ -105,7 +108,7 @@ impl SignedIn {
 }
 
 /// A new session: the tokens for the browser's cookies.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewSession {
     /// The session cookie.
     pub token: String,
@@ -144,7 +147,7 @@ pub async fn sign_in(
 ) -> Result<NewSession, SignInError> {
     let address = email.parse::<Email>().ok();
     let subjects = Subjects::of(app, visitor, &email.trim().to_lowercase());
-    subjects.check(app).await?;
+    subjects.take_try(app, visitor).await?;
     let user = match &address {
         Some(email) => {
             let mut conn = app.db.read().await?;
@@ -154,13 +157,10 @@ pub async fn sign_in(
     };
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let right = app.passwords.verify(password, hash).await;
-    let Some(user) = user.filter(|_| right) else {
-        subjects.count_failure(app, visitor).await?;
-        return Err(SignInError::Wrong);
-    };
+    let user = user.filter(|_| right).ok_or(SignInError::Wrong)?;
     let mut tx = app.db.write().await?;
-    subjects.clear(&mut tx).await?;
-    let session = begin_session(app, &mut tx, visitor, &user).await?;
+    subjects.give_back(&mut tx).await?;
+    let session = begin_session(app, &mut tx, visitor, (&user, app.clock.now())).await?;
     tx.commit().await?;
     Ok(session)
 }
@@ -193,46 +193,56 @@ impl Subjects {
         }
     }
 
-    fn both(&self) -> [&(String, i64); 2] {
-        [&self.account, &self.address]
-    }
-
-    async fn check(&self, app: &App) -> Result<(), SignInError> {
-        let stale = app.clock.now().minus(FAILURE_WINDOW);
-        let mut conn = app.db.read().await?;
-        for (subject, max) in self.both() {
-            if let Some(failures) = sign_in::find_failures(&mut conn, subject, stale).await?
-                && failures.count >= *max
-            {
-                return Err(SignInError::Throttled {
-                    retry_at: failures.since.plus(FAILURE_WINDOW),
-                });
+    /// Takes one try of the account and one of the address, before the password is looked at: tries
+    /// that run at the same time count each other. A right password gives them back.
+    async fn take_try(&self, app: &App, visitor: &Visitor) -> Result<(), SignInError> {
+        let now = app.clock.now();
+        let stale = now.minus(FAILURE_WINDOW);
+        let both = [&self.account, &self.address];
+        // Who is throttled already costs no write.
+        let mut throttled = None;
+        {
+            let mut conn = app.db.read().await?;
+            for (subject, max) in both {
+                let failures = sign_in::find_failures(&mut conn, subject, stale).await?;
+                let failures = failures.filter(|failures| failures.count >= *max);
+                throttled = throttled.max(failures.map(|failures| failures.since));
             }
         }
-        Ok(())
-    }
-
-    async fn count_failure(&self, app: &App, visitor: &Visitor) -> Result<(), Error> {
-        let now = app.clock.now();
+        if let Some(since) = throttled {
+            return Err(SignInError::Throttled {
+                retry_at: since.plus(FAILURE_WINDOW),
+            });
+        }
         let mut tx = app.db.write().await?;
-        for (subject, max) in self.both() {
-            let stale = now.minus(FAILURE_WINDOW);
+        for (subject, max) in both {
             let failures = sign_in::count_failure(&mut tx, subject, now, stale).await?;
+            if failures.count > *max {
+                throttled = Some(failures.since);
+            }
             if failures.count == *max {
                 let event = Event {
                     org: None,
                     action: "sign-in.throttled",
                     target: subject.clone(),
-                    detail: serde_json::json!({ "failures": failures.count }),
+                    detail: serde_json::json!({ "tries": max }),
                 };
                 audit::record(&mut tx, &Actor::visitor(visitor.address), now, event).await?;
             }
         }
-        tx.commit().await
+        tx.commit().await?;
+        match throttled {
+            None => Ok(()),
+            Some(since) => Err(SignInError::Throttled {
+                retry_at: since.plus(FAILURE_WINDOW),
+            }),
+        }
     }
 
-    async fn clear(&self, tx: &mut WriteTx) -> Result<(), Error> {
-        sign_in::clear_failures(tx, &self.account.0).await
+    /// After a right password: the account's failures are forgotten, the address gets its try back.
+    async fn give_back(&self, tx: &mut WriteTx) -> Result<(), Error> {
+        sign_in::clear_failures(tx, &self.account.0).await?;
+        sign_in::give_back_try(tx, &self.address.0).await
     }
 }
 
@@ -251,7 +261,7 @@ async fn begin_session(
     app: &App,
     tx: &mut WriteTx,
     visitor: &Visitor,
-    user: &User,
+    (user, authenticated_at): (&User, Timestamp),
 ) -> Result<NewSession, SignInError> {
     let now = app.clock.now();
     let memberships = users::memberships(tx, &user.id).await?;
@@ -268,7 +278,7 @@ async fn begin_session(
         org: membership.org.clone(),
         created_at: now,
         last_seen_at: now,
-        authenticated_at: now,
+        authenticated_at,
         expires_at: now.plus(ABSOLUTE_TIMEOUT),
         address: visitor.address.to_string(),
         user_agent: visitor.user_agent.clone(),
@@ -322,11 +332,21 @@ pub async fn session(app: &App, token: &str) -> Result<Option<SignedIn>, Error> 
         }
     };
     if now.since(signed_in.session.last_seen_at) >= TOUCH_EVERY {
-        let mut tx = app.db.write().await?;
-        sessions::touch(&mut tx, &signed_in.session.id, now).await?;
-        tx.commit().await?;
+        touch(app, &signed_in.session.id, now).await;
     }
     Ok(Some(signed_in))
+}
+
+/// Notes a use. Where nothing can be written, reading goes on.
+async fn touch(app: &App, id: &SessionId, now: Timestamp) {
+    let touched = async {
+        let mut tx = app.db.write().await?;
+        sessions::touch(&mut tx, id, now).await?;
+        tx.commit().await
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(TOUCH_PATIENCE, touched).await {
+        app.report(&error, "the use of a session can't be noted");
+    }
 }
 
 /// Checks the password of a person who is signed in, with the same throttle as signing in, and
@@ -338,17 +358,16 @@ pub async fn confirm_password(
     password: Password,
 ) -> Result<(), SignInError> {
     let subjects = Subjects::of(app, visitor, &signed_in.user.email.to_lowercase());
-    subjects.check(app).await?;
+    subjects.take_try(app, visitor).await?;
     if !app
         .passwords
         .verify(password, signed_in.user.password_hash.clone())
         .await
     {
-        subjects.count_failure(app, visitor).await?;
         return Err(SignInError::Wrong);
     }
     let mut tx = app.db.write().await?;
-    subjects.clear(&mut tx).await?;
+    subjects.give_back(&mut tx).await?;
     sessions::authenticated(&mut tx, &signed_in.session.id, app.clock.now()).await?;
     tx.commit().await?;
     Ok(())
@@ -498,7 +517,7 @@ pub async fn set_password_by_link(
         users::set_name(&mut tx, &link.user.id, &name).await?;
     }
     change_password(app, &mut tx, (&link.user, &hash), visitor.address, None).await?;
-    let session = begin_session(app, &mut tx, visitor, &link.user).await?;
+    let session = begin_session(app, &mut tx, visitor, (&link.user, app.clock.now())).await?;
     tx.commit().await?;
     Ok(session)
 }
@@ -538,15 +557,31 @@ async fn change_password(
     sign_in::delete_links_of_user(tx, &user.id).await?;
     let nobody = SessionId::from("");
     sessions::delete_others(tx, &user.id, keep.unwrap_or(&nobody)).await?;
-    let event = Event {
-        org: None,
-        action: "password.set",
-        target: format!("user:{}", user.id),
-        detail: serde_json::json!({}),
-    };
     let actor = Actor::user(&user.id, &user.email, address);
-    audit::record(tx, &actor, app.clock.now(), event).await
+    record_of_person(app, tx, &actor, (&user.id, "password.set")).await
 }
+
+/// Records what concerns a person in each of the person's organizations, whose admins see it.
+async fn record_of_person(
+    app: &App,
+    tx: &mut WriteTx,
+    actor: &Actor,
+    (user, action): (&UserId, &'static str),
+) -> Result<(), Error> {
+    for membership in users::memberships(tx, user).await? {
+        let event = Event {
+            org: Some(&membership.org),
+            action,
+            target: format!("user:{user}"),
+            detail: serde_json::json!({}),
+        };
+        audit::record(tx, actor, app.clock.now(), event).await?;
+    }
+    Ok(())
+}
+
+/// A session that began by a link: what needs a recent password asks for it.
+const NO_PASSWORD_GIVEN: Timestamp = Timestamp::from_unix_ms(0);
 
 /// Signs a person in by a sign-in link, which is used up.
 pub async fn sign_in_by_link(
@@ -562,7 +597,7 @@ pub async fn sign_in_by_link(
     if !sign_in::delete_link(&mut tx, &token_hash(token)).await? {
         return Ok(None);
     }
-    let session = begin_session(app, &mut tx, visitor, &link.user).await?;
+    let session = begin_session(app, &mut tx, visitor, (&link.user, NO_PASSWORD_GIVEN)).await?;
     tx.commit().await?;
     Ok(Some(session))
 }
@@ -579,13 +614,12 @@ pub async fn make_link(
         return Ok(None);
     };
     let token = insert_link(app, &mut tx, &user.id, purpose).await?;
-    let event = Event {
-        org: None,
-        action: "link.made",
-        target: format!("user:{}", user.id),
-        detail: serde_json::json!({ "purpose": format!("{purpose:?}").to_lowercase() }),
+    let action = match purpose {
+        LinkPurpose::Setup => "link.setup",
+        LinkPurpose::Reset => "link.reset",
+        LinkPurpose::SignIn => "link.sign-in",
     };
-    audit::record(&mut tx, actor, app.clock.now(), event).await?;
+    record_of_person(app, &mut tx, actor, (&user.id, action)).await?;
     tx.commit().await?;
     Ok(Some(token))
 }

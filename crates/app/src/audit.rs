@@ -150,40 +150,68 @@ pub enum Verified {
 const PAGE: i64 = 1_000;
 
 /// Follows the whole chain.
+///
+/// Rows may be added meanwhile: the chain has to reach the head that was there at the beginning, and
+/// may not reach beyond the one that is there at the end.
 pub async fn verify(conn: &mut impl AsConn) -> Result<Verified, Error> {
     let head = audit::head(conn).await?;
-    let (mut seq, mut previous) = (0, vec![0u8; 32]);
+    let mut link = Head {
+        seq: 0,
+        hash: vec![0u8; 32],
+    };
+    if let Some(broken) = past_head(&link, &head) {
+        return Ok(broken);
+    }
+    // From before every place, so that a row at a place that never was is found too.
+    let mut after = i64::MIN;
     loop {
-        let page = audit::after(conn, seq, PAGE).await?;
+        let page = audit::after(conn, after, PAGE).await?;
         if page.is_empty() {
             break;
         }
         for entry in page {
-            if entry.seq != seq + 1 {
-                return Ok(Verified::Broken {
-                    seq: seq + 1,
-                    what: "is missing",
-                });
+            after = entry.seq;
+            if let Some(broken) = follow(&mut link, entry).or_else(|| past_head(&link, &head)) {
+                return Ok(broken);
             }
-            if entry.hash != chained(&previous, &entry) {
-                return Ok(Verified::Broken {
-                    seq: entry.seq,
-                    what: "was changed",
-                });
-            }
-            seq = entry.seq;
-            previous = entry.hash;
         }
     }
-    // Rows may have been added since the head was read; never fewer than it counts.
-    if seq < head.seq {
-        return Ok(Verified::Broken {
-            seq: seq + 1,
-            what: "is missing",
-        });
+    if link.seq < head.seq {
+        return Ok(broken(link.seq + 1, "is missing"));
+    }
+    let head = audit::head(conn).await?;
+    if head.seq < link.seq {
+        return Ok(broken(head.seq + 1, "was added behind the end"));
     }
     Ok(Verified::Intact {
-        entries: seq,
-        head: data_encoding::HEXLOWER.encode(&previous),
+        entries: link.seq,
+        head: data_encoding::HEXLOWER.encode(&link.hash),
     })
+}
+
+const fn broken(seq: i64, what: &'static str) -> Verified {
+    Verified::Broken { seq, what }
+}
+
+/// Goes on from `link` to `entry`, unless the chain breaks there.
+fn follow(link: &mut Head, entry: Entry) -> Option<Verified> {
+    if entry.seq <= link.seq {
+        return Some(broken(entry.seq, "was never written"));
+    }
+    if entry.seq != link.seq + 1 {
+        return Some(broken(link.seq + 1, "is missing"));
+    }
+    if entry.hash != chained(&link.hash, &entry) {
+        return Some(broken(entry.seq, "was changed"));
+    }
+    *link = Head {
+        seq: entry.seq,
+        hash: entry.hash,
+    };
+    None
+}
+
+/// Whether the row at the head's place has another hash than the head: chain and row were rewritten.
+fn past_head(link: &Head, head: &Head) -> Option<Verified> {
+    (link.seq == head.seq && link.hash != head.hash).then(|| broken(link.seq, "was rewritten"))
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headshot_domain::{ApiKeySecret, KeyId, Networks, OrgId, ScopeSet, Timestamp};
+use headshot_domain::{ApiKeySecret, KeyId, Networks, OrgId, ScopeSet, Timestamp, api_key};
 use headshot_storage::api_keys::{self, ApiKey, LIVE_MAX, LastUse, Secret};
 use headshot_storage::api_requests::{self, DeadKeyUse, KeyState};
 use headshot_storage::{Error, auth};
@@ -84,7 +84,8 @@ pub async fn create(
     new: NewKey,
 ) -> Result<(ApiKey, ApiKeySecret), CreateError> {
     let now = app.clock.now();
-    let name = new.name.trim();
+    // Somebody may paste a key here: a name is stored and shown.
+    let name = api_key::redact(new.name.trim());
     if name.chars().count() > NAME_MAX || name.contains(char::is_control) {
         return Err(CreateError::Name);
     }
@@ -101,7 +102,7 @@ pub async fn create(
         name: if name.is_empty() {
             "API key".into()
         } else {
-            name.into()
+            name.into_owned()
         },
         hint: secret.hint(),
         scopes: new.scopes,
@@ -178,6 +179,32 @@ pub async fn list(app: &App, org: &OrgId) -> Result<Keys, Error> {
         deleted.push((key, tried));
     }
     Ok(Keys { live, deleted })
+}
+
+/// How many keys of an organization aren't deleted, and whether it ever had one.
+pub async fn count(app: &App, org: &OrgId) -> Result<(i64, bool), Error> {
+    let mut conn = app.db.read().await?;
+    let live = api_keys::count_live(&mut conn, org).await?;
+    let ever = live > 0 || !api_keys::deleted(&mut conn, org, 1).await?.is_empty();
+    Ok((live, ever))
+}
+
+/// One key of an organization with what was tried with it since it was deleted.
+pub async fn find_tried(
+    app: &App,
+    org: &OrgId,
+    id: &KeyId,
+) -> Result<Option<(ApiKey, Option<DeadKeyUse>)>, Error> {
+    let mut conn = app.db.read().await?;
+    let key = api_keys::find(&mut conn, id)
+        .await?
+        .filter(|key| key.org == *org);
+    let Some(key) = key else { return Ok(None) };
+    let tried = match key.deleted_at {
+        Some(_) => api_requests::dead_key_use(&mut conn, id).await?,
+        None => None,
+    };
+    Ok(Some((key, tried)))
 }
 
 /// One key of an organization, deleted or not.
@@ -292,7 +319,7 @@ pub async fn revoke_by_possession(
     let found = {
         let mut conn = app.db.read().await?;
         let mut found = None;
-        for (_, stored) in candidates(app, secret) {
+        for stored in candidates(app, secret) {
             found = api_keys::record(&mut conn, &stored).await?.0;
             if found.is_some() {
                 break;
@@ -362,11 +389,8 @@ pub async fn load(
     digest: &Digest,
 ) -> Result<Verification, Error> {
     let now = app.clock.now();
-    for (retired, stored) in candidates(app, secret) {
+    for stored in candidates(app, secret) {
         if let Found::Key(entry) = app.node.load(digest, &stored).await? {
-            if retired {
-                redigest(app, &entry, digest).await;
-            }
             return Ok(judge(entry, now));
         }
     }
@@ -379,35 +403,9 @@ pub async fn load(
     }))
 }
 
-/// The digests under which a key may be stored, and whether a retired pepper made them. The current
-/// one comes again at the end: another request may move the key while this one looks.
-fn candidates<'a>(
-    app: &'a App,
-    secret: &'a ApiKeySecret,
-) -> impl Iterator<Item = (bool, Digest)> + 'a {
-    let current = app.peppers.digest(secret);
-    let retired = app.peppers.retired_digests(secret);
-    let mut all: Vec<_> = std::iter::once((false, current))
-        .chain(retired.map(|digest| (true, digest)))
-        .collect();
-    if all.len() > 1 {
-        all.push((false, current));
-    }
-    all.into_iter()
-}
-
-/// Moves a key from a retired pepper to the current one. A failure only means that it stays there.
-async fn redigest(app: &App, entry: &KeyEntry, digest: &Digest) {
-    let moved: Result<(), Error> = async {
-        let mut tx = app.db.write().await?;
-        let pepper = app.peppers.current_id();
-        api_keys::redigest(&mut tx, &entry.record.id, digest, pepper).await?;
-        tx.commit().await
-    }
-    .await;
-    if let Err(error) = moved {
-        app.report(&error, "a key stays under its retired pepper");
-    }
+/// The digests under which a key may be stored: the current pepper's, then the retired ones'.
+fn candidates(app: &App, secret: &ApiKeySecret) -> impl Iterator<Item = Digest> {
+    std::iter::once(app.peppers.digest(secret)).chain(app.peppers.retired_digests(secret))
 }
 
 fn judge(entry: Arc<KeyEntry>, now: Timestamp) -> Verification {
@@ -427,7 +425,7 @@ fn judge(entry: Arc<KeyEntry>, now: Timestamp) -> Verification {
 
 /// The token of `Bearer <token>`. The scheme's case does not matter (RFC 9110, 11.1), one or more
 /// spaces follow it.
-fn bearer(header: &[u8]) -> Option<&str> {
+pub fn bearer(header: &[u8]) -> Option<&str> {
     let header = std::str::from_utf8(header).ok()?;
     let (scheme, token) = header.split_once(' ')?;
     scheme

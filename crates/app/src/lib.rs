@@ -32,8 +32,8 @@ use rate_limit::AddressLimiter;
 use request_log::Recorder;
 use verification::{Node, Receipt};
 
-/// What the operator can set.
-#[derive(Debug, Clone)]
+/// What the operator can set. Holds a secret: never printed.
+#[derive(Clone)]
 pub struct Settings {
     /// The address of this server in links, without a slash at the end.
     pub public_url: String,
@@ -43,6 +43,29 @@ pub struct Settings {
     pub keys_in_memory_max: usize,
     /// Signs device cookies.
     pub cookie_secret: String,
+}
+
+/// A failure and all its causes on one line.
+pub fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut causes = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push_str(": ");
+        causes.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    causes
+}
+
+/// What one process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Roles {
+    /// Answers requests.
+    Web,
+    /// Cleans up.
+    Worker,
+    /// Both.
+    All,
 }
 
 /// Everything that use cases need.
@@ -119,14 +142,7 @@ impl App {
 
     /// Logs a failure with all its causes, once, at the place where it stops.
     pub fn report(&self, error: &(dyn StdError + 'static), what: &str) {
-        let mut causes = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push_str(": ");
-            causes.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        tracing::error!(cause = causes, "{what}");
+        tracing::error!(cause = causes(error), "{what}");
     }
 
     /// Live keys that were made under a pepper that this server does not have; they are refused.
@@ -139,22 +155,28 @@ impl App {
         Ok(unknown.map(|(_, count)| count).sum())
     }
 
-    /// Starts what runs beside the requests: the lease, the API log's writer, the clean-up. Ends
-    /// when `stop` is cancelled and everything is written.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    /// Starts what runs beside the requests of a process with `roles`: the lease and the API log's
+    /// writer, the clean-up. Ends when `stop` is cancelled and everything is written.
+    pub async fn run(self: Arc<Self>, roles: Roles, stop: CancellationToken) {
         if let Err(error) = maintenance::roll_call(&self).await {
             self.report(&error, "the roll call of nodes failed");
         }
-        let log_stop = CancellationToken::new();
-        let log = tokio::spawn(request_log::run(Arc::clone(&self), log_stop.clone()));
-        let clean_up = tokio::spawn(maintenance::run(Arc::clone(&self), stop.clone()));
-        let node = Arc::clone(&self.node);
-        let node = tokio::spawn(async move { node.run(stop).await });
-        // The log goes on while requests may still come, and is drained last.
-        let _ended = tokio::join!(node, clean_up);
-        log_stop.cancel();
-        if log.await.is_err() {
-            tracing::error!("the API log's writer ended early");
+        let clean_up = (roles != Roles::Web)
+            .then(|| tokio::spawn(maintenance::run(Arc::clone(&self), stop.clone())));
+        if roles != Roles::Worker {
+            let log_stop = CancellationToken::new();
+            let log = tokio::spawn(request_log::run(Arc::clone(&self), log_stop.clone()));
+            self.node.run(stop.clone()).await;
+            // The log goes on while requests may still come, and is drained last.
+            log_stop.cancel();
+            if log.await.is_err() {
+                tracing::error!("the API log's writer ended early");
+            }
+        }
+        stop.cancelled().await;
+        if let Some(clean_up) = clean_up {
+            // What it had begun is rolled back; the next start does it.
+            clean_up.abort();
         }
     }
 }

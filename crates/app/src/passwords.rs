@@ -1,5 +1,7 @@
 //! Passwords: argon2id off the async threads, with a bound on how many are hashed at once.
 
+use std::sync::Arc;
+
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use headshot_domain::{Entropy, entropy};
@@ -48,7 +50,7 @@ pub fn check(password: &str, email: &str) -> Result<(), Unusable> {
 /// Hashes and verifies passwords.
 #[derive(Debug)]
 pub struct Passwords {
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     /// The hash of nobody's password, so that an unknown address takes as long as a known one.
     decoy: String,
 }
@@ -59,7 +61,7 @@ impl Passwords {
         let password = data_encoding::HEXLOWER.encode(&entropy::bytes::<16>(entropy));
         let decoy = hash_now(&password, &entropy::bytes(entropy));
         Self {
-            slots: Semaphore::new(AT_ONCE_MAX),
+            slots: Arc::new(Semaphore::new(AT_ONCE_MAX)),
             decoy,
         }
     }
@@ -84,8 +86,13 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
-        // The semaphore is never closed; a panic in the hash counts as a wrong password.
-        let _slot = self.slots.acquire().await;
+        // The slot goes with the work: a caller who leaves doesn't end the hash that it started. The
+        // semaphore is never closed; a panic in the hash counts as a wrong password.
+        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        let work = move || {
+            let _slot = slot;
+            work()
+        };
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 }

@@ -53,6 +53,7 @@ impl Budget {
         let update = self
             .packed
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |packed| {
+                let minute = not_past(minute, packed);
                 taken = taken_in(packed, minute);
                 (taken < limit).then(|| pack(minute, taken + 1))
             });
@@ -91,6 +92,17 @@ fn window(now: Timestamp) -> (u32, Timestamp) {
     (u32::try_from(minute).unwrap_or(u32::MAX), reset)
 }
 
+/// A straggler of the last minute counts in the running one: it must not wipe its count. A clock
+/// that went back further starts anew.
+fn not_past(minute: u32, packed: u64) -> u32 {
+    let running = (packed >> 32) as u32;
+    if running == minute.saturating_add(1) {
+        running
+    } else {
+        minute
+    }
+}
+
 fn pack(minute: u32, taken: u32) -> u64 {
     u64::from(minute) << 32 | u64::from(taken)
 }
@@ -106,9 +118,16 @@ fn taken_in(packed: u64, minute: u32) -> u32 {
 /// Budgets of callers that no key identifies, by address (IPv6: by /64). Bounded.
 #[derive(Debug, Default)]
 pub struct AddressLimiter {
-    budgets: Mutex<HashMap<IpAddr, Budget>>,
+    budgets: Mutex<Budgets>,
     /// Shared by all addresses beyond [`AddressLimiter::ADDRESSES_MAX`] in one minute.
     overflow: Budget,
+}
+
+#[derive(Debug, Default)]
+struct Budgets {
+    of: HashMap<IpAddr, Budget>,
+    /// The minute in which budgets of past minutes were last dropped: once in each is enough.
+    swept: u32,
 }
 
 impl AddressLimiter {
@@ -121,13 +140,18 @@ impl AddressLimiter {
     pub fn take(&self, address: IpAddr, now: Timestamp) -> Quota {
         let address = subject(address);
         let mut budgets = self.budgets.lock();
-        if budgets.len() >= Self::ADDRESSES_MAX && !budgets.contains_key(&address) {
-            budgets.retain(|_, budget| budget.is_running(now));
-            if budgets.len() >= Self::ADDRESSES_MAX {
+        if budgets.of.len() >= Self::ADDRESSES_MAX && !budgets.of.contains_key(&address) {
+            let (minute, _) = window(now);
+            if budgets.swept != minute {
+                budgets.swept = minute;
+                budgets.of.retain(|_, budget| budget.is_running(now));
+            }
+            if budgets.of.len() >= Self::ADDRESSES_MAX {
                 return self.overflow.take(now, Some(Self::LIMIT));
             }
         }
         budgets
+            .of
             .entry(address)
             .or_default()
             .take(now, Some(Self::LIMIT))
@@ -138,6 +162,7 @@ impl AddressLimiter {
         let budgets = self.budgets.lock();
         let fresh = Budget::default();
         budgets
+            .of
             .get(&subject(address))
             .unwrap_or(&fresh)
             .look(now, Self::LIMIT)
@@ -178,6 +203,20 @@ mod tests {
         assert!(
             budget.take(at(60_000), Some(300)).allowed,
             "the next minute starts anew"
+        );
+    }
+
+    #[test]
+    fn a_straggler_of_the_last_minute_wipes_nothing() {
+        let budget = Budget::default();
+        for _ in 0..300 {
+            assert!(budget.take(at(60_000), Some(300)).allowed);
+        }
+        assert!(!budget.take(at(59_999), Some(300)).allowed);
+        assert!(!budget.take(at(60_000), Some(300)).allowed);
+        assert!(
+            budget.take(at(-60_000), Some(300)).allowed,
+            "a clock set back starts anew"
         );
     }
 

@@ -41,6 +41,7 @@ pub struct Recorder {
     queue: mpsc::Sender<Request>,
     waiting: Mutex<mpsc::Receiver<Request>>,
     lost: AtomicU64,
+    turned_away: AtomicU64,
     written: AtomicU64,
 }
 
@@ -51,17 +52,31 @@ impl Default for Recorder {
             queue,
             waiting: Mutex::new(waiting),
             lost: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
             written: AtomicU64::new(0),
         }
     }
 }
 
 impl Recorder {
-    /// Takes one request. Never waits; a full queue counts it as lost.
+    /// Takes one request. Never waits; a full queue counts it as lost. Requests without a known key
+    /// leave a quarter of the queue to the others: noise must not hide what a key does.
     pub fn record(&self, request: Request) {
-        if self.queue.try_send(request).is_err() {
+        let crowded = request.org.is_empty() && self.queue.capacity() < QUEUE_MAX / 4;
+        if crowded || self.queue.try_send(request).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts one request of an address that had used up its requests of the minute. Such requests
+    /// are counted by the hour, not kept one by one.
+    pub fn turn_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether no count waits to be written.
+    fn nothing_waits(&self) -> bool {
+        self.lost() == 0 && self.turned_away.load(Ordering::Relaxed) == 0
     }
 
     /// Requests that wait to be written.
@@ -119,7 +134,7 @@ pub async fn drain(app: &App) {
                 batch.push(request);
             }
         }
-        if batch.is_empty() && app.recorder.lost() == 0 {
+        if batch.is_empty() && app.recorder.nothing_waits() {
             return;
         }
         let written = write_until_stored(app, &batch);
@@ -155,7 +170,7 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
     let mut told = false;
     while let Some(part) = parts.pop() {
         let lost = app.recorder.lost.load(Ordering::Relaxed);
-        if part.is_empty() && lost == 0 {
+        if part.is_empty() && app.recorder.nothing_waits() {
             continue;
         }
         let Err(error) = write(app, part, lost).await else {
@@ -183,13 +198,21 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
 }
 
 async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
+    let turned_away = app.recorder.turned_away.load(Ordering::Relaxed);
     let node = app.node.id();
     let until = complete_until(app, batch);
     let mut tx = app.db.write().await?;
     let stored = api_requests::insert(&mut tx, node, batch).await?;
     // A commit whose answer got lost may have stored the batch already, all of it: ids are unique.
-    if stored > 0 {
-        for ((org, key, hour, outcome), requests) in hour_counts(batch) {
+    let counted = stored > 0 || batch.is_empty();
+    if counted {
+        let mut counts = hour_counts(batch);
+        if turned_away > 0 {
+            let hour = until.unix_ms().div_euclid(HOUR_MS);
+            let requests = i64::try_from(turned_away).unwrap_or(i64::MAX);
+            counts.insert(("", "", hour, "turned away"), requests);
+        }
+        for ((org, key, hour, outcome), requests) in counts {
             api_requests::count(&mut tx, (org, key), (hour, outcome), requests).await?;
         }
     }
@@ -199,7 +222,13 @@ async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
         api_requests::insert_gap(&mut tx, &gap(&*app.clock, &*app.entropy, node, lost)).await?;
     }
     auth::flushed(&mut tx, node, until).await?;
-    tx.commit().await
+    tx.commit().await?;
+    if counted {
+        app.recorder
+            .turned_away
+            .fetch_sub(turned_away, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Until when everything is stored once `batch` is: now, or not beyond the batch while others wait.
@@ -250,11 +279,12 @@ fn hour_counts(batch: &[Request]) -> BTreeMap<HourKey<'_>, i64> {
 fn last_uses(
     batch: &[Request],
 ) -> impl Iterator<Item = (KeyId, LastUse, Option<Timestamp>)> + use<> {
+    let accepted = |request: &&Request| {
+        let refused = matches!(request.refused_by, Some("rate limit" | "network" | "scope"));
+        request.key_state == KeyState::Live && !refused
+    };
     let mut newest: BTreeMap<&str, (&Request, Option<Timestamp>)> = BTreeMap::new();
-    for request in batch
-        .iter()
-        .filter(|request| request.key_state == KeyState::Live)
-    {
+    for request in batch.iter().filter(accepted) {
         let Some(key) = request.key.as_deref() else {
             continue;
         };
@@ -291,6 +321,10 @@ fn without_query(path: &str) -> &str {
 /// Rows of one page of the log.
 pub const PAGE: usize = 50;
 
+/// Rows that one page looks through at most: a filter that matches nothing must not read a whole
+/// log while others wait.
+const SCAN_MAX: i64 = 100_000;
+
 /// One row of the log as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
@@ -323,13 +357,16 @@ pub struct Page {
 pub async fn page(app: &App, org: &OrgId, filter: &Filter) -> Result<Page, Error> {
     let mut conn = app.db.read().await?;
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let start = api_requests::window_start(&mut conn, org, filter, SCAN_MAX).await?;
+    let filter = &Filter {
+        not_before: start.clone(),
+        ..filter.clone()
+    };
     let mut requests = api_requests::list(&mut conn, org, filter, limit + 1).await?;
     let more = requests.len() > PAGE;
     requests.truncate(PAGE);
-    let older = requests
-        .last()
-        .filter(|_| more)
-        .map(|request| request.id.clone());
+    let last = requests.last().filter(|_| more);
+    let older = last.map(|request| request.id.clone()).or(start);
     let mut rows: Vec<Row> = requests
         .into_iter()
         .map(|row| Row::Request(Box::new(row)))

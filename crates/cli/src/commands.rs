@@ -154,7 +154,15 @@ async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
     match command {
         Key::Create(given) => key_create(&app, given).await,
         Key::List { org, json } => {
-            let keys = keys::list(&app, &OrgId::from(org)).await?;
+            let org = OrgId::from(org);
+            let known = {
+                let mut conn = app.db.read().await?;
+                headshot_storage::organizations::find(&mut conn, &org).await?
+            };
+            if known.is_none() {
+                bail!("there is no organization {org}");
+            }
+            let keys = keys::list(&app, &org).await?;
             if json.json {
                 let list: Vec<Value> = keys.live.iter().map(key_json).collect();
                 output::json(&json!({ "keys": list }));
@@ -292,7 +300,7 @@ async fn user(config: &Config, command: User) -> anyhow::Result<()> {
 }
 
 async fn audit_verify(config: &Config, json: bool) -> anyhow::Result<()> {
-    let db = wiring::open(config).await?;
+    let db = wiring::open_existing(config).await?;
     let mut conn = db.read().await?;
     match audit::verify(&mut conn).await? {
         Verified::Intact { entries, head } => {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::Demo;
 use crate::config::Config;
-use crate::{output, serve, wiring};
+use crate::{output, secrets, serve, wiring};
 
 /// What the demo remembers of itself, so that the next run has the same login.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +43,7 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
     let config = Config::demo(&args.data_dir, args.listen)?;
     wiring::start_logging(&config)?;
     let listener = serve::bind(&config).await?;
+    let config = config.listening_on(listener.local_addr()?);
     let app = wiring::app(&config).await?;
     let (login, fresh) = match load(&args.data_dir)? {
         Some(login) => (login, false),
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
         None
     };
     print(&app, &login, key.as_ref()).await?;
-    serve::serve(&config, app, listener).await
+    serve::serve(&config, app, (headshot_app::Roles::All, listener)).await
 }
 
 fn load(folder: &Path) -> anyhow::Result<Option<Login>> {
@@ -103,8 +104,7 @@ async fn create(app: &App, folder: &Path) -> anyhow::Result<Login> {
     };
     let text = serde_json::to_string_pretty(&login)?;
     // Last: a run that was stopped before this begins anew with another organization.
-    std::fs::write(folder.join(FILE), text)
-        .with_context(|| format!("{} can't be written", folder.join(FILE).display()))?;
+    secrets::write_private(&folder.join(FILE), &text)?;
     Ok(login)
 }
 

@@ -31,13 +31,17 @@ pub(crate) fn peppers(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<
         Some(text) => text.clone(),
         None => read(&folder(config).join(RETIRED))?.unwrap_or_default(),
     };
-    let retired = retired
-        .split([',', '\n'])
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
+    let retired = several(&retired)
         .map(|text| Pepper::parse(text).context("retired_peppers"))
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Peppers::new(current, retired))
+}
+
+/// The peppers of a list, without the blanks around them.
+pub(crate) fn several(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', '\n'])
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
 }
 
 /// The key of device cookies.
@@ -100,6 +104,16 @@ fn replace(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
     let temporary = write_temporary(folder, name, text, &headshot_domain::OsEntropy)?;
     let path = folder.join(name);
     fs::rename(&temporary, &path).with_context(|| format!("{} can't be replaced", path.display()))
+}
+
+/// Writes a file that only the server's user can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let written = || -> std::io::Result<()> {
+        let mut file = private_file(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    written().with_context(|| format!("{} can't be written", path.display()))
 }
 
 fn write_temporary(

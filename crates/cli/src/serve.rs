@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use headshot_app::App;
+use headshot_app::{App, Roles};
 use headshot_web::Web;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -14,22 +14,28 @@ use crate::{output, wiring};
 
 pub(crate) async fn run(config: &Config, role: Option<Role>) -> anyhow::Result<()> {
     wiring::start_logging(config)?;
-    let app = wiring::app(config).await?;
-    warn_of_missing_peppers(&app).await?;
     if role == Some(Role::Worker) {
+        let app = wiring::app(config).await?;
+        warn_of_missing_peppers(&app).await?;
         let stop = stop_signal()?;
         output::line("Working. Stop with Ctrl-C.");
-        Arc::clone(&app).run(stop).await;
+        Arc::clone(&app).run(Roles::Worker, stop).await;
         app.db.close().await;
         return Ok(());
     }
+    // Before the database is touched: a port in use is the likeliest mistake.
     let listener = bind(config).await?;
-    output::line(format!(
-        "Serving {} on {}",
-        config.public_url,
-        listener.local_addr()?
-    ));
-    serve(config, app, listener).await
+    let address = listener.local_addr()?;
+    let config = &config.listening_on(address);
+    let app = wiring::app(config).await?;
+    warn_of_missing_peppers(&app).await?;
+    output::line(format!("Serving {} on {address}", config.public_url));
+    let roles = if role == Some(Role::Web) {
+        Roles::Web
+    } else {
+        Roles::All
+    };
+    serve(config, app, (roles, listener)).await
 }
 
 /// Binds the configured address.
@@ -43,11 +49,11 @@ pub(crate) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 pub(crate) async fn serve(
     config: &Config,
     app: Arc<App>,
-    listener: TcpListener,
+    (roles, listener): (Roles, TcpListener),
 ) -> anyhow::Result<()> {
     let signal = stop_signal()?;
     let background_stop = CancellationToken::new();
-    let background = tokio::spawn(Arc::clone(&app).run(background_stop.clone()));
+    let background = tokio::spawn(Arc::clone(&app).run(roles, background_stop.clone()));
     let web = Web::new(Arc::clone(&app), config.trusted_proxies.clone());
     let router = headshot_web::router(&web);
     headshot_web::server::serve(listener, router, signal).await;

@@ -37,6 +37,17 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Db> {
     Ok(db)
 }
 
+/// The configured database as it is: nothing is made or changed.
+pub(crate) async fn open_existing(config: &Config) -> anyhow::Result<Db> {
+    if let Some(path) = config.database_url.strip_prefix("sqlite://") {
+        anyhow::ensure!(
+            std::path::Path::new(path).exists(),
+            "there is no database at {path}"
+        );
+    }
+    Ok(Db::connect(&config.database_url).await?)
+}
+
 /// Starts logging to standard error.
 pub(crate) fn start_logging(config: &Config) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log)

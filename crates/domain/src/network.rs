@@ -102,10 +102,13 @@ impl TrustedProxies {
     pub fn client_address<'a>(
         &self,
         peer: IpAddr,
-        forwarded: impl DoubleEndedIterator<Item = &'a str>,
+        forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) -> IpAddr {
         let mut client = peer.to_canonical();
-        let mut hops = forwarded.rev().flat_map(|value| value.rsplit(','));
+        let hops = forwarded
+            .rev()
+            .flat_map(|value| value.rsplit(|byte| *byte == b','));
+        let mut hops = hops.map(|hop| std::str::from_utf8(hop).unwrap_or_default());
         while self.0.contains(client) {
             match hops.next().and_then(|hop| parse_hop(hop.trim())) {
                 Some(hop) => client = hop,
@@ -182,7 +185,10 @@ mod tests {
         let proxies = TrustedProxies("10.0.0.0/8".parse().unwrap());
         let client = |peer: &str, forwarded: &[&str]| {
             proxies
-                .client_address(address(peer), forwarded.iter().copied())
+                .client_address(
+                    address(peer),
+                    forwarded.iter().map(|value| value.as_bytes()),
+                )
                 .to_string()
         };
         assert_eq!(
@@ -208,5 +214,12 @@ mod tests {
         );
         assert_eq!(client("10.0.0.1", &["[2001:db8::1]:443"]), "2001:db8::1");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+        let mixed: [&[u8]; 1] = [b"\xff, 203.0.113.9"];
+        let seen = proxies.client_address(address("10.0.0.1"), mixed.into_iter());
+        assert_eq!(
+            seen.to_string(),
+            "203.0.113.9",
+            "a stranger's rubbish hides nobody"
+        );
     }
 }

@@ -98,9 +98,7 @@ statements! {
     RECORD = "SELECT k.id, k.org_id, k.scopes, k.networks, k.expires_at, k.deleted_at, o.plan, e.epoch \
         FROM auth_epoch e LEFT JOIN api_keys k ON k.digest = $1 LEFT JOIN organizations o ON o.id = k.org_id \
         WHERE e.id = 1";
-    FIND_BY_DIGEST = "SELECT id FROM api_keys WHERE digest = $1 AND deleted_at IS NULL";
     DELETE = "UPDATE api_keys SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND deleted_at IS NULL";
-    REDIGEST = "UPDATE api_keys SET digest = $2, pepper_id = $3 WHERE id = $1";
     USED = "UPDATE api_keys SET last_used_at = $2, last_used_address = COALESCE($3, last_used_address), \
         last_used_call = COALESCE($4, last_used_call), \
         browser_used_at = CASE WHEN browser_used_at > $5 THEN browser_used_at \
@@ -257,25 +255,9 @@ pub async fn record(
     Ok((row.into_record()?, epoch))
 }
 
-/// The live key with this digest.
-pub async fn find_by_digest(conn: &mut impl AsConn, digest: &[u8]) -> Result<Option<KeyId>, Error> {
-    Ok(fetch_optional!(conn, (String,), FIND_BY_DIGEST, digest)?.map(|row| row.0.into()))
-}
-
 /// Marks a key deleted. `false` when it is gone already: of two that try at once, one wins.
 pub async fn delete(tx: &mut WriteTx, id: &KeyId, by: &str, now: Timestamp) -> Result<bool, Error> {
     Ok(execute!(tx, DELETE, id.as_str(), now.unix_ms(), by)? > 0)
-}
-
-/// Stores the digest that the current pepper makes of a key that was made under a retired one.
-pub async fn redigest(
-    tx: &mut WriteTx,
-    id: &KeyId,
-    digest: &[u8],
-    pepper_id: &str,
-) -> Result<(), Error> {
-    execute!(tx, REDIGEST, id.as_str(), digest, pepper_id)?;
-    Ok(())
 }
 
 /// Notes an accepted use, unless a later one is known.

@@ -167,6 +167,8 @@ pub struct Filter {
     pub to: Option<Timestamp>,
     /// Before the request with this id.
     pub before: Option<String>,
+    /// From the request with this id on.
+    pub not_before: Option<String>,
     /// Of this key.
     pub key: Option<KeyId>,
     /// With a status in this range, both ends included.
@@ -177,7 +179,7 @@ pub struct Filter {
     pub address: Option<String>,
 }
 
-/// Attempts with one deleted or expired key.
+/// Attempts with one deleted key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadKeyUse {
     /// How many.
@@ -224,8 +226,11 @@ statements! {
         WHERE org_id = $1 AND kind = 'request' AND id = $2";
     GAPS = "SELECT id, at, node, status FROM api_requests WHERE org_id = '' AND kind = 'gap' \
         AND id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    DEAD_KEY_USE = "SELECT COUNT(*), COUNT(DISTINCT address), COALESCE(MAX(at), 0) FROM api_requests \
-        WHERE key_id = $1 AND key_state IN ('deleted', 'expired')";
+    WINDOW_START = "SELECT id FROM api_requests WHERE org_id = $1 AND id >= $2 AND id < $3 \
+        ORDER BY id DESC LIMIT 1 OFFSET $4";
+    DEAD_KEY_USE = "SELECT COUNT(*), COUNT(DISTINCT address), COALESCE(MAX(at), 0) FROM \
+        (SELECT address, at FROM api_requests WHERE key_id = $1 AND key_state = 'deleted' \
+        ORDER BY id DESC LIMIT $2) AS tries";
     HOURS = "SELECT hour, outcome, CAST(SUM(requests) AS BIGINT) FROM api_request_hours \
         WHERE org_id = $1 AND hour >= $2 AND (key_id = $3 OR $3 IS NULL) GROUP BY hour, outcome ORDER BY hour, outcome";
     ORGS = "SELECT DISTINCT org_id FROM api_request_hours WHERE org_id > $1 ORDER BY org_id LIMIT 1";
@@ -418,6 +423,10 @@ fn id_bounds(filter: &Filter) -> (String, String) {
     let bound = |at: Timestamp| RequestId::floor(at).to_string();
     let from = filter.from.map_or_else(String::new, bound);
     let to = filter.to.map_or_else(|| ID_END.to_owned(), bound);
+    let from = match filter.not_before.as_deref().map(storable) {
+        Some(start) if *start > *from => start.into_owned(),
+        _ => from,
+    };
     let to = match filter.before.as_deref().map(storable) {
         Some(before) if *before < *to => before.into_owned(),
         _ => to,
@@ -451,6 +460,27 @@ pub async fn list(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
+/// The id of the `rows`-th newest request in the stretch of time that `filter` covers, whatever else
+/// it asks for; `None` when there are fewer.
+pub async fn window_start(
+    conn: &mut impl AsConn,
+    org: &OrgId,
+    filter: &Filter,
+    rows: i64,
+) -> Result<Option<String>, Error> {
+    let (from, to) = id_bounds(filter);
+    let row = fetch_optional!(
+        conn,
+        (String,),
+        WINDOW_START,
+        org.as_str(),
+        &from,
+        &to,
+        rows - 1
+    )?;
+    Ok(row.map(|row| row.0))
+}
+
 /// The gaps in the stretch of time that `filter` covers, newest first, at most `limit`.
 pub async fn gaps(conn: &mut impl AsConn, filter: &Filter, limit: i64) -> Result<Vec<Gap>, Error> {
     let (from, to) = id_bounds(filter);
@@ -473,13 +503,21 @@ pub async fn find(conn: &mut impl AsConn, org: &OrgId, id: &str) -> Result<Optio
         .transpose()
 }
 
-/// What has been tried with a key since it was deleted or expired.
+/// How many attempts [`dead_key_use`] counts at most.
+pub const DEAD_KEY_ATTEMPTS_MAX: i64 = 10_000;
+
+/// What has been tried with a key since it was deleted.
 pub async fn dead_key_use(
     conn: &mut impl AsConn,
     key: &KeyId,
 ) -> Result<Option<DeadKeyUse>, Error> {
-    let (attempts, addresses, last_at) =
-        fetch_one!(conn, (i64, i64, i64), DEAD_KEY_USE, key.as_str())?;
+    let (attempts, addresses, last_at) = fetch_one!(
+        conn,
+        (i64, i64, i64),
+        DEAD_KEY_USE,
+        key.as_str(),
+        DEAD_KEY_ATTEMPTS_MAX
+    )?;
     let last_at = Timestamp::from_unix_ms(last_at);
     Ok((attempts > 0).then_some(DeadKeyUse {
         attempts,

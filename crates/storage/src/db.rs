@@ -54,11 +54,22 @@ impl Db {
         }
     }
 
+    /// Whether `url` has one of the forms that [`Db::connect`] takes. Connects to nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_url(url: &str) -> Result<(), Error> {
+        if url.starts_with("sqlite://") {
+            return Ok(());
+        }
+        let parsed = url.parse::<PgConnectOptions>();
+        let wrong = |source| Error::of(source, "the configured address");
+        parsed.map(|_| ()).map_err(wrong)
+    }
+
     async fn connect_sqlite(path: &Path) -> Result<Self, Error> {
         let location: Arc<str> = path.display().to_string().into();
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| Error::of_file(source, &location))?;
-        }
+        create_private(path).map_err(|source| Error::of_file(source, &location))?;
         let options = dialect::sqlite_options(path);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -70,7 +81,7 @@ impl Db {
             .before_acquire(|conn, _| Box::pin(async { Ok(!conn.is_in_transaction()) }))
             .connect_with(options.clone())
             .await
-            .map_err(|source| Error::of(source, &location))?;
+            .map_err(|source| not_opened(source, path, &location))?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(PATIENCE)
@@ -226,6 +237,46 @@ impl Db {
 async fn run(mut migrator: Migrator, conn: &mut impl Migrate) -> Result<(), MigrateError> {
     migrator.set_ignore_missing(true);
     migrator.run_direct(None, conn, false).await
+}
+
+/// Makes the database's folder and file, where they are missing, for the server's user only. SQLite
+/// gives its other files the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    if path.exists() {
+        return Ok(());
+    }
+    match std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        // Another process was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        done => done.map(|_| ()),
+    }
+}
+
+/// SQLite does not tell why it can't open a file. Whether the folder can be written does.
+fn not_opened(source: sqlx::Error, path: &Path, location: &str) -> Error {
+    let probe = path.with_extension(format!("probe-{}", std::process::id()));
+    match std::fs::File::create_new(&probe) {
+        Ok(_) => {
+            std::fs::remove_file(&probe).ok();
+            Error::of(source, location)
+        }
+        Err(why) => Error::of_file(why, location),
+    }
 }
 
 fn postgres_location(options: &PgConnectOptions) -> String {

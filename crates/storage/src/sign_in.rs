@@ -65,6 +65,7 @@ statements! {
             ELSE sign_in_failures.window_start END \
         RETURNING window_start, failures";
     FAILURES = "SELECT window_start, failures FROM sign_in_failures WHERE subject = $1 AND window_start > $2";
+    GIVE_BACK = "UPDATE sign_in_failures SET failures = failures - 1 WHERE subject = $1 AND failures > 0";
     CLEAR_FAILURES = "DELETE FROM sign_in_failures WHERE subject = $1";
     DELETE_OLD_FAILURES = "DELETE FROM sign_in_failures WHERE window_start <= $1";
 }
@@ -169,6 +170,12 @@ pub async fn find_failures(
 ) -> Result<Option<Failures>, Error> {
     let row = fetch_optional!(conn, (i64, i64), FAILURES, subject, stale.unix_ms())?;
     Ok(row.map(failures))
+}
+
+/// Takes one count of `subject` back.
+pub async fn give_back_try(tx: &mut WriteTx, subject: &str) -> Result<(), Error> {
+    execute!(tx, GIVE_BACK, subject)?;
+    Ok(())
 }
 
 /// Forgets the failures of `subject`.

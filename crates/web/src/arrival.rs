@@ -30,16 +30,11 @@ impl Arrival {
         let peer = request.extensions().get::<Peer>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
         let forwarded = request.headers().get_all("x-forwarded-for");
-        let hops = forwarded
-            .iter()
-            .map(|value| value.to_str().unwrap_or_default());
+        let hops: Vec<&[u8]> = forwarded.iter().map(HeaderValue::as_bytes).collect();
         Self {
             id: RequestId::new(at, u64::from_le_bytes(random)),
             at,
-            address: web
-                .0
-                .proxies
-                .client_address(peer, hops.collect::<Vec<_>>().into_iter()),
+            address: web.0.proxies.client_address(peer, hops.into_iter()),
         }
     }
 }

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use headshot_app::App;
 use headshot_domain::{SeededEntropy, TrustedProxies, entropy};
+use tokio::sync::Semaphore;
 
 pub mod api;
 mod arrival;
@@ -30,6 +31,8 @@ struct Inner {
     /// Numbers for request ids: unique, not secret, and cheaper than the system's generator.
     request_numbers: SeededEntropy,
     metrics: operations::Metrics,
+    /// Where callers wait whose address has used up its refusals.
+    guessers: Semaphore,
     /// Whether the public address is https.
     secure: bool,
 }
@@ -50,6 +53,7 @@ impl Web {
             proxies,
             request_numbers: SeededEntropy::new(seed),
             metrics: operations::Metrics::default(),
+            guessers: Semaphore::new(1),
             secure,
         }))
     }
@@ -62,6 +66,9 @@ impl Web {
         &self.app().settings.public_url
     }
 }
+
+/// How long a request may take, from its head to the answer's.
+pub const TIME_MAX: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// The largest request body outside of uploads, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -77,6 +84,10 @@ pub fn router(web: &Web) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             web.clone(),
             dashboard::gate,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            web.clone(),
+            api::gate::beside_docs,
         ))
         .with_state(web.clone());
     api::routes(web)

@@ -148,7 +148,7 @@ CREATE TABLE api_requests (
     browser INTEGER NOT NULL,
     PRIMARY KEY (org_id, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX api_requests_dead_key ON api_requests (key_id, id) WHERE key_state IN ('deleted', 'expired');
+CREATE INDEX api_requests_dead_key ON api_requests (key_id, id) WHERE key_state = 'deleted';
 
 CREATE TABLE api_request_hours (
     org_id TEXT NOT NULL,

@@ -1,5 +1,6 @@
 //! Ways in and out: sign in, first password, one-time links, sign out.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 
 use crate::Web;
 use crate::cookies::{self, Kind};
-use crate::dashboard::extract::{Person, PersonForm, Visit, VisitorForm};
+use crate::dashboard::extract::{Person, PersonForm, Visit, VisitorForm, holds_key};
 use crate::dashboard::{PageError, html, html_with};
 use crate::words;
 
@@ -37,7 +38,7 @@ fn start_of(role: Role) -> &'static str {
 /// The page's own address to go to afterwards: a path of this server, nothing else.
 fn local(next: &str) -> Option<&str> {
     let path = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/\\");
-    let clean = !next.contains(|c: char| c.is_control() || c == '\\');
+    let clean = !next.contains(|c: char| c.is_control() || c == '\\') && !holds_key(next);
     (path && clean && next != "/").then_some(next)
 }
 
@@ -53,8 +54,9 @@ pub(crate) struct LoginQuery {
 pub(crate) async fn login_page(
     State(web): State<Web>,
     visit: Visit,
-    Query(query): Query<LoginQuery>,
+    query: Result<Query<LoginQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(query) = query?;
     let notice = query.signed_out.map(|_| "You are signed out.".to_owned());
     let next = local(&query.next).unwrap_or_default().to_owned();
     with_form_token(&web, &visit, |csrf| {
@@ -170,8 +172,9 @@ fn link_invalid() -> Result<Response, PageError> {
 pub(crate) async fn setup_page(
     State(web): State<Web>,
     visit: Visit,
-    Query(TokenQuery { token }): Query<TokenQuery>,
+    query: Result<Query<TokenQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(TokenQuery { token }) = query?;
     let link = accounts::open_link(web.app(), &token).await?;
     let Some(link) = link.filter(|link| link.purpose != LinkPurpose::SignIn) else {
         return link_invalid();
@@ -230,8 +233,9 @@ pub(crate) async fn setup(
 pub(crate) async fn magic_page(
     State(web): State<Web>,
     visit: Visit,
-    Query(TokenQuery { token }): Query<TokenQuery>,
+    query: Result<Query<TokenQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(TokenQuery { token }) = query?;
     let link = accounts::open_link(web.app(), &token).await?;
     let Some(link) = link.filter(|link| link.purpose == LinkPurpose::SignIn) else {
         return link_invalid();
@@ -280,6 +284,7 @@ mod tests {
             "/\\evil.example",
             "/a\\b",
             "/a\nb",
+            "/?key=hsp_0123456789012345678901234567890123456789abcdef",
             "",
             "/",
         ] {

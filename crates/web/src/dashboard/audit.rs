@@ -1,5 +1,6 @@
 //! Admin > Audit.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use headshot_app::audit::{self, Actor, Verified};
@@ -29,8 +30,9 @@ pub(crate) struct PageQuery {
 pub(crate) async fn page(
     State(web): State<Web>,
     Admin(person): Admin,
-    Query(query): Query<PageQuery>,
+    query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(query) = query?;
     let before = query.before.unwrap_or(i64::MAX);
     let mut rows = newest_rows(&web, &person, (before, PAGE + 1)).await?;
     let more = rows.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
@@ -79,6 +81,9 @@ fn action_words(action: &str) -> &str {
         "session.began" => "signed in",
         "session.ended" => "signed another browser out",
         "password.set" => "set a password",
+        "link.setup" => "made a set-up link for",
+        "link.reset" => "made a link for a new password for",
+        "link.sign-in" => "made a sign-in link for",
         other => other,
     }
 }

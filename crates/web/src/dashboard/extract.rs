@@ -13,8 +13,8 @@ use crate::arrival::{self, Arrival};
 use crate::cookies::{self, Kind};
 use crate::dashboard::PageError;
 
-/// Whoever asks for a page.
-#[derive(Debug, Clone)]
+/// Whoever asks for a page. Holds cookies: never printed.
+#[derive(Clone)]
 pub(crate) struct Visit {
     pub(crate) visitor: Visitor,
     pub(crate) now: Timestamp,
@@ -30,7 +30,7 @@ impl FromRequestParts<Web> for Visit {
         let arrival = parts
             .extensions
             .get::<Arrival>()
-            .ok_or(PageError::Internal)?;
+            .ok_or_else(|| PageError::Internal("no arrival".to_owned()))?;
         let secure = web.0.secure;
         let session_token = cookies::read(&parts.headers, Kind::Session, secure);
         let form_token = cookies::read(&parts.headers, Kind::Form, secure);
@@ -48,7 +48,7 @@ impl FromRequestParts<Web> for Visit {
 }
 
 /// A person who is signed in, whatever the role.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Person {
     pub(crate) signed_in: SignedIn,
     pub(crate) visit: Visit,
@@ -85,6 +85,11 @@ impl IntoResponse for NotSignedIn {
     }
 }
 
+/// Whether a text has something like an API key in it. Such a text is not repeated anywhere.
+pub(crate) fn holds_key(text: &str) -> bool {
+    headshot_domain::api_key::redact(text) != text
+}
+
 /// Percent-encodes what may not stand in a query's value.
 pub(crate) fn escape(text: &str) -> String {
     text.bytes()
@@ -114,6 +119,7 @@ impl FromRequestParts<Web> for Person {
             } else {
                 "/"
             };
+            let next = if holds_key(next) { "/" } else { next };
             return Err(NotSignedIn::SignIn(next.to_owned()));
         };
         let csrf = accounts::csrf_token(token);
@@ -126,7 +132,7 @@ impl FromRequestParts<Web> for Person {
 }
 
 /// An owner or admin.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Admin(pub(crate) Person);
 
 impl FromRequestParts<Web> for Admin {
@@ -142,8 +148,8 @@ impl FromRequestParts<Web> for Admin {
     }
 }
 
-/// The fields of a form, in order.
-#[derive(Debug, Clone, Default)]
+/// The fields of a form, in order. Passwords are among them: never printed.
+#[derive(Clone, Default)]
 pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
@@ -193,6 +199,7 @@ impl FromRequest<Web> for AdminForm {
 /// A form that a person of any role sent from one of our own pages.
 pub(crate) struct PersonForm {
     pub(crate) person: Person,
+    pub(crate) fields: Fields,
 }
 
 impl FromRequest<Web> for PersonForm {
@@ -203,7 +210,7 @@ impl FromRequest<Web> for PersonForm {
         let person = Person::from_request_parts(&mut parts, web).await?;
         let fields = fields(Request::from_parts(parts, body)).await?;
         check_csrf(person.visit.session_token.as_deref(), &fields)?;
-        Ok(Self { person })
+        Ok(Self { person, fields })
     }
 }
 

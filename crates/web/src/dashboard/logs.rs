@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use headshot_app::keys::{self, Keys};
 use headshot_app::request_log::{self, Row};
-use headshot_domain::{KeyId, Timestamp};
+use headshot_domain::{KeyId, OrgId, Timestamp};
 use headshot_pages::{
     Choice, GapRow, KeyState as PageState, LogDetail, LogEntry, LogFilters, LogRow, Logs, NavItem,
 };
 use headshot_storage::api_keys::ApiKey;
-use headshot_storage::api_requests::{DeadKeyUse, Filter, Gap, KeyState, Logged};
+use headshot_storage::api_requests::{
+    DEAD_KEY_ATTEMPTS_MAX, DeadKeyUse, Filter, Gap, KeyState, Logged,
+};
 use serde::Deserialize;
 
 use crate::Web;
@@ -36,6 +39,14 @@ pub(crate) struct LogQuery {
 }
 
 impl LogQuery {
+    /// Somebody may look for a key by pasting it: the page and its links don't repeat it.
+    fn redacted(mut self) -> Self {
+        for field in [&mut self.key, &mut self.path, &mut self.address] {
+            *field = headshot_domain::api_key::redact(field).into_owned();
+        }
+        self
+    }
+
     /// What the query asks for, or what is wrong with it.
     fn filter(&self) -> Result<Filter, String> {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -43,6 +54,7 @@ impl LogQuery {
             from: moment("From", &self.from)?,
             to: moment("To", &self.to)?,
             before: given(&self.before),
+            not_before: None,
             key: given(&self.key).map(KeyId::from),
             status: status(&self.status)?,
             path: given(&self.path),
@@ -92,10 +104,10 @@ fn moment(name: &str, text: &str) -> Result<Option<Timestamp>, String> {
 
 fn status(text: &str) -> Result<Option<(i64, i64)>, String> {
     let text = text.trim();
-    if let Some(class) = text
+    let class = text
         .strip_suffix("xx")
-        .and_then(|class| class.parse::<i64>().ok())
-    {
+        .and_then(|class| class.parse::<i64>().ok());
+    if let Some(class) = class.filter(|class| (1..=5).contains(class)) {
         return Ok(Some((class * 100, class * 100 + 99)));
     }
     match text.parse::<i64>() {
@@ -118,6 +130,16 @@ impl KnownKeys {
         )
     }
 
+    /// Learns the key of a request that is neither live nor lately deleted.
+    async fn learn(&mut self, web: &Web, org: &OrgId, id: Option<&KeyId>) -> Result<(), PageError> {
+        if let Some(id) = id.filter(|id| !self.0.contains_key(id))
+            && let Some(row) = keys::find_tried(web.app(), org, id).await?
+        {
+            self.0.insert(id.clone(), row);
+        }
+        Ok(())
+    }
+
     fn choices(&self) -> Vec<Choice> {
         let mut keys: Vec<&ApiKey> = self.0.values().map(|(key, _)| key).collect();
         keys.sort_by_key(|key| (key.deleted_at.is_some(), std::cmp::Reverse(key.created_at)));
@@ -136,7 +158,9 @@ impl KnownKeys {
         rows.sort_by_key(|(key, _)| std::cmp::Reverse(key.deleted_at));
         let sentence = |(key, tried): &(ApiKey, Option<DeadKeyUse>)| {
             let (deleted_at, tried) = (key.deleted_at?, (*tried)?);
-            let times = plural(tried.attempts, "time", "times");
+            let most = tried.attempts >= DEAD_KEY_ATTEMPTS_MAX;
+            let at_least = if most { "at least " } else { "" };
+            let times = at_least.to_owned() + &plural(tried.attempts, "time", "times");
             let places = plural(tried.addresses, "address", "addresses");
             let day = words::date(deleted_at);
             Some(format!(
@@ -159,11 +183,13 @@ fn plural(number: i64, one: &str, many: &str) -> String {
 pub(crate) async fn page(
     State(web): State<Web>,
     Admin(person): Admin,
-    Query(query): Query<LogQuery>,
+    query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(query) = query?;
+    let query = query.redacted();
     let org = &person.signed_in.org.id;
     let now = person.visit.now;
-    let known = KnownKeys::of(keys::list(web.app(), org).await?);
+    let mut known = KnownKeys::of(keys::list(web.app(), org).await?);
     let (page, error) = match query.filter() {
         Ok(filter) => (
             Some(request_log::page(web.app(), org, &filter).await?),
@@ -171,6 +197,11 @@ pub(crate) async fn page(
         ),
         Err(error) => (None, Some(error)),
     };
+    for row in page.iter().flat_map(|page| &page.rows) {
+        if let Row::Request(request) = row {
+            known.learn(&web, org, request.key.as_ref()).await?;
+        }
+    }
     let older = page.as_ref().and_then(|page| page.older.as_deref());
     let older_url = older.map(|before| query.url(Some(before)));
     let entry = |row: Row| match row {
@@ -263,7 +294,12 @@ fn key_state(
             attempts: tried.map_or(0, |tried| tried.attempts),
             addresses: tried.map_or(0, |tried| tried.addresses),
         },
-        (KeyState::Live | KeyState::Deleted, _) => PageState::Live,
+        (KeyState::Deleted, None) => PageState::Deleted {
+            when: words::ago(now, now),
+            attempts: 0,
+            addresses: 0,
+        },
+        (KeyState::Live, _) => PageState::Live,
         (KeyState::Expired, _) => PageState::Expired,
         (KeyState::Unknown | KeyState::Malformed, _) => PageState::Unknown,
         (KeyState::Missing, _) => PageState::None,
@@ -311,7 +347,8 @@ pub(crate) async fn detail(
     let org = &person.signed_in.org.id;
     let found = request_log::find(web.app(), org, &id).await?;
     let request = found.ok_or(PageError::NotFound)?;
-    let known = KnownKeys::of(keys::list(web.app(), org).await?);
+    let mut known = KnownKeys::of(keys::list(web.app(), org).await?);
+    known.learn(&web, org, request.key.as_ref()).await?;
     let mut row = log_row(&request, &known, person.visit.now);
     row.when = words::exact(request.at);
     html(&LogDetail {
