@@ -86,6 +86,7 @@ test("many rows, and pages of them", async () => {
     const { page } = visitor;
     await bringAxe(visitor);
     await setUp(visitor, org);
+    await inspect(visitor, "overview, with a long name");
     await rowInLog(visitor, "/api/v2/organization", 200);
     await page.goto("/app/admin/api/logs");
     await page.getByRole("link", { name: "Older" }).click();
