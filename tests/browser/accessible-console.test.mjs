@@ -28,7 +28,7 @@ test("pages of keys", async () => {
   const { server } = here;
   const org = await server.createOrg();
   const command = (name, ...more) => server.command("key", "create", "--org", org.uid, "--name", name, ...more);
-  await command(LONGEST, "--networks", "10.0.0.0/8,2001:db8::/32");
+  const longest = await command(LONGEST, "--networks", "10.0.0.0/8,127.0.0.0/8,2001:db8::/32");
   await command(RIGHT_TO_LEFT, "--scopes", "organization:read,teams", "--expires-in", "90d");
   await here.story(async (visitor) => {
     const { page } = visitor;
@@ -62,6 +62,7 @@ test("pages of keys", async () => {
     await inspect(visitor, "after a deletion");
 
     await server.call(`/api/v2/${"segment/".repeat(30)}`, key);
+    await server.call("/api/v2/organization/credits", longest.key);
     const refused = await rowInLog(visitor, "/api/v2/segment/", 401);
     await page.goto("/app/admin/api/logs");
     await page.getByText(/was tried 1 time since/).waitFor();
@@ -85,6 +86,7 @@ test("many rows, and pages of them", async () => {
     const { page } = visitor;
     await bringAxe(visitor);
     await setUp(visitor, org);
+    await inspect(visitor, "overview, with a long name");
     await rowInLog(visitor, "/api/v2/organization", 200);
     await page.goto("/app/admin/api/logs");
     await page.getByRole("link", { name: "Older" }).click();

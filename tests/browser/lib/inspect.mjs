@@ -43,10 +43,21 @@ function smallTargets(page) {
   }, TARGET_LEAST);
 }
 
+/** Tables that hide a part of themselves although there is room: on a desk nothing is cut off. */
+function cutTables(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll(".table-scroll")]
+      .filter((box) => box.scrollWidth > box.clientWidth + 1)
+      .map((box) => box.getAttribute("aria-label") ?? box.getAttribute("aria-labelledby")),
+  );
+}
+
 /** Inspects the page as it stands and leaves it as it was. */
 export async function inspect({ page }, name) {
   const before = page.viewportSize();
-  const findings = [];
+  await page.setViewportSize(WINDOWS[0]);
+  const cut = await cutTables(page);
+  const findings = cut.map((table) => `${WINDOWS[0].width}: cut off: ${table}`);
   for (const window of WINDOWS) {
     await page.setViewportSize(window);
     const small = await smallTargets(page);

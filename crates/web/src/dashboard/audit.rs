@@ -90,7 +90,11 @@ fn action_words(action: &str) -> &str {
 
 /// To what: the name where the entry has one, else its id.
 fn target_words(entry: &Entry) -> String {
-    if entry.action.starts_with("session.") {
+    let about_oneself = ["session.", "password."];
+    if about_oneself
+        .iter()
+        .any(|kind| entry.action.starts_with(kind))
+    {
         return String::new();
     }
     let detail: serde_json::Value = serde_json::from_str(&entry.detail).unwrap_or_default();
