@@ -30,6 +30,8 @@ struct Inner {
     /// Numbers for request ids: unique, not secret, and cheaper than the system's generator.
     request_numbers: SeededEntropy,
     metrics: operations::Metrics,
+    /// The end of the running minute, for the header of every API answer.
+    reset_text: arrival::MinuteText,
     /// Whether the public address is https.
     secure: bool,
 }
@@ -50,6 +52,7 @@ impl Web {
             proxies,
             request_numbers: SeededEntropy::new(seed),
             metrics: operations::Metrics::default(),
+            reset_text: arrival::MinuteText::default(),
             secure,
         }))
     }
@@ -81,8 +84,8 @@ pub fn router(web: &Web) -> Router {
             web.clone(),
             dashboard::gate,
         ))
-        .with_state(web.clone());
-    api::routes(web)
-        .fallback_service(pages)
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(web.clone());
+    // The API's gate limits bodies itself, where there are any.
+    api::routes(web).fallback_service(pages)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -256,7 +256,10 @@ fn permit(
 }
 
 /// Runs the operation within its time; a panic is an internal error like any other.
-async fn run(app: &App, request: Request, next: Next) -> Response {
+async fn run(app: &App, mut request: Request, next: Next) -> Response {
+    if !request.body().is_end_stream() {
+        DefaultBodyLimit::max(crate::BODY_MAX).apply(&mut request);
+    }
     let running = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(crate::TIME_MAX, running).await {
         Ok(Ok(response)) => response,
@@ -297,11 +300,16 @@ fn finish(
     mut response: Response,
 ) -> Response {
     let headers = response.headers_mut();
-    add_quota(headers, &checked.quota, arrival.at);
+    add_quota(headers, web, &checked.quota, arrival.at);
     if let Ok(id) = HeaderValue::from_str(arrival.id.as_str()) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // No browser may take an answer for anything but what it says it is.
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
 
     let app = web.app();
     let refusal = response.extensions().get::<Refusal>().copied();
@@ -333,12 +341,10 @@ fn finish(
     response
 }
 
-fn add_quota(headers: &mut HeaderMap, quota: &Quota, now: Timestamp) {
+fn add_quota(headers: &mut HeaderMap, web: &Web, quota: &Quota, now: Timestamp) {
     headers.insert(LIMIT, quota.limit.into());
     headers.insert(REMAINING, quota.remaining.into());
-    if let Ok(reset) = HeaderValue::from_str(&quota.reset.to_string()) {
-        headers.insert(RESET, reset);
-    }
+    headers.insert(RESET, web.0.reset_text.of(quota.reset));
     if !quota.allowed {
         let seconds = quota.reset.since(now).as_millis().div_ceil(1_000).max(1);
         headers.insert(
@@ -346,17 +352,6 @@ fn add_quota(headers: &mut HeaderMap, quota: &Quota, now: Timestamp) {
             u64::try_from(seconds).unwrap_or(60).into(),
         );
     }
-}
-
-/// No browser may take an answer for anything but what it says it is.
-pub(crate) async fn no_sniffing(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
 }
 
 /// Any path that is no operation, and any method that an operation does not have.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
+use axum::response::Response;
 use headshot_app::caller::Caller;
 
 use crate::Web;
@@ -11,7 +12,7 @@ use crate::api::{ApiError, v2};
 pub(crate) async fn organization(
     web: State<Web>,
     caller: Extension<Caller>,
-) -> Result<Json<v2::OrganizationResponse>, ApiError> {
+) -> Result<Response, ApiError> {
     v2::organization(web, caller).await
 }
 
