@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headshot_domain::{ApiKeySecret, KeyId, Networks, OrgId, ScopeSet, Timestamp};
+use headshot_domain::{ApiKeySecret, KeyId, Networks, OrgId, ScopeSet, Timestamp, api_key};
 use headshot_storage::api_keys::{self, ApiKey, LIVE_MAX, LastUse, Secret};
 use headshot_storage::api_requests::{self, DeadKeyUse, KeyState};
 use headshot_storage::{Error, auth};
@@ -84,7 +84,8 @@ pub async fn create(
     new: NewKey,
 ) -> Result<(ApiKey, ApiKeySecret), CreateError> {
     let now = app.clock.now();
-    let name = new.name.trim();
+    // Somebody may paste a key here: a name is stored and shown.
+    let name = api_key::redact(new.name.trim());
     if name.chars().count() > NAME_MAX || name.contains(char::is_control) {
         return Err(CreateError::Name);
     }
@@ -101,7 +102,7 @@ pub async fn create(
         name: if name.is_empty() {
             "API key".into()
         } else {
-            name.into()
+            name.into_owned()
         },
         hint: secret.hint(),
         scopes: new.scopes,
@@ -424,7 +425,7 @@ fn judge(entry: Arc<KeyEntry>, now: Timestamp) -> Verification {
 
 /// The token of `Bearer <token>`. The scheme's case does not matter (RFC 9110, 11.1), one or more
 /// spaces follow it.
-fn bearer(header: &[u8]) -> Option<&str> {
+pub fn bearer(header: &[u8]) -> Option<&str> {
     let header = std::str::from_utf8(header).ok()?;
     let (scheme, token) = header.split_once(' ')?;
     scheme

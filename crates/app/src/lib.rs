@@ -45,6 +45,18 @@ pub struct Settings {
     pub cookie_secret: String,
 }
 
+/// A failure and all its causes on one line.
+pub fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut causes = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push_str(": ");
+        causes.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    causes
+}
+
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Roles {
@@ -130,14 +142,7 @@ impl App {
 
     /// Logs a failure with all its causes, once, at the place where it stops.
     pub fn report(&self, error: &(dyn StdError + 'static), what: &str) {
-        let mut causes = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push_str(": ");
-            causes.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        tracing::error!(cause = causes, "{what}");
+        tracing::error!(cause = causes(error), "{what}");
     }
 
     /// Live keys that were made under a pepper that this server does not have; they are refused.

@@ -43,6 +43,7 @@ pub struct Recorder {
     /// Tells the writer that a whole batch waits.
     full: Notify,
     lost: AtomicU64,
+    turned_away: AtomicU64,
     written: AtomicU64,
 }
 
@@ -54,19 +55,33 @@ impl Default for Recorder {
             waiting: Mutex::new(waiting),
             full: Notify::new(),
             lost: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
             written: AtomicU64::new(0),
         }
     }
 }
 
 impl Recorder {
-    /// Takes one request. Never waits; a full queue counts it as lost.
+    /// Takes one request. Never waits; a full queue counts it as lost. Requests without a known key
+    /// leave a quarter of the queue to the others: noise must not hide what a key does.
     pub fn record(&self, request: Request) {
-        if self.queue.try_send(request).is_err() {
+        let crowded = request.org.is_empty() && self.queue.capacity() < QUEUE_MAX / 4;
+        if crowded || self.queue.try_send(request).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         } else if self.queued() >= BATCH_MAX {
             self.full.notify_one();
         }
+    }
+
+    /// Counts one request of an address that had used up its requests of the minute. Such requests
+    /// are counted by the hour, not kept one by one.
+    pub fn turn_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether no count waits to be written.
+    fn nothing_waits(&self) -> bool {
+        self.lost() == 0 && self.turned_away.load(Ordering::Relaxed) == 0
     }
 
     /// Requests that wait to be written.
@@ -117,7 +132,7 @@ pub async fn drain(app: &App) {
     loop {
         let mut batch = Vec::new();
         take_waiting(&mut *app.recorder.waiting.lock().await, &mut batch);
-        if batch.is_empty() && app.recorder.lost() == 0 {
+        if batch.is_empty() && app.recorder.nothing_waits() {
             return;
         }
         let written = write_until_stored(app, &batch);
@@ -158,7 +173,7 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
     let mut told = false;
     while let Some(part) = parts.pop() {
         let lost = app.recorder.lost.load(Ordering::Relaxed);
-        if part.is_empty() && lost == 0 {
+        if part.is_empty() && app.recorder.nothing_waits() {
             continue;
         }
         let Err(error) = write(app, part, lost).await else {
@@ -186,13 +201,21 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
 }
 
 async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
+    let turned_away = app.recorder.turned_away.load(Ordering::Relaxed);
     let node = app.node.id();
     let until = complete_until(app, batch);
     let mut tx = app.db.write().await?;
     let stored = api_requests::insert(&mut tx, node, batch).await?;
     // A commit whose answer got lost may have stored the batch already, all of it: ids are unique.
-    if stored > 0 {
-        for ((org, key, hour, outcome), requests) in hour_counts(batch) {
+    let counted = stored > 0 || batch.is_empty();
+    if counted {
+        let mut counts = hour_counts(batch);
+        if turned_away > 0 {
+            let hour = until.unix_ms().div_euclid(HOUR_MS);
+            let requests = i64::try_from(turned_away).unwrap_or(i64::MAX);
+            counts.insert(("", "", hour, "turned away"), requests);
+        }
+        for ((org, key, hour, outcome), requests) in counts {
             api_requests::count(&mut tx, (org, key), (hour, outcome), requests).await?;
         }
     }
@@ -202,7 +225,13 @@ async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
         api_requests::insert_gap(&mut tx, &gap(&*app.clock, &*app.entropy, node, lost)).await?;
     }
     auth::flushed(&mut tx, node, until).await?;
-    tx.commit().await
+    tx.commit().await?;
+    if counted {
+        app.recorder
+            .turned_away
+            .fetch_sub(turned_away, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Until when everything is stored once `batch` is: now, or not beyond the batch while others wait.

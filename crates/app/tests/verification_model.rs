@@ -418,7 +418,7 @@ impl Model for World {
                 Deletion::Settling { .. } => {
                     steps.extend([Step::Delete(key), Step::DeleteBlind(key)]);
                 }
-                _ => steps.push(Step::Delete(key)),
+                Deletion::NotYet => steps.push(Step::Delete(key)),
             }
         }
     }

@@ -111,7 +111,7 @@ pub(crate) struct OrgCreate {
     #[arg(long, default_value = "standard")]
     pub(crate) plan: Plan,
     /// Credits to start with, or unlimited.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_credits)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_credits, allow_hyphen_values = true)]
     pub(crate) credits: StartCredits,
     /// Allow models to be created through the API.
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use headshot_app::accounts;
 use headshot_app::audit::{self, Actor, Verified};
 use headshot_app::keys::{self, NewKey};
@@ -155,10 +155,12 @@ async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
         Key::Create(given) => key_create(&app, given).await,
         Key::List { org, json } => {
             let org = OrgId::from(org);
-            {
+            let known = {
                 let mut conn = app.db.read().await?;
-                let found = headshot_storage::organizations::find(&mut conn, &org).await?;
-                found.with_context(|| format!("there is no organization {org}"))?;
+                headshot_storage::organizations::find(&mut conn, &org).await?
+            };
+            if known.is_none() {
+                bail!("there is no organization {org}");
             }
             let keys = keys::list(&app, &org).await?;
             if json.json {

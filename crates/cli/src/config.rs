@@ -4,8 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use headshot_app::peppers::Pepper;
 use headshot_domain::{Networks, TrustedProxies};
+use headshot_storage::Db;
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+
+use crate::secrets;
 
 /// The file that is read without `--config`.
 const FILE: &str = "headshot.toml";
@@ -78,6 +83,7 @@ impl Config {
                 "database_url: use sqlite://<path> or postgres://<user>:<password>@<host>/<database>"
             );
         }
+        Db::check_url(&database_url).context("database_url")?;
         let proxies: Networks = raw
             .trusted_proxies
             .unwrap_or_default()
@@ -91,6 +97,9 @@ impl Config {
         if !(1..=10_000_000).contains(&keys_in_memory_max) {
             bail!("keys_in_memory_max: use 1 to 10000000");
         }
+        let log = raw.log.unwrap_or_else(|| "info".to_owned());
+        EnvFilter::try_new(&log).context("log")?;
+        check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
         Ok(Self {
             data_dir,
             listen,
@@ -99,10 +108,19 @@ impl Config {
             trusted_proxies: TrustedProxies(proxies),
             log_retention_days,
             keys_in_memory_max,
-            log: raw.log.unwrap_or_else(|| "info".to_owned()),
+            log,
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
         })
+    }
+
+    /// The same after the address was bound: with port 0 the system has chosen one.
+    pub(crate) fn listening_on(&self, address: SocketAddr) -> Self {
+        let mut bound = self.clone();
+        if self.public_url == format!("http://{}", self.listen) {
+            bound.public_url = format!("http://{address}");
+        }
+        bound
     }
 
     /// The same configuration for the demo: its own folder and address, the embedded database.
@@ -137,6 +155,16 @@ impl Config {
             ),
         ]
     }
+}
+
+fn check_peppers(current: Option<&str>, retired: Option<&str>) -> anyhow::Result<()> {
+    if let Some(text) = current {
+        Pepper::parse(text).context("pepper")?;
+    }
+    for text in secrets::several(retired.unwrap_or_default()) {
+        Pepper::parse(text).context("retired_peppers")?;
+    }
+    Ok(())
 }
 
 fn read_file(file: Option<&Path>) -> anyhow::Result<Raw> {
@@ -249,11 +277,11 @@ mod tests {
 
     #[test]
     fn passwords_are_not_shown() {
-        let mut config =
-            checked("pepper = 'abcd'\ndatabase_url = 'postgres://u:p@ss:w@db:5432/h'").unwrap();
+        let mut config = checked("database_url = 'postgres://u:p%40ss:w@db:5432/h'").unwrap();
+        config.pepper = Some("abcd".into());
         config.retired_peppers = Some("efgh".into());
         let shown = format!("{:?}", config.shown());
-        for secret in ["abcd", "efgh", "p@ss"] {
+        for secret in ["abcd", "efgh", "p%40ss"] {
             assert!(!shown.contains(secret), "{secret}");
         }
         assert!(shown.contains("postgres://u:***@db:5432/h"));

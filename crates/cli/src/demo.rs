@@ -43,6 +43,7 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
     let config = Config::demo(&args.data_dir, args.listen)?;
     wiring::start_logging(&config)?;
     let listener = serve::bind(&config).await?;
+    let config = config.listening_on(listener.local_addr()?);
     let app = wiring::app(&config).await?;
     let (login, fresh) = match load(&args.data_dir)? {
         Some(login) => (login, false),

@@ -20,5 +20,25 @@ pub(crate) fn error(error: &anyhow::Error) {
     } else {
         "error:"
     };
-    let _closed = writeln!(std::io::stderr(), "{mark} {error:#}");
+    let _closed = writeln!(std::io::stderr(), "{mark} {}", causes(error));
+}
+
+/// The error and its causes. Some libraries repeat the cause in the error: it is told once.
+fn causes(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain() {
+        let text = one_line(&cause.to_string());
+        if told.is_empty() {
+            told = text;
+        } else if !told.ends_with(&text) {
+            told = format!("{told}: {text}");
+        }
+    }
+    told
+}
+
+/// The same text without line breaks.
+pub(crate) fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }

@@ -31,13 +31,17 @@ pub(crate) fn peppers(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<
         Some(text) => text.clone(),
         None => read(&folder(config).join(RETIRED))?.unwrap_or_default(),
     };
-    let retired = retired
-        .split([',', '\n'])
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
+    let retired = several(&retired)
         .map(|text| Pepper::parse(text).context("retired_peppers"))
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Peppers::new(current, retired))
+}
+
+/// The peppers of a list, without the blanks around them.
+pub(crate) fn several(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', '\n'])
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
 }
 
 /// The key of device cookies.

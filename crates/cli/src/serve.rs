@@ -14,21 +14,22 @@ use crate::{output, wiring};
 
 pub(crate) async fn run(config: &Config, role: Option<Role>) -> anyhow::Result<()> {
     wiring::start_logging(config)?;
-    let app = wiring::app(config).await?;
-    warn_of_missing_peppers(&app).await?;
     if role == Some(Role::Worker) {
+        let app = wiring::app(config).await?;
+        warn_of_missing_peppers(&app).await?;
         let stop = stop_signal()?;
         output::line("Working. Stop with Ctrl-C.");
         Arc::clone(&app).run(Roles::Worker, stop).await;
         app.db.close().await;
         return Ok(());
     }
+    // Before the database is touched: a port in use is the likeliest mistake.
     let listener = bind(config).await?;
-    output::line(format!(
-        "Serving {} on {}",
-        config.public_url,
-        listener.local_addr()?
-    ));
+    let address = listener.local_addr()?;
+    let config = &config.listening_on(address);
+    let app = wiring::app(config).await?;
+    warn_of_missing_peppers(&app).await?;
+    output::line(format!("Serving {} on {address}", config.public_url));
     let roles = if role == Some(Role::Web) {
         Roles::Web
     } else {

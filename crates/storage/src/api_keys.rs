@@ -98,7 +98,6 @@ statements! {
     RECORD = "SELECT k.id, k.org_id, k.scopes, k.networks, k.expires_at, k.deleted_at, o.plan, e.epoch \
         FROM auth_epoch e LEFT JOIN api_keys k ON k.digest = $1 LEFT JOIN organizations o ON o.id = k.org_id \
         WHERE e.id = 1";
-    FIND_BY_DIGEST = "SELECT id FROM api_keys WHERE digest = $1 AND deleted_at IS NULL";
     DELETE = "UPDATE api_keys SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND deleted_at IS NULL";
     USED = "UPDATE api_keys SET last_used_at = $2, last_used_address = COALESCE($3, last_used_address), \
         last_used_call = COALESCE($4, last_used_call), \
@@ -254,11 +253,6 @@ pub async fn record(
     let row = fetch_one!(conn, RecordRow, RECORD, digest)?;
     let epoch = row.epoch;
     Ok((row.into_record()?, epoch))
-}
-
-/// The live key with this digest.
-pub async fn find_by_digest(conn: &mut impl AsConn, digest: &[u8]) -> Result<Option<KeyId>, Error> {
-    Ok(fetch_optional!(conn, (String,), FIND_BY_DIGEST, digest)?.map(|row| row.0.into()))
 }
 
 /// Marks a key deleted. `false` when it is gone already: of two that try at once, one wins.

@@ -54,6 +54,19 @@ impl Db {
         }
     }
 
+    /// Whether `url` has one of the forms that [`Db::connect`] takes. Connects to nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_url(url: &str) -> Result<(), Error> {
+        if url.starts_with("sqlite://") {
+            return Ok(());
+        }
+        let parsed = url.parse::<PgConnectOptions>();
+        let wrong = |source| Error::of(source, "the configured address");
+        parsed.map(|_| ()).map_err(wrong)
+    }
+
     async fn connect_sqlite(path: &Path) -> Result<Self, Error> {
         let location: Arc<str> = path.display().to_string().into();
         create_private(path).map_err(|source| Error::of_file(source, &location))?;
@@ -68,7 +81,7 @@ impl Db {
             .before_acquire(|conn, _| Box::pin(async { Ok(!conn.is_in_transaction()) }))
             .connect_with(options.clone())
             .await
-            .map_err(|source| Error::of(source, &location))?;
+            .map_err(|source| not_opened(source, path, &location))?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(PATIENCE)
@@ -251,6 +264,18 @@ fn create_private(path: &Path) -> std::io::Result<()> {
         // Another process was faster.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         done => done.map(|_| ()),
+    }
+}
+
+/// SQLite does not tell why it can't open a file. Whether the folder can be written does.
+fn not_opened(source: sqlx::Error, path: &Path, location: &str) -> Error {
+    let probe = path.with_extension(format!("probe-{}", std::process::id()));
+    match std::fs::File::create_new(&probe) {
+        Ok(_) => {
+            std::fs::remove_file(&probe).ok();
+            Error::of(source, location)
+        }
+        Err(why) => Error::of_file(why, location),
     }
 }
 

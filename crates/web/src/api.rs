@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use crate::Web;
 
 pub mod error;
-mod gate;
+pub(crate) mod gate;
 pub mod openapi;
 mod operation;
 mod revoke;
@@ -26,7 +26,7 @@ pub(crate) fn routes(web: &Web) -> Router {
         .route("/api/v1/organization", get(v1::organization))
         .route(
             "/api/v1/organization/credits",
-            get(v1::credits).post(v1::credits),
+            get(v1::credits).post(v1::credits_by_post),
         );
     let keyed = operation::unbuilt(v2.merge(v1))
         .route("/api/v2", get(gate::no_such_route))

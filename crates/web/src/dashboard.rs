@@ -81,17 +81,18 @@ pub(crate) enum PageError {
     Forbidden,
     /// The form's token is missing or not this browser's.
     StaleForm,
-    /// The database does not answer.
-    Offline,
-    Internal,
+    /// The database does not answer; why, for the operator's log only.
+    Offline(String),
+    /// Why, for the operator's log only.
+    Internal(String),
 }
 
 impl From<StorageError> for PageError {
     fn from(error: StorageError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "a page failed");
+        let cause = headshot_app::causes(&error);
         match error {
-            StorageError::Unavailable { .. } => Self::Offline,
-            _ => Self::Internal,
+            StorageError::Unavailable { .. } => Self::Offline(cause),
+            _ => Self::Internal(cause),
         }
     }
 }
@@ -105,21 +106,13 @@ impl From<QueryRejection> for PageError {
 
 impl From<headshot_pages::Error> for PageError {
     fn from(error: headshot_pages::Error) -> Self {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "a template failed"
-        );
-        Self::Internal
+        Self::Internal(headshot_app::causes(&error))
     }
 }
 
 impl From<serde_json::Error> for PageError {
     fn from(error: serde_json::Error) -> Self {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "a document failed"
-        );
-        Self::Internal
+        Self::Internal(headshot_app::causes(&error))
     }
 }
 
@@ -129,8 +122,8 @@ impl PageError {
             Self::NotFound => ErrorPage::not_found(id),
             Self::Forbidden => ErrorPage::forbidden(id),
             Self::StaleForm => ErrorPage::stale_form(id),
-            Self::Offline => ErrorPage::offline(id),
-            Self::Internal => ErrorPage::internal(id),
+            Self::Offline(_) => ErrorPage::offline(id),
+            Self::Internal(_) => ErrorPage::internal(id),
         }
     }
 }
@@ -174,7 +167,8 @@ pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Nex
         let running = AssertUnwindSafe(next.run(request)).catch_unwind();
         match tokio::time::timeout(crate::TIME_MAX, running).await {
             Ok(Ok(response)) => response,
-            Ok(Err(_)) | Err(_) => PageError::Internal.into_response(),
+            Ok(Err(_)) => PageError::Internal("it panicked".to_owned()).into_response(),
+            Err(_) => PageError::Internal("it took too long".to_owned()).into_response(),
         }
     };
     if let Some(error) = response.extensions_mut().remove::<PageError>() {
@@ -194,6 +188,13 @@ pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Nex
 }
 
 fn error_page(error: &PageError, arrival: &Arrival) -> Response {
+    if let PageError::Offline(cause) | PageError::Internal(cause) = error {
+        tracing::error!(
+            request.id = arrival.id.as_str(),
+            "page {} failed: {cause}",
+            arrival.id
+        );
+    }
     let page = error.page(arrival.id.as_str());
     let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match page.render() {

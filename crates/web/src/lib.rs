@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use headshot_app::App;
 use headshot_domain::{SeededEntropy, TrustedProxies, entropy};
+use tokio::sync::Semaphore;
 
 pub mod api;
 mod arrival;
@@ -32,6 +33,8 @@ struct Inner {
     metrics: operations::Metrics,
     /// The end of the running minute, for the header of every API answer.
     reset_text: arrival::MinuteText,
+    /// Where callers wait whose address has used up its refusals.
+    guessers: Semaphore,
     /// Whether the public address is https.
     secure: bool,
 }
@@ -53,6 +56,7 @@ impl Web {
             request_numbers: SeededEntropy::new(seed),
             metrics: operations::Metrics::default(),
             reset_text: arrival::MinuteText::default(),
+            guessers: Semaphore::new(1),
             secure,
         }))
     }
@@ -83,6 +87,10 @@ pub fn router(web: &Web) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             web.clone(),
             dashboard::gate,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            web.clone(),
+            api::gate::beside_docs,
         ))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(web.clone());

@@ -14,12 +14,15 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::arrival::Peer;
+use refusal::Refusals;
+
+mod refusal;
 
 /// How long a client may take to send its headers, also on an idle connection.
 const HEADERS_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// The most bytes of a request's head. Above [`crate::BODY_MAX`] of headers the API still answers
-/// in its own shape; above this the connection is refused by the HTTP parser.
+/// The most bytes of a request's head. Above the gate's bound on headers a request is still
+/// identified, limited and logged before it is refused; above this the HTTP parser refuses it.
 const HEAD_MAX: usize = 256 * 1024;
 
 /// The most connections at one time; more wait in the system's queue.
@@ -74,7 +77,7 @@ fn connection(
     peer: Peer,
     router: Router,
 ) -> http1::Connection<
-    TokioIo<TcpStream>,
+    Refusals<TokioIo<TcpStream>>,
     impl hyper::service::HttpService<
         Incoming,
         ResBody = axum::body::Body,
@@ -93,5 +96,5 @@ fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_TIME_MAX)
         .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(Refusals::new(TokioIo::new(stream)), service)
 }

@@ -41,7 +41,7 @@ pub async fn settle(
     entropy: &dyn Entropy,
     (epoch, committed_at): (i64, Duration),
 ) -> Receipt {
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = registered(db).await;
     let mut late: Vec<NodeRow> = Vec::new();
     loop {
         let waited = clock.monotonic().saturating_sub(committed_at);
@@ -66,6 +66,17 @@ pub async fn settle(
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// The nodes that are registered: those of them that are not late have acknowledged.
+async fn registered(db: &Db) -> Vec<String> {
+    let read = async {
+        let mut conn = db.read().await?;
+        auth::nodes(&mut conn).await
+    };
+    let nodes: Result<Result<Vec<NodeRow>, Error>, _> = tokio::time::timeout(LAST_LOOK, read).await;
+    let nodes = nodes.ok().and_then(Result::ok).unwrap_or_default();
+    nodes.into_iter().map(|node| node.id).collect()
 }
 
 /// The nodes behind `epoch`; `None` when the database can't say within `patience`.

@@ -134,9 +134,7 @@ async fn the_balance_is_the_sum_of_the_movements(#[case] kind: Kind) {
         credits::balance(&mut tx, &org).await.unwrap(),
         Credits::whole(0)
     );
-    grant(&mut tx, "org_1", "a", 5_000_000_000_00)
-        .await
-        .unwrap();
+    grant(&mut tx, "org_1", "a", 500_000_000_000).await.unwrap();
     grant(&mut tx, "org_1", "c", -50).await.unwrap();
     grant(&mut tx, "org_1", "b", 7).await.unwrap();
     grant(&mut tx, "org_2", "d", 9).await.unwrap();

@@ -356,7 +356,7 @@ async fn attempts_with_a_dead_key_are_told(#[case] kind: Kind) {
     assert_eq!(
         found,
         Some(DeadKeyUse {
-            attempts: 3,
+            attempts: 2,
             addresses: 2,
             last_at: at(5)
         })

@@ -71,7 +71,7 @@ async fn rows_take_places_in_order_and_move_the_head(#[case] kind: Kind) {
     );
     assert_eq!(
         audit::after(&mut conn, 2, 2).await.unwrap(),
-        [third.clone()]
+        std::slice::from_ref(&third)
     );
     assert_eq!(audit::after(&mut conn, 3, 2).await.unwrap(), []);
     let newest = audit::newest(&mut conn, "org_1", i64::MAX, 9)

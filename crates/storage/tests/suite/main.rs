@@ -3,9 +3,7 @@
 //! One binary, so that PostgreSQL starts once.
 
 #![expect(
-    clippy::expect_used,
     clippy::unwrap_used,
-    clippy::panic,
     reason = "helpers outside of the test functions stop the test too"
 )]
 

@@ -31,7 +31,10 @@ pub enum ApiError {
     /// The request took too long.
     TimedOut,
     /// The server failed.
-    Internal,
+    Internal {
+        /// Why, for the operator's log only.
+        cause: String,
+    },
 }
 
 /// The body of every error.
@@ -106,7 +109,7 @@ impl ApiError {
                 "The request took too long".to_owned(),
                 "server",
             ),
-            Self::Internal => (
+            Self::Internal { .. } => (
                 500,
                 "INTERNAL_ERROR",
                 "Internal server error".to_owned(),
@@ -142,22 +145,37 @@ fn insufficient(scope: &str) -> String {
     format!(r#"Bearer realm="headshot", error="insufficient_scope", scope="{scope}""#)
 }
 
-/// A storage failure is logged where it becomes an answer, with all its causes.
+/// Why the server failed; put on the answer for the gate to log with the request's id.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause(pub(crate) String);
+
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        let mut causes = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            causes = format!("{causes}: {cause}");
-            source = cause.source();
+        Self::Internal {
+            cause: headshot_app::causes(&error),
         }
-        tracing::error!(cause = causes, "an API request failed");
-        Self::Internal
     }
+}
+
+/// The text of the answer to what the HTTP parser refused, before there was a request.
+pub(crate) fn unparsable() -> String {
+    let why = "The request is not well-formed HTTP/1.1, or its head is too large";
+    let Answer { code, text, .. } = ApiError::InvalidRequest(why.to_owned()).answer();
+    let body = ErrorBody {
+        success: false,
+        error: text,
+        code: code.to_owned(),
+    };
+    serde_json::to_string(&body).unwrap_or_default()
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let cause = match &self {
+            Self::Internal { cause } => Some(cause.clone()),
+            Self::TimedOut => Some("it took too long".to_owned()),
+            _ => None,
+        };
         let Answer {
             status,
             code,
@@ -178,6 +196,9 @@ impl IntoResponse for ApiError {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);
         }
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
         response.extensions_mut().insert(Refusal { code, by });
         response
     }
@@ -190,7 +211,9 @@ pub(crate) fn example(status: u16) -> Option<String> {
         401 => ApiError::KeyInvalid,
         403 => ApiError::Forbidden(Forbidden::Scope(headshot_domain::Scope::Organization)),
         429 => ApiError::RateLimited,
-        500 => ApiError::Internal,
+        500 => ApiError::Internal {
+            cause: String::new(),
+        },
         _ => return None,
     };
     let Answer { code, text, .. } = error.answer();

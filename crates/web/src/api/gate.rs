@@ -13,7 +13,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use headshot_app::App;
 use headshot_app::caller::Caller;
 use headshot_app::keys::{self, Refused, Verification};
 use headshot_app::rate_limit::Quota;
@@ -21,7 +20,7 @@ use headshot_domain::Timestamp;
 use headshot_storage::api_requests::{KeyState, Request as LogRow};
 
 use crate::Web;
-use crate::api::error::{ApiError, Refusal};
+use crate::api::error::{ApiError, Cause, Refusal};
 use crate::api::operation;
 use crate::arrival::{self, Arrival};
 
@@ -58,7 +57,7 @@ pub(crate) async fn gate(State(web): State<Web>, request: Request, next: Next) -
         Ok(_) if parts.method == Method::OPTIONS => options(&seen.route),
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
-            run(web.app(), Request::from_parts(parts, body), next).await
+            run(Request::from_parts(parts, body), next).await
         }
     };
     finish(&web, (arrival, started), seen, checked, response)
@@ -77,7 +76,7 @@ pub(crate) async fn open_gate(State(web): State<Web>, request: Request, next: Ne
     } else {
         let mut request = request;
         request.extensions_mut().insert(arrival.clone());
-        run(web.app(), request, next).await
+        run(request, next).await
     };
     let state = KeyState::Missing;
     let result = Err(ApiError::NoSuchRoute);
@@ -89,6 +88,45 @@ pub(crate) async fn open_gate(State(web): State<Web>, request: Request, next: Ne
         result,
     };
     finish(&web, (arrival, started), seen, checked, response)
+}
+
+/// What stands around the pages of the documentation: below `/api`, a path that is no page gets the
+/// contract's error, unless a browser asks for a page.
+pub(crate) async fn beside_docs(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let of_program = request.uri().path().starts_with("/api/") && !wants_page(request.headers());
+    if !of_program {
+        return next.run(request).await;
+    }
+    let started = web.app().clock.monotonic();
+    let arrival = Arrival::of(&web, &request);
+    let seen = Seen::of(&request);
+    let response = next.run(request).await;
+    if response.status() != StatusCode::NOT_FOUND {
+        return response;
+    }
+    let quota = web.app().addresses.take(arrival.address, arrival.at);
+    let error = if quota.allowed {
+        ApiError::NoSuchRoute
+    } else {
+        ApiError::RateLimited
+    };
+    let checked = Checked {
+        quota,
+        key: None,
+        state: KeyState::Missing,
+        fingerprint: None,
+        result: Err(error.clone()),
+    };
+    let response = error.into_response();
+    finish(&web, (arrival, started), seen, checked, response)
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|accepted| {
+        accepted
+            .to_str()
+            .is_ok_and(|text| text.contains("text/html"))
+    })
 }
 
 /// What the log keeps of a request.
@@ -165,8 +203,10 @@ async fn check(web: &Web, arrival: &Arrival, request: &Parts, route: &str) -> Ch
         Ok(key) => {
             let limit = key.record.plan.requests_per_minute();
             let quota = key.org.budget.take(arrival.at, limit);
-            key.note_use(arrival.at);
             let result = permit(quota, &key, arrival, request, route);
+            if result.is_ok() {
+                key.note_use(arrival.at);
+            }
             Checked {
                 quota,
                 key: Some(key),
@@ -189,8 +229,9 @@ async fn check(web: &Web, arrival: &Arrival, request: &Parts, route: &str) -> Ch
 
 type Key = Arc<headshot_app::verification::KeyEntry>;
 
-/// From memory; else from the database, unless the address has used up its refusals: guessing keys
-/// must not become a load on the database.
+/// From memory; else from the database. Addresses that have used up their refusals queue for that,
+/// one at a time: guessing keys must not become a load on the database, but whoever shares an
+/// address with a guesser and has a good key gets its own answer.
 async fn verify(
     web: &Web,
     arrival: &Arrival,
@@ -200,9 +241,11 @@ async fn verify(
     let verification = match keys::verify(app, authorization(headers), arrival.at) {
         Verification::Unknown(secret, digest) => {
             let quota = app.addresses.look(arrival.address, arrival.at);
-            if !quota.allowed {
-                return Err((ApiError::RateLimited, quota));
-            }
+            let _turn = if quota.allowed {
+                None
+            } else {
+                web.0.guessers.acquire().await.ok()
+            };
             keys::load(app, &secret, &digest)
                 .await
                 .map_err(|error| (error.into(), quota))?
@@ -256,7 +299,7 @@ fn permit(
 }
 
 /// Runs the operation within its time; a panic is an internal error like any other.
-async fn run(app: &App, mut request: Request, next: Next) -> Response {
+async fn run(mut request: Request, next: Next) -> Response {
     if !request.body().is_end_stream() {
         DefaultBodyLimit::max(crate::BODY_MAX).apply(&mut request);
     }
@@ -269,8 +312,10 @@ async fn run(app: &App, mut request: Request, next: Next) -> Response {
                 .map(String::as_str)
                 .or_else(|| panicked.downcast_ref::<&str>().copied())
                 .unwrap_or("no message");
-            tracing::error!(panic = what, "a request panicked on {}", app.node.id());
-            ApiError::Internal.into_response()
+            ApiError::Internal {
+                cause: format!("it panicked: {what}"),
+            }
+            .into_response()
         }
         Err(_) => ApiError::TimedOut.into_response(),
     }
@@ -305,16 +350,24 @@ fn finish(
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // No browser may take an answer for anything but what it says it is.
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    no_sniff(headers);
 
     let app = web.app();
-    let refusal = response.extensions().get::<Refusal>().copied();
-    let duration = app.clock.monotonic().saturating_sub(started);
     web.0.metrics.count(response.status());
+    let refusal = response.extensions().get::<Refusal>().copied();
+    if let Some(Cause(cause)) = response.extensions().get() {
+        tracing::error!(
+            request.id = arrival.id.as_str(),
+            "{} failed: {cause}",
+            arrival.id
+        );
+    }
+    if checked.key.is_none() && response.status() == StatusCode::TOO_MANY_REQUESTS {
+        // A row for each would let one address fill the log.
+        app.recorder.turn_away();
+        return response;
+    }
+    let duration = app.clock.monotonic().saturating_sub(started);
     app.recorder.record(LogRow {
         org: checked
             .key
@@ -352,6 +405,14 @@ fn add_quota(headers: &mut HeaderMap, web: &Web, quota: &Quota, now: Timestamp) 
             u64::try_from(seconds).unwrap_or(60).into(),
         );
     }
+}
+
+/// No browser may take an answer for anything but what it says it is.
+fn no_sniff(headers: &mut HeaderMap) {
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
 }
 
 /// Any path that is no operation, and any method that an operation does not have.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::Web;
 use crate::cookies::{self, Kind};
-use crate::dashboard::extract::{Person, PersonForm, Visit, VisitorForm};
+use crate::dashboard::extract::{Person, PersonForm, Visit, VisitorForm, holds_key};
 use crate::dashboard::{PageError, html, html_with};
 use crate::words;
 
@@ -38,7 +38,7 @@ fn start_of(role: Role) -> &'static str {
 /// The page's own address to go to afterwards: a path of this server, nothing else.
 fn local(next: &str) -> Option<&str> {
     let path = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/\\");
-    let clean = !next.contains(|c: char| c.is_control() || c == '\\');
+    let clean = !next.contains(|c: char| c.is_control() || c == '\\') && !holds_key(next);
     (path && clean && next != "/").then_some(next)
 }
 
@@ -284,6 +284,7 @@ mod tests {
             "/\\evil.example",
             "/a\\b",
             "/a\nb",
+            "/?key=hsp_0123456789012345678901234567890123456789abcdef",
             "",
             "/",
         ] {

@@ -30,7 +30,7 @@ impl FromRequestParts<Web> for Visit {
         let arrival = parts
             .extensions
             .get::<Arrival>()
-            .ok_or(PageError::Internal)?;
+            .ok_or_else(|| PageError::Internal("no arrival".to_owned()))?;
         let secure = web.0.secure;
         let session_token = cookies::read(&parts.headers, Kind::Session, secure);
         let form_token = cookies::read(&parts.headers, Kind::Form, secure);
@@ -85,6 +85,11 @@ impl IntoResponse for NotSignedIn {
     }
 }
 
+/// Whether a text has something like an API key in it. Such a text is not repeated anywhere.
+pub(crate) fn holds_key(text: &str) -> bool {
+    headshot_domain::api_key::redact(text) != text
+}
+
 /// Percent-encodes what may not stand in a query's value.
 pub(crate) fn escape(text: &str) -> String {
     text.bytes()
@@ -114,6 +119,7 @@ impl FromRequestParts<Web> for Person {
             } else {
                 "/"
             };
+            let next = if holds_key(next) { "/" } else { next };
             return Err(NotSignedIn::SignIn(next.to_owned()));
         };
         let csrf = accounts::csrf_token(token);

@@ -39,6 +39,14 @@ pub(crate) struct LogQuery {
 }
 
 impl LogQuery {
+    /// Somebody may look for a key by pasting it: the page and its links don't repeat it.
+    fn redacted(mut self) -> Self {
+        for field in [&mut self.key, &mut self.path, &mut self.address] {
+            *field = headshot_domain::api_key::redact(field).into_owned();
+        }
+        self
+    }
+
     /// What the query asks for, or what is wrong with it.
     fn filter(&self) -> Result<Filter, String> {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -178,6 +186,7 @@ pub(crate) async fn page(
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
     let Query(query) = query?;
+    let query = query.redacted();
     let org = &person.signed_in.org.id;
     let now = person.visit.now;
     let mut known = KnownKeys::of(keys::list(web.app(), org).await?);
