@@ -246,7 +246,8 @@ async fn verify(
             } else {
                 web.0.guessers.acquire().await.ok()
             };
-            keys::load(app, &secret, &digest)
+            // Boxed: what memory answers must not carry a query's state along.
+            Box::pin(keys::load(app, &secret, &digest))
                 .await
                 .map_err(|error| (error.into(), quota))?
         }
