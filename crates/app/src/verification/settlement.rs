@@ -48,6 +48,7 @@ pub async fn settle(
         let patience = SETTLE.saturating_sub(waited).max(LAST_LOOK);
         let behind = behind(db, epoch, patience).await;
         let waiting = behind.as_ref().map_or(1, Vec::len);
+        let known = behind.is_some();
         if let Some(nodes) = behind {
             let new = nodes.iter().filter(|node| !seen.contains(&node.id));
             seen.extend(new.map(|node| node.id.clone()).collect::<Vec<_>>());
@@ -56,7 +57,12 @@ pub async fn settle(
         if may_answer(waiting, clock.monotonic().saturating_sub(committed_at)) {
             let effective_at = clock.now();
             expel(db, (clock, entropy), epoch, &late).await;
-            let lapsed: Vec<String> = late.into_iter().map(|node| node.id).collect();
+            // Nobody's acknowledgement is known where the database does not answer.
+            let lapsed: Vec<String> = if known {
+                late.into_iter().map(|node| node.id).collect()
+            } else {
+                seen.clone()
+            };
             seen.retain(|id| !lapsed.contains(id));
             return Receipt {
                 effective_at,

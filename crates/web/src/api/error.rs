@@ -1,6 +1,6 @@
 //! Every error answer of the API. Contract: errors.md.
 //!
-//! The body has exactly three keys. The match in [`ApiError::answer`] has no wildcard: a new error
+//! The body has exactly three keys. The match in `ApiError::answer` has no wildcard: a new error
 //! does not compile until it has a status, a code and a text.
 
 use axum::Json;

@@ -81,9 +81,9 @@ fn action_words(action: &str) -> &str {
         "session.began" => "signed in",
         "session.ended" => "signed another browser out",
         "password.set" => "set a password",
-        "link.setup" => "made a set-up link for",
-        "link.reset" => "made a link for a new password for",
-        "link.sign-in" => "made a sign-in link for",
+        "link.setup" => "made a set-up link",
+        "link.reset" => "made a link for a new password",
+        "link.sign-in" => "made a sign-in link",
         other => other,
     }
 }
