@@ -30,9 +30,15 @@ pub struct OrgDetails {
 /// The caller's organization, from memory where that is allowed.
 pub async fn details(app: &App, caller: &Caller) -> Result<Arc<OrgDetails>, Error> {
     let state = &caller.key().org;
-    if let Some(details) = app.node.memory.details(state) {
-        return Ok(details);
+    match app.node.memory.details(state) {
+        Some(details) => Ok(details),
+        // Boxed: what memory answers must not carry a query's state along.
+        None => Box::pin(load_details(app, caller)).await,
     }
+}
+
+async fn load_details(app: &App, caller: &Caller) -> Result<Arc<OrgDetails>, Error> {
+    let state = &caller.key().org;
     let mut conn = app.db.read().await?;
     // The epoch first: what is read after it is at least as new.
     let epoch = auth::epoch(&mut conn).await?;

@@ -12,7 +12,7 @@ use headshot_domain::{Clock, Entropy, KeyId, OrgId, RequestId, Timestamp, entrop
 use headshot_storage::api_keys::LastUse;
 use headshot_storage::api_requests::{self, Filter, Gap, HourCount, KeyState, Logged, Request};
 use headshot_storage::{Db, Error, auth};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
@@ -40,6 +40,8 @@ const HOUR_MS: i64 = 3_600_000;
 pub struct Recorder {
     queue: mpsc::Sender<Request>,
     waiting: Mutex<mpsc::Receiver<Request>>,
+    /// Tells the writer that a whole batch waits.
+    full: Notify,
     lost: AtomicU64,
     turned_away: AtomicU64,
     written: AtomicU64,
@@ -51,6 +53,7 @@ impl Default for Recorder {
         Self {
             queue,
             waiting: Mutex::new(waiting),
+            full: Notify::new(),
             lost: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -65,6 +68,8 @@ impl Recorder {
         let crowded = request.org.is_empty() && self.queue.capacity() < QUEUE_MAX / 4;
         if crowded || self.queue.try_send(request).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
+        } else if self.queued() >= BATCH_MAX {
+            self.full.notify_one();
         }
     }
 
@@ -126,14 +131,7 @@ pub async fn drain(app: &App) {
     let deadline = tokio::time::Instant::now() + STOP_PATIENCE;
     loop {
         let mut batch = Vec::new();
-        {
-            let mut waiting = app.recorder.waiting.lock().await;
-            while batch.len() < BATCH_MAX
-                && let Ok(request) = waiting.try_recv()
-            {
-                batch.push(request);
-            }
-        }
+        take_waiting(&mut *app.recorder.waiting.lock().await, &mut batch);
         if batch.is_empty() && app.recorder.nothing_waits() {
             return;
         }
@@ -152,15 +150,20 @@ async fn next_batch(recorder: &Recorder, stop: &CancellationToken) -> Vec<Reques
         return batch;
     };
     batch.push(first);
-    let deadline = tokio::time::Instant::now() + FLUSH_EVERY;
-    while batch.len() < BATCH_MAX {
-        let received = tokio::time::timeout_at(deadline, waiting.recv());
-        match stop.run_until_cancelled(received).await {
-            Some(Ok(Some(request))) => batch.push(request),
-            _ => break,
-        }
-    }
+    // One wait for the whole batch: waking up for each request costs more than taking it.
+    let full = tokio::time::timeout(FLUSH_EVERY, recorder.full.notified());
+    let _full_or_late = stop.run_until_cancelled(full).await;
+    take_waiting(&mut waiting, &mut batch);
     batch
+}
+
+/// Fills `batch` up with what waits already.
+fn take_waiting(waiting: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>) {
+    while batch.len() < BATCH_MAX
+        && let Ok(request) = waiting.try_recv()
+    {
+        batch.push(request);
+    }
 }
 
 /// Writes `batch` and waits for as long as the database is in trouble. A row that the database

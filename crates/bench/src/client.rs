@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Bytes of head and body.
+    pub(crate) length: usize,
 }
 
 impl Client {
@@ -55,7 +57,21 @@ impl Client {
             status,
             headers,
             body,
+            length: end,
         })
+    }
+
+    /// Sends a request again whose answer has `length` bytes, and looks at its status only.
+    pub(crate) async fn repeat(&mut self, request: &[u8], length: usize) -> anyhow::Result<()> {
+        self.stream.write_all(request).await?;
+        while self.buffer.len() < length {
+            self.fill().await?;
+        }
+        if !self.buffer.starts_with(b"HTTP/1.1 200 ") {
+            bail!("an answer other than 200");
+        }
+        self.buffer.drain(..length);
+        Ok(())
     }
 
     async fn fill(&mut self) -> anyhow::Result<()> {

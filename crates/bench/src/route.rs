@@ -44,7 +44,7 @@ pub(crate) async fn measure(binary: &Path, plan: &Plan, report: &mut Report) -> 
     let recorded = ours.first(&client::get(PATH, Some(key))).await?;
     let bare = start_bare(
         &seed,
-        Recorded {
+        &Recorded {
             headers: kept(recorded.headers),
             body: recorded.body,
         },
@@ -52,16 +52,21 @@ pub(crate) async fn measure(binary: &Path, plan: &Plan, report: &mut Report) -> 
     bare.first(&client::get(PATH, None)).await?;
 
     let load = (plan.seconds, plan.connections);
-    let (mut bare_side, mut our_side) = (Side::default(), Side::default());
-    // One round to warm up; its figures are dropped, its requests counted.
-    for round in 0..=plan.rounds {
-        crate::progress(format_args!("route, round {round} of {}", plan.rounds));
-        round_of(&bare, &mut bare_side, (key, load), false).await?;
-        round_of(&ours, &mut our_side, (key, load), true).await?;
-        if round == 0 {
-            bare_side.forget();
-            our_side.forget();
+    let mut counted = 0;
+    for tool in load::Tool::all() {
+        let (mut bare_side, mut our_side) = (Side::default(), Side::default());
+        // One round to warm up; its figures are dropped, its requests counted.
+        for round in 0..=plan.rounds {
+            crate::progress(format_args!("{}, round {round}", tool.name()));
+            round_of(&bare, &mut bare_side, (key, tool, load), false).await?;
+            round_of(&ours, &mut our_side, (key, tool, load), true).await?;
+            if round == 0 {
+                bare_side.forget();
+                our_side.forget();
+            }
         }
+        tell(report, tool, (&bare_side, &our_side));
+        counted += our_side.answers;
     }
     let answered = ours
         .metric("headshot_api_answers_total{status=\"2xx\"} ")
@@ -69,13 +74,12 @@ pub(crate) async fn measure(binary: &Path, plan: &Plan, report: &mut Report) -> 
     let resident = ours.resident_mib()?;
     ours.stop().await?;
     bare.stop().await?;
-    tell(report, (&bare_side, &our_side));
     report.add(
         "Resident memory after the load",
         format!("{resident:.1} MiB"),
         "published",
     );
-    count(report, &seed, (our_side.answers, answered)).await
+    count(report, &seed, (counted, answered)).await
 }
 
 impl Side {
@@ -88,12 +92,12 @@ impl Side {
 async fn round_of(
     server: &Server,
     side: &mut Side,
-    (key, load): (&str, (u64, usize)),
+    (key, tool, load): (&str, load::Tool, (u64, usize)),
     logs: bool,
 ) -> anyhow::Result<()> {
     let before = server.cpu_seconds()?;
     let (address, key) = (server.address, key.to_owned());
-    let seen = tokio::task::spawn_blocking(move || load::put(address, &key, load)).await??;
+    let seen = tokio::task::spawn_blocking(move || load::put(tool, address, &key, load)).await??;
     while logs && server.metric("headshot_api_log_queued ").await? > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -106,9 +110,9 @@ async fn round_of(
     Ok(())
 }
 
-fn start_bare(seed: &Seed, recorded: Recorded) -> anyhow::Result<Server> {
+fn start_bare(seed: &Seed, recorded: &Recorded) -> anyhow::Result<Server> {
     let file = seed.folder().join("answer.json");
-    std::fs::write(&file, serde_json::to_vec(&recorded)?)?;
+    std::fs::write(&file, serde_json::to_vec(recorded)?)?;
     let address = free_address()?;
     let mut command = on_core(CORE, &std::env::current_exe()?);
     command
@@ -124,7 +128,7 @@ fn kept(headers: Vec<(String, String)>) -> Vec<(String, String)> {
     kept.collect()
 }
 
-fn tell(report: &mut Report, (bare, ours): (&Side, &Side)) {
+fn tell(report: &mut Report, tool: load::Tool, (bare, ours): (&Side, &Side)) {
     let ratios: Vec<f64> = ours
         .per_second
         .iter()
@@ -132,7 +136,7 @@ fn tell(report: &mut Report, (bare, ours): (&Side, &Side)) {
         .map(|(ours, bare)| ours / bare)
         .collect();
     report.add(
-        format!("Bare axum route, {}", load::tool()),
+        format!("Bare axum route, {}", tool.name()),
         format!(
             "{:.0} requests/s, {:.2} µs of processor each",
             median(&bare.per_second),
@@ -141,7 +145,10 @@ fn tell(report: &mut Report, (bare, ours): (&Side, &Side)) {
         "",
     );
     report.add(
-        "Verified, scope-checked, limited, logged `GET /api/v2/organization`",
+        format!(
+            "Verified, scope-checked, limited, logged `GET /api/v2/organization`, {}",
+            tool.name()
+        ),
         format!(
             "{:.0} requests/s, {:.2} µs of processor each",
             median(&ours.per_second),
@@ -150,12 +157,19 @@ fn tell(report: &mut Report, (bare, ours): (&Side, &Side)) {
         "",
     );
     report.add(
-        format!("Ratio of requests/s, median of {} rounds", ratios.len()),
+        format!(
+            "Ratio of requests/s, {}, median of {} rounds",
+            tool.name(),
+            ratios.len()
+        ),
         format!("{:.2}", median(&ratios)),
         "at least 0.6, aim 0.8",
     );
     report.add(
-        "Ratio of processor time, the log's writer included",
+        format!(
+            "Ratio of processor time, {}, the log's writer included",
+            tool.name()
+        ),
         format!("{:.2}", median(&bare.cpu_us) / median(&ours.cpu_us)),
         "",
     );
@@ -165,7 +179,7 @@ fn tell(report: &mut Report, (bare, ours): (&Side, &Side)) {
 async fn count(
     report: &mut Report,
     seed: &Seed,
-    (seen, answered): (u64, u64),
+    (counted, answered): (u64, u64),
 ) -> anyhow::Result<()> {
     let db = Db::connect(&seed.database_url).await?;
     let mut conn = db.read().await?;
@@ -179,7 +193,7 @@ async fn count(
     db.close().await;
     report.add(
         "API log: answers that the load counted / that the server gave / rows / told lost by gap rows",
-        format!("{seen} / {answered} / {rows} / {lost}"),
+        format!("{counted} / {answered} / {rows} / {lost}"),
         "rows + lost = given",
     );
     let total = u64::try_from(hours.total).unwrap_or(0);

@@ -85,7 +85,7 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
     db.migrate().await?;
     let settings = Settings {
         public_url: "http://127.0.0.1".to_owned(),
-        log_retention: Duration::from_secs(86_400),
+        log_retention: Duration::from_hours(24),
         keys_in_memory_max,
         cookie_secret: String::new(),
     };

@@ -242,13 +242,18 @@ statements! {
 const COLUMN_COUNT: usize = 20;
 /// Rows of one `INSERT`. Larger batches are cut into these: few texts, each prepared once.
 const CHUNKS: [usize; 3] = [128, 16, 1];
-static CHUNK_SQL: LazyLock<[String; 3]> = LazyLock::new(|| CHUNKS.map(insert_sql));
+/// PostgreSQL knows numbered places only. SQLite keeps the names of numbered ones in a list that the
+/// driver makes it walk for each value: with thousands of values that takes longer than the insert.
+static POSTGRES_CHUNKS: LazyLock<[String; 3]> =
+    LazyLock::new(|| CHUNKS.map(|rows| insert_sql(rows, |place| format!("${place}"))));
+static SQLITE_CHUNKS: LazyLock<[String; 3]> =
+    LazyLock::new(|| CHUNKS.map(|rows| insert_sql(rows, |_| "?".to_owned())));
 
 /// [`INSERT`] for several rows.
-fn insert_sql(rows: usize) -> String {
+fn insert_sql(rows: usize, place: impl Fn(usize) -> String) -> String {
     let row = |index: usize| {
         let places: Vec<String> = (1..=COLUMN_COUNT)
-            .map(|place| format!("${}", index * COLUMN_COUNT + place))
+            .map(|column| place(index * COLUMN_COUNT + column))
             .collect();
         format!("({})", places.join(", "))
     };
@@ -265,7 +270,11 @@ fn insert_sql(rows: usize) -> String {
 pub async fn insert(tx: &mut WriteTx, node: &str, requests: &[Request]) -> Result<u64, Error> {
     let mut rest = requests;
     let mut stored = 0;
-    for (size, sql) in CHUNKS.into_iter().zip(CHUNK_SQL.iter()) {
+    let texts = match tx.conn() {
+        Conn::Sqlite(_) => &SQLITE_CHUNKS,
+        Conn::Postgres(_) => &POSTGRES_CHUNKS,
+    };
+    for (size, sql) in CHUNKS.into_iter().zip(texts.iter()) {
         while rest.len() >= size {
             let (chunk, after) = rest.split_at(size);
             stored += insert_chunk(tx, node, sql, chunk).await?;

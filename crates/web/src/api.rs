@@ -1,7 +1,7 @@
 //! The HTTP API. Contract: README.md, authentication.md, errors.md, rate-limits.md.
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::Web;
@@ -43,5 +43,5 @@ pub(crate) fn routes(web: &Web) -> Router {
         .method_not_allowed_fallback(gate::no_such_route)
         .layer(from_fn_with_state(web.clone(), gate::open_gate))
         .with_state(web.clone());
-    keyed.merge(unkeyed).layer(from_fn(gate::no_sniffing))
+    keyed.merge(unkeyed)
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderValue, Request, header};
 use headshot_domain::{Entropy, RequestId, Timestamp};
+use parking_lot::Mutex;
 
 use crate::Web;
 
@@ -36,6 +37,27 @@ impl Arrival {
             at,
             address: web.0.proxies.client_address(peer, hops.into_iter()),
         }
+    }
+}
+
+/// A point in time as a header's value. All answers of a minute have the same one, so the last one
+/// is kept.
+#[derive(Debug, Default)]
+pub(crate) struct MinuteText(Mutex<Option<(Timestamp, HeaderValue)>>);
+
+impl MinuteText {
+    pub(crate) fn of(&self, at: Timestamp) -> HeaderValue {
+        let mut last = self.0.lock();
+        if let Some((of, text)) = &*last
+            && *of == at
+        {
+            return text.clone();
+        }
+        // Digits and punctuation: always a valid value.
+        let text = HeaderValue::try_from(at.to_string())
+            .unwrap_or_else(|_invalid| HeaderValue::from_static(""));
+        *last = Some((at, text.clone()));
+        text
     }
 }
 

@@ -31,6 +31,8 @@ struct Inner {
     /// Numbers for request ids: unique, not secret, and cheaper than the system's generator.
     request_numbers: SeededEntropy,
     metrics: operations::Metrics,
+    /// The end of the running minute, for the header of every API answer.
+    reset_text: arrival::MinuteText,
     /// Where callers wait whose address has used up its refusals.
     guessers: Semaphore,
     /// Whether the public address is https.
@@ -53,6 +55,7 @@ impl Web {
             proxies,
             request_numbers: SeededEntropy::new(seed),
             metrics: operations::Metrics::default(),
+            reset_text: arrival::MinuteText::default(),
             guessers: Semaphore::new(1),
             secure,
         }))
@@ -89,8 +92,8 @@ pub fn router(web: &Web) -> Router {
             web.clone(),
             api::gate::beside_docs,
         ))
-        .with_state(web.clone());
-    api::routes(web)
-        .fallback_service(pages)
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(web.clone());
+    // The API's gate limits bodies itself, where there are any.
+    api::routes(web).fallback_service(pages)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -117,7 +117,7 @@ pub(crate) async fn beside_docs(State(web): State<Web>, request: Request, next: 
         fingerprint: None,
         result: Err(error.clone()),
     };
-    let response = no_sniff(error.into_response());
+    let response = error.into_response();
     finish(&web, (arrival, started), seen, checked, response)
 }
 
@@ -246,7 +246,8 @@ async fn verify(
             } else {
                 web.0.guessers.acquire().await.ok()
             };
-            keys::load(app, &secret, &digest)
+            // Boxed: what memory answers must not carry a query's state along.
+            Box::pin(keys::load(app, &secret, &digest))
                 .await
                 .map_err(|error| (error.into(), quota))?
         }
@@ -299,7 +300,10 @@ fn permit(
 }
 
 /// Runs the operation within its time; a panic is an internal error like any other.
-async fn run(request: Request, next: Next) -> Response {
+async fn run(mut request: Request, next: Next) -> Response {
+    if !request.body().is_end_stream() {
+        DefaultBodyLimit::max(crate::BODY_MAX).apply(&mut request);
+    }
     let running = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(crate::TIME_MAX, running).await {
         Ok(Ok(response)) => response,
@@ -342,11 +346,12 @@ fn finish(
     mut response: Response,
 ) -> Response {
     let headers = response.headers_mut();
-    add_quota(headers, &checked.quota, arrival.at);
+    add_quota(headers, web, &checked.quota, arrival.at);
     if let Ok(id) = HeaderValue::from_str(arrival.id.as_str()) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    no_sniff(headers);
 
     let app = web.app();
     web.0.metrics.count(response.status());
@@ -390,12 +395,10 @@ fn finish(
     response
 }
 
-fn add_quota(headers: &mut HeaderMap, quota: &Quota, now: Timestamp) {
+fn add_quota(headers: &mut HeaderMap, web: &Web, quota: &Quota, now: Timestamp) {
     headers.insert(LIMIT, quota.limit.into());
     headers.insert(REMAINING, quota.remaining.into());
-    if let Ok(reset) = HeaderValue::from_str(&quota.reset.to_string()) {
-        headers.insert(RESET, reset);
-    }
+    headers.insert(RESET, web.0.reset_text.of(quota.reset));
     if !quota.allowed {
         let seconds = quota.reset.since(now).as_millis().div_ceil(1_000).max(1);
         headers.insert(
@@ -406,16 +409,11 @@ fn add_quota(headers: &mut HeaderMap, quota: &Quota, now: Timestamp) {
 }
 
 /// No browser may take an answer for anything but what it says it is.
-pub(crate) async fn no_sniffing(request: Request, next: Next) -> Response {
-    no_sniff(next.run(request).await)
-}
-
-fn no_sniff(mut response: Response) -> Response {
-    response.headers_mut().insert(
+fn no_sniff(headers: &mut HeaderMap) {
+    headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    response
 }
 
 /// Any path that is no operation, and any method that an operation does not have.

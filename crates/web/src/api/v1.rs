@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, State};
+use axum::response::Response;
 use headshot_app::caller::Caller;
 use serde::de::IgnoredAny;
 
@@ -14,7 +15,7 @@ use crate::api::{ApiError, v2};
 pub(crate) async fn organization(
     web: State<Web>,
     caller: Extension<Caller>,
-) -> Result<Json<v2::OrganizationResponse>, ApiError> {
+) -> Result<Response, ApiError> {
     v2::organization(web, caller).await
 }
 

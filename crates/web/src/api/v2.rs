@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
+use axum::response::{IntoResponse, Response};
 use headshot_app::caller::Caller;
 use headshot_app::organizations::{self, CreditsLeft, OrgDetails};
 use headshot_domain::Credits;
@@ -17,41 +18,41 @@ pub(crate) const UNLIMITED_CREDITS: i64 = 1_000_000;
 
 /// A team.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Team {
+pub(crate) struct Team<'a> {
     /// The team's id.
     #[schema(example = "team_xyz789")]
-    id: String,
+    id: &'a str,
     /// The team's name.
     #[schema(example = "Marketing")]
-    name: String,
+    name: &'a str,
 }
 
 /// The organization that the key belongs to.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Organization {
+pub(crate) struct Organization<'a> {
     /// The organization's id.
     #[schema(example = "org_abc123def456")]
-    uid: String,
+    uid: &'a str,
     /// The display name.
     #[schema(example = "Acme Corporation")]
-    name: String,
+    name: &'a str,
     /// The site's URL; empty when none was given.
     #[schema(example = "https://acme.com")]
-    website: String,
+    website: &'a str,
     /// Every team, oldest first.
-    teams: Vec<Team>,
+    teams: Vec<Team<'a>>,
 }
 
-impl From<&OrgDetails> for Organization {
-    fn from(details: &OrgDetails) -> Self {
-        let team = |team: &headshot_storage::teams::Team| Team {
-            id: team.id.to_string(),
-            name: team.name.clone(),
+impl<'a> From<&'a OrgDetails> for Organization<'a> {
+    fn from(details: &'a OrgDetails) -> Self {
+        let team = |team: &'a headshot_storage::teams::Team| Team {
+            id: team.id.as_str(),
+            name: &team.name,
         };
         Self {
-            uid: details.id.to_string(),
-            name: details.name.clone(),
-            website: details.website.clone(),
+            uid: details.id.as_str(),
+            name: &details.name,
+            website: &details.website,
             teams: details.teams.iter().map(team).collect(),
         }
     }
@@ -59,11 +60,11 @@ impl From<&OrgDetails> for Organization {
 
 /// The organization's details.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct OrganizationResponse {
+pub(crate) struct OrganizationResponse<'a> {
     /// Always `true`.
     #[schema(example = true)]
     success: bool,
-    organization: Organization,
+    organization: Organization<'a>,
 }
 
 /// The credits that are left.
@@ -91,7 +92,7 @@ fn number(credits: Credits) -> serde_json::Number {
     operation_id = "getOrganization",
     tag = "organization",
     responses(
-        (status = 200, description = "The organization and its teams.", body = OrganizationResponse),
+        (status = 200, description = "The organization and its teams.", body = OrganizationResponse<'static>),
         (status = 401, description = "The key is missing or not valid.", body = ErrorBody),
         (status = 403, description = "The key lacks the scope `organization`, or its network.", body = ErrorBody),
         (status = 429, description = "The organization's requests of this minute are used up.", body = ErrorBody),
@@ -101,12 +102,13 @@ fn number(credits: Credits) -> serde_json::Number {
 pub(crate) async fn organization(
     State(web): State<Web>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<OrganizationResponse>, ApiError> {
+) -> Result<Response, ApiError> {
     let details = organizations::details(web.app(), &caller).await?;
-    Ok(Json(OrganizationResponse {
+    let answer = OrganizationResponse {
         success: true,
         organization: (&*details).into(),
-    }))
+    };
+    Ok(Json(answer).into_response())
 }
 
 /// Get the credit balance
