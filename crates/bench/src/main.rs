@@ -1,13 +1,6 @@
 //! The figures that Headshot publishes, measured in one run. See `docs/benchmarks.md`.
 //!
 //! Figures are compared within one run only: the bare route and ours alternate on the same cores.
-#![expect(
-    clippy::similar_names,
-    clippy::items_after_statements,
-    clippy::needless_pass_by_value,
-    clippy::duration_suboptimal_units,
-    reason = "a measuring program, read from top to bottom"
-)]
 
 use std::io::Write;
 use std::path::PathBuf;
