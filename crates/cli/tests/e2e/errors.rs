@@ -496,12 +496,12 @@ fn paths_beside_the_documentation() {
     insta::assert_snapshot!(served.own(get("/api/v3/organization")).shown(), @r#"
     HTTP/1.1 404
     content-type: application/json
-    x-content-type-options: nosniff
     x-ratelimit-limit: 300
     x-ratelimit-remaining: [left]
     x-ratelimit-reset: [masked]
     x-request-id: [masked]
     cache-control: no-store
+    x-content-type-options: nosniff
     content-length: 73
     date: [masked]
 
