@@ -73,6 +73,35 @@ id!(
     UserId, "", HEX, 24
 );
 id!(
+    /// An invite, 24 characters. Whoever knows it can join: it is the secret part of the invite's
+    /// link (contract: invites.md), so it is as long as a secret.
+    InviteId, "", LOWER_ALNUM, 24
+);
+id!(
+    /// A model, 24 hex characters (contract: models.md).
+    ModelId, "", HEX, 24
+);
+id!(
+    /// A photo, 24 hex characters (contract: photos.md).
+    PhotoId, "", HEX, 24
+);
+id!(
+    /// An uploaded selfie, 24 hex characters.
+    UploadId, "", HEX, 24
+);
+id!(
+    /// A job, `job_` and 16 characters.
+    JobId, "job_", LOWER_ALNUM, 16
+);
+id!(
+    /// A mail, `mail_` and 16 characters.
+    MailId, "mail_", LOWER_ALNUM, 16
+);
+id!(
+    /// One try to deliver a webhook event, `dlv_` and 16 characters.
+    DeliveryId, "dlv_", LOWER_ALNUM, 16
+);
+id!(
     /// An API key's public name, `key_` and 16 characters. Not the secret.
     KeyId, "key_", LOWER_ALNUM, 16
 );

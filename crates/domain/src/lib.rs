@@ -15,19 +15,32 @@ pub mod credits;
 pub mod email;
 pub mod entropy;
 pub mod ids;
+pub mod invite;
+pub mod member;
+pub mod model;
 pub mod network;
+pub mod photo;
 pub mod plan;
 pub mod role;
 pub mod scope;
 pub mod time;
+mod words;
 
 pub use api_key::{ApiKeySecret, KeyHint, MalformedKey};
 pub use credits::Credits;
 pub use email::{Email, InvalidEmail};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};
-pub use ids::{KeyId, OrgId, RequestId, SessionId, TeamId, UserId, storable};
+pub use ids::{
+    DeliveryId, InviteId, JobId, KeyId, MailId, ModelId, OrgId, PhotoId, RequestId, SessionId,
+    TeamId, UploadId, UserId, storable,
+};
+pub use invite::{InviteState, InviteStatus};
+pub use member::MemberStage;
+pub use model::{Gender, ModelEvent, ModelStatus, ModelVersion};
 pub use network::{Networks, TrustedProxies};
+pub use photo::{Liked, PhotoStatus, Variant};
 pub use plan::Plan;
 pub use role::Role;
 pub use scope::{Access, Scope, ScopeSet};
 pub use time::{Clock, SystemClock, Timestamp};
+pub use words::UnknownWord;
