@@ -71,8 +71,10 @@ CREATE TABLE models (
 CREATE INDEX models_org ON models (org_id, created_at, id);
 CREATE INDEX models_status ON models (org_id, status, created_at, id);
 CREATE INDEX models_team ON models (team_id, created_at, id);
+CREATE INDEX models_team_status ON models (team_id, status, created_at, id);
 CREATE INDEX models_user ON models (user_id);
-CREATE INDEX models_favorite ON models (org_id, favorite_id, created_at);
+CREATE INDEX models_favorite ON models (org_id, created_at, id) WHERE favorite_id IS NOT NULL;
+CREATE INDEX models_team_favorite ON models (team_id, created_at, id) WHERE favorite_id IS NOT NULL;
 CREATE INDEX models_finished ON models (status, finished_at);
 
 -- What opens a person's session without an account: the signed URL's token, hashed.
