@@ -108,6 +108,20 @@ pub enum CreateError {
     Internal(#[from] Error),
 }
 
+/// Whether an organization may create sessions through the API.
+///
+/// # Errors
+/// [`CreateError::NotEnabled`] when it may not.
+pub async fn check_enabled(app: &App, org: &OrgId) -> Result<(), CreateError> {
+    let mut conn = app.db.read().await?;
+    let found = organizations::find(&mut conn, org).await?;
+    if found.is_some_and(|org| org.whitelabel) {
+        Ok(())
+    } else {
+        Err(CreateError::NotEnabled)
+    }
+}
+
 /// Creates a session for a person without an account, and the URL that opens it.
 pub async fn create(
     app: &App,
