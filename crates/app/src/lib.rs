@@ -16,6 +16,7 @@ pub mod accounts;
 pub mod audit;
 pub mod caller;
 pub mod credits;
+pub mod gallery;
 pub mod idempotency;
 pub mod invites;
 pub mod keys;

@@ -24,7 +24,8 @@ pub(crate) use operation::OPERATIONS;
 
 /// All API routes, behind the gate that verifies, limits, checks scopes and logs.
 pub(crate) fn routes(web: &Web) -> Router {
-    let keyed = operation::unbuilt(v2_routes().merge(v1_routes()))
+    let keyed = v2_routes()
+        .merge(v1_routes())
         .route("/api/v2", get(gate::no_such_route))
         .route("/api/v2/", get(gate::no_such_route))
         .route("/api/v1/", get(gate::no_such_route))
@@ -44,7 +45,7 @@ pub(crate) fn routes(web: &Web) -> Router {
 }
 
 fn v2_routes() -> Router<Web> {
-    use v2::{invites, models, organization, people, teams};
+    use v2::{invites, models, organization, people, photos, teams};
     Router::new()
         .route("/api/v2/organization", get(organization::organization))
         .route("/api/v2/organization/credits", get(organization::credits))
@@ -77,6 +78,26 @@ fn v2_routes() -> Router<Web> {
         .route(
             "/api/v2/organization/models/{modelId}",
             get(models::get).delete(models::delete),
+        )
+        .route(
+            "/api/v2/organization/models/{modelId}/photos",
+            get(photos::list),
+        )
+        .route(
+            "/api/v2/organization/models/{modelId}/photos/favorite",
+            get(photos::favorite),
+        )
+        .route(
+            "/api/v2/organization/models/{modelId}/photos/download",
+            post(photos::download),
+        )
+        .route(
+            "/api/v2/organization/models/{modelId}/photos/{photoId}",
+            get(photos::get),
+        )
+        .route(
+            "/api/v2/organization/photos/favorites",
+            get(photos::favorites),
         )
 }
 

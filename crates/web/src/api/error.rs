@@ -7,6 +7,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headshot_app::caller::Forbidden;
+use headshot_app::gallery::PhotoError;
 use headshot_app::teams::TeamError;
 use headshot_app::{StorageError, invites, models};
 use serde::Serialize;
@@ -25,8 +26,6 @@ pub enum ApiError {
     RateLimited,
     /// No such route, or not with this method.
     NoSuchRoute,
-    /// A published operation that this server does not have yet.
-    NotBuilt,
     /// The request can't be understood; says why.
     InvalidRequest(String),
     /// Text that is no mail address.
@@ -149,10 +148,6 @@ impl ApiError {
                 "There is no such operation".to_owned(),
                 "route",
             ),
-            Self::NotBuilt => {
-                let text = "This server does not offer this operation yet".to_owned();
-                (404, "NOT_FOUND", text, "route")
-            }
             Self::InvalidRequest(why) => (400, "INVALID_REQUEST", why.clone(), "request"),
             Self::InvalidEmail => (400, "INVALID_EMAIL", "Invalid email".to_owned(), "request"),
             Self::NotFound(what) => (404, "NOT_FOUND", (*what).to_owned(), "request"),
@@ -262,6 +257,16 @@ impl From<TeamError> for ApiError {
                 Self::NotFound("None of these people is a member of the organization")
             }
             E::Internal(error) => error.into(),
+        }
+    }
+}
+
+impl From<PhotoError> for ApiError {
+    fn from(error: PhotoError) -> Self {
+        match error {
+            PhotoError::NoSuchModel => Self::NotFound("Model not found"),
+            PhotoError::NoSuchPhoto => Self::NotFound("Photo not found"),
+            PhotoError::Internal(error) => error.into(),
         }
     }
 }

@@ -420,8 +420,3 @@ fn no_sniff(headers: &mut HeaderMap) {
 pub(crate) async fn no_such_route() -> ApiError {
     ApiError::NoSuchRoute
 }
-
-/// An operation whose content comes with a later release.
-pub(crate) async fn not_built() -> ApiError {
-    ApiError::NotBuilt
-}

@@ -15,6 +15,7 @@ use crate::api::{error, revoke, v1, v2};
         v2::teams::list, v2::teams::create, v2::teams::update, v2::teams::delete, v2::teams::add_members,
         v2::people::list, v2::people::accepted, v2::people::pending, v2::people::finished,
         v2::models::list, v2::models::create, v2::models::get, v2::models::delete,
+        v2::photos::list, v2::photos::favorite, v2::photos::download, v2::photos::get, v2::photos::favorites,
         v1::organization, v1::credits, v1::credits_by_post, v1::create_invite, v1::revoke_invite,
         v1::list_invites, v1::get_invite,
         revoke::revoke,

@@ -6,4 +6,5 @@ pub(crate) mod models;
 pub(crate) mod organization;
 pub(crate) mod page;
 pub(crate) mod people;
+pub(crate) mod photos;
 pub(crate) mod teams;

@@ -15,6 +15,7 @@ mod invites;
 mod models;
 mod odd;
 mod people;
+mod photos;
 mod teams;
 mod v1;
 mod world;
