@@ -396,6 +396,41 @@ fn forged_forms_are_refused() {
     );
 }
 
+/// Machines with data folders of their own that share the cookie secret know each other's browsers.
+#[test]
+fn a_device_is_known_to_every_machine_with_the_same_cookie_secret() {
+    let database = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", database.path().join("db").display());
+    let machine = |secret: &str| {
+        Place::new()
+            .with("HEADSHOT_DATABASE_URL", &url)
+            .with("HEADSHOT_COOKIE_SECRET", &secret.repeat(32))
+    };
+    let (first, second, other) = (machine("a"), machine("a"), machine("b"));
+    let setup_url = first.org("standard").setup_url;
+    let server = first.serve();
+    let mut owner = Browser::new(&server);
+    assert_eq!(owner.set_up(&setup_url, PASSWORD).status, 303);
+    let device = owner.cookies["headshot_device"].clone();
+    let mut stranger = Browser::new(&server);
+    for _ in 0..10 {
+        assert_eq!(stranger.sign_in(OWNER, "a wrong guess").status, 401);
+    }
+    let sign_in = |place: &Place| {
+        let server = place.serve();
+        let mut browser = Browser::new(&server);
+        let cookie = ("headshot_device".to_owned(), device.clone());
+        browser.cookies.extend([cookie]);
+        browser.sign_in(OWNER, PASSWORD).status
+    };
+    assert_eq!(sign_in(&other), 429, "a stranger's browser there");
+    assert_eq!(sign_in(&second), 303);
+    let shown = second.run(&["config", "check"]);
+    assert!(shown.contains("cookie_secret        (set)"), "{shown}");
+    assert!(!shown.contains("aaaa"), "{shown}");
+    assert!(!second.data_dir().join("secrets/cookie").exists());
+}
+
 #[test]
 fn other_browsers_can_be_signed_out() {
     let served = served();

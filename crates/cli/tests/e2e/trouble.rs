@@ -264,6 +264,13 @@ fn configuration_mistakes_name_the_field() {
         ("HEADSHOT_LISTEN", "everywhere", "listen: "),
         ("HEADSHOT_LISTEN", "127.0.0.1", "listen: "),
         ("HEADSHOT_PUBLIC_URL", "acme.example", "public_url: "),
+        (
+            "HEADSHOT_PUBLIC_URL",
+            "https://acme.example/headshots",
+            "public_url: ",
+        ),
+        ("HEADSHOT_COOKIE_SECRET", "short", "cookie_secret: "),
+        ("HEADSHOT_PEPER", "abcd", "HEADSHOT_PEPER: "),
         ("HEADSHOT_DATABASE_URL", "mysql://x", "database_url: "),
         (
             "HEADSHOT_DATABASE_URL",
