@@ -104,8 +104,8 @@ pub struct NewOrganization {
     pub whitelabel: bool,
 }
 
-/// A created organization.
-#[derive(Debug, Clone)]
+/// A created organization. Prints without the link's token.
+#[derive(Clone)]
 pub struct Created {
     /// The organization.
     pub org: Organization,
@@ -113,6 +113,15 @@ pub struct Created {
     pub owner: User,
     /// The token of the owner's set-up link; `None` when the owner has a password already.
     pub setup_token: Option<String>,
+}
+
+impl std::fmt::Debug for Created {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Created")
+            .field("org", &self.org)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why an organization can't be created.

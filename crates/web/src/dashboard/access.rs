@@ -158,8 +158,8 @@ pub(crate) async fn logout(
     Ok(response)
 }
 
-/// A link's token.
-#[derive(Debug, Deserialize)]
+/// A link's token: never printed.
+#[derive(Deserialize)]
 pub(crate) struct TokenQuery {
     #[serde(default)]
     token: String,
