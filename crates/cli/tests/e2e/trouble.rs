@@ -258,6 +258,37 @@ fn a_port_in_use() {
     );
 }
 
+/// One address can't take all connections; a proxy brings everybody's.
+#[test]
+fn an_address_holds_256_connections_at_most() {
+    let place = Place::new();
+    let server = place.serve();
+    let health = get("/healthz");
+    let open = |server: &Server| {
+        let mut connection = Connection::open(server.address).expect("open");
+        let answered = connection.exchange(&health).map(|answer| answer.status);
+        (connection, answered.ok())
+    };
+    let mut held: Vec<_> = (0..256).map(|_| open(&server)).collect();
+    assert!(held.iter().all(|(_, status)| *status == Some(200)));
+    assert_eq!(open(&server).1, None, "closed");
+    held.pop();
+    eventually("a place is free again", || open(&server).1);
+    eventually("the operator is told", || {
+        server
+            .printed()
+            .contains("127.0.0.1 holds 256")
+            .then_some(())
+    });
+    drop(held);
+    server.stop();
+
+    let place = place.with("HEADSHOT_TRUSTED_PROXIES", "127.0.0.1");
+    let server = place.serve();
+    let held: Vec<_> = (0..257).map(|_| open(&server)).collect();
+    assert!(held.iter().all(|(_, status)| *status == Some(200)));
+}
+
 #[test]
 fn configuration_mistakes_name_the_field() {
     for (variable, value, field) in [
