@@ -8,6 +8,11 @@ mod sign_in;
 mod throttle;
 mod tokens;
 
+pub use headshot_storage::organizations::Organization;
+pub use headshot_storage::sessions::Session;
+pub use headshot_storage::sign_in::LinkPurpose;
+pub use headshot_storage::users::User;
+
 pub(crate) use links::insert_link;
 pub use links::{OpenLink, SETUP_LINK_LIFE, SIGN_IN_LINK_LIFE, make_link, open_link};
 pub(crate) use people::insert_user;

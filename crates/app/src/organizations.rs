@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use headshot_domain::{Credits, Email, OrgId, Plan, Role, TeamId, UserId, entropy};
-use headshot_storage::organizations::{self, Organization};
+use headshot_storage::organizations;
 use headshot_storage::sign_in::LinkPurpose;
-use headshot_storage::teams::{self, Team};
 use headshot_storage::users::{self, User};
-use headshot_storage::{Error, auth, credits};
+use headshot_storage::{Error, auth, credits, teams};
 
 use crate::App;
 use crate::accounts;
 use crate::audit::{self, Actor, Event};
 use crate::caller::Caller;
+
+pub use headshot_storage::organizations::Organization;
+pub use headshot_storage::teams::Team;
 
 /// What the API says of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +87,24 @@ pub async fn credits_left(app: &App, org: &OrgId) -> Result<CreditsLeft, Error> 
     Ok(CreditsLeft::Balance(
         credits::balance(&mut conn, org).await?,
     ))
+}
+
+/// Who is in an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct People {
+    /// All teams, oldest first.
+    pub teams: Vec<Team>,
+    /// How many people, owner and admins included.
+    pub members: i64,
+}
+
+/// An organization's teams and the number of its people.
+pub async fn people(app: &App, org: &OrgId) -> Result<People, Error> {
+    let mut conn = app.db.read().await?;
+    Ok(People {
+        teams: teams::list(&mut conn, org).await?,
+        members: users::count_members(&mut conn, org).await?,
+    })
 }
 
 /// A new organization and its owner.

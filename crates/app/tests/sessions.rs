@@ -16,7 +16,8 @@ use headshot_app::App;
 use headshot_app::accounts::{self, ABSOLUTE_TIMEOUT, IDLE_TIMEOUT, SignInError, Visitor};
 use headshot_app::audit::Actor;
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_domain::Plan;
+use headshot_domain::{OrgId, Plan};
+use headshot_storage::audit::newest;
 use headshot_storage::sign_in::LinkPurpose;
 use headshot_testkit::{ManualClock, TestDb, app, sqlite};
 

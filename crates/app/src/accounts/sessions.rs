@@ -147,16 +147,32 @@ pub async fn sign_out_others(
 }
 
 /// Turns the session to another organization of the person. `false` when the person isn't in it.
-pub async fn switch_org(app: &App, signed_in: &SignedIn, org: &OrgId) -> Result<bool, Error> {
+pub async fn switch_org(
+    app: &App,
+    signed_in: &SignedIn,
+    address: IpAddr,
+    org: &OrgId,
+) -> Result<bool, Error> {
+    let session = &signed_in.session.id;
     let mut tx = app.db.write().await?;
-    let is_member = users::find_membership(&mut tx, &signed_in.user.id, org)
-        .await?
-        .is_some();
-    if is_member {
-        sessions::switch(&mut tx, &signed_in.session.id, org).await?;
+    let membership = users::find_membership(&mut tx, &signed_in.user.id, org).await?;
+    if membership.is_none() {
+        return Ok(false);
+    }
+    if *org != signed_in.org.id {
+        sessions::switch(&mut tx, session, org).await?;
+        // In the log of the organization that is seen from now on; where the person came from is
+        // none of its business.
+        let event = Event {
+            org: Some(org),
+            action: "session.switched",
+            target: format!("session:{session}"),
+            detail: serde_json::json!({}),
+        };
+        audit::record(&mut tx, &signed_in.actor(address), app.clock.now(), event).await?;
         tx.commit().await?;
     }
-    Ok(is_member)
+    Ok(true)
 }
 
 /// The organizations that a person can switch between.

@@ -344,7 +344,7 @@ fn forged_forms_are_refused() {
         "/app/admin/api/keys",
         delete.as_str(),
         "/auth/logout",
-        "/app/admin/organization",
+        "/auth/organization",
         "/app/admin/settings/password",
         "/app/admin/settings/sessions/end-others",
         "/app/admin/settings/sessions/ses_1/end",
@@ -396,39 +396,75 @@ fn forged_forms_are_refused() {
     );
 }
 
-/// Machines with data folders of their own that share the cookie secret know each other's browsers.
+/// A person of two organizations sees either, as the role there allows.
 #[test]
-fn a_device_is_known_to_every_machine_with_the_same_cookie_secret() {
-    let database = tempfile::tempdir().expect("a folder");
-    let url = format!("sqlite://{}", database.path().join("db").display());
-    let machine = |secret: &str| {
-        Place::new()
-            .with("HEADSHOT_DATABASE_URL", &url)
-            .with("HEADSHOT_COOKIE_SECRET", &secret.repeat(32))
+fn a_person_switches_between_organizations() {
+    let place = Place::new();
+    let args = ["demo", "--data-dir", "data", "--listen", "127.0.0.1:0"];
+    let mut server = Server::spawn(place.command(&args));
+    let dashboard = server.line("Dashboard");
+    let (_, address) = dashboard.split_once("http://").expect("an address");
+    let address = address.split('/').next().expect("an address");
+    server.address = address.parse().expect("an address");
+    server.line("Stop with Ctrl-C");
+    let amara = "amara@acme.example";
+    let found = |name: &str, owner: &str| {
+        let args = [
+            "org",
+            "create",
+            "--json",
+            "--name",
+            name,
+            "--owner-email",
+            owner,
+        ];
+        let made = place.json(&args);
+        made["organization"]["uid"]
+            .as_str()
+            .expect("uid")
+            .to_owned()
     };
-    let (first, second, other) = (machine("a"), machine("a"), machine("b"));
-    let setup_url = first.org("standard").setup_url;
-    let server = first.serve();
-    let mut owner = Browser::new(&server);
-    assert_eq!(owner.set_up(&setup_url, PASSWORD).status, 303);
-    let device = owner.cookies["headshot_device"].clone();
-    let mut stranger = Browser::new(&server);
-    for _ in 0..10 {
-        assert_eq!(stranger.sign_in(OWNER, "a wrong guess").status, 401);
-    }
-    let sign_in = |place: &Place| {
-        let server = place.serve();
-        let mut browser = Browser::new(&server);
-        let cookie = ("headshot_device".to_owned(), device.clone());
-        browser.cookies.extend([cookie]);
-        browser.sign_in(OWNER, PASSWORD).status
-    };
-    assert_eq!(sign_in(&other), 429, "a stranger's browser there");
-    assert_eq!(sign_in(&second), 303);
-    let shown = second.run(&["config", "check"]);
-    assert!(shown.contains("cookie_secret        (set)"), "{shown}");
-    assert!(!shown.contains("aaaa"), "{shown}");
-    assert!(!second.data_dir().join("secrets/cookie").exists());
+    let reset = place.json(&["user", "reset-password", amara, "--json"]);
+    let reset = reset["resetUrl"].as_str().expect("a link").to_owned();
+    let mut browser = Browser::new(&server);
+    let member = "/team-member";
+    assert_eq!(
+        browser.set_up(&reset, PASSWORD).header("location"),
+        Some(member)
+    );
+    let alone = browser.get(member).text();
+    assert!(!alone.contains("Your organizations"), "{alone}");
+
+    let own = found("Amara & Sons", amara);
+    let foreign = found("Globex", OWNER);
+    let page = browser.get(member).text();
+    assert!(page.contains("Amara &#38; Sons"), "{page}");
+    assert!(!page.contains("Globex"), "{page}");
+    let switch = "/auth/organization";
+    let refused = browser.submit(member, switch, &[("organization", &foreign)]);
+    assert_eq!(refused.status, 404);
+    let refused = browser.submit(member, switch, &[("organization", "")]);
+    assert_eq!(refused.status, 404);
+    let acme = between(&page, "name=\"organization\" value=\"", "\" aria-current").expect("one");
+    let own_button = format!("value=\"{own}\"><bdi>");
+    assert!(page.contains(&own_button), "not the current one: {page}");
+
+    let switched = browser.submit(member, switch, &[("organization", &own)]);
+    assert_eq!(
+        switched.header("location"),
+        Some("/"),
+        "{}",
+        switched.text()
+    );
+    let overview = "/app/admin/overview";
+    assert_eq!(browser.get("/").header("location"), Some(overview));
+    let page = browser.get(overview).text();
+    assert!(page.contains("Acme Corporation"), "the way back: {page}");
+    let audit = browser.get("/app/admin/audit").text();
+    assert!(audit.contains("switched to this organization"), "{audit}");
+    browser.submit(overview, switch, &[("organization", &acme)]);
+    assert_eq!(browser.get("/").header("location"), Some(member));
+    assert_eq!(browser.get(overview).status, 403);
 }
 
 #[test]

@@ -79,6 +79,7 @@ fn action_words(action: &str) -> &str {
         "key.deleted" => "deleted an API key",
         "key.deletion.effective" => "got the receipt: no process accepts the key since",
         "session.began" => "signed in",
+        "session.switched" => "switched to this organization",
         "session.ended" => "signed another browser out",
         "password.set" => "set a password",
         "link.setup" => "made a set-up link",
