@@ -45,7 +45,7 @@ pub(crate) struct Organization<'a> {
 
 impl<'a> From<&'a OrgDetails> for Organization<'a> {
     fn from(details: &'a OrgDetails) -> Self {
-        let team = |team: &'a headshot_storage::teams::Team| Team {
+        let team = |team: &'a organizations::Team| Team {
             id: team.id.as_str(),
             name: &team.name,
         };

@@ -3,10 +3,9 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use headshot_app::audit::{self, Actor, Verified};
+use headshot_app::audit::{self, Actor, Checked, Entry, Verified};
 use headshot_domain::Timestamp;
 use headshot_pages::{Audit, AuditRow, ChainState, ChainStatus, NavItem};
-use headshot_storage::audit::{Entry, newest};
 use serde::Deserialize;
 
 use crate::Web;
@@ -50,10 +49,10 @@ pub(crate) async fn page(
 pub(crate) async fn newest_rows(
     web: &Web,
     person: &Person,
-    (before, limit): (i64, i64),
+    page: (i64, i64),
 ) -> Result<Vec<AuditRow>, PageError> {
-    let mut conn = web.app().db.read().await?;
-    let entries = newest(&mut conn, person.signed_in.org.id.as_str(), before, limit).await?;
+    let org = &person.signed_in.org.id;
+    let entries = audit::newest(web.app(), Some(org), page).await?;
     Ok(entries.iter().map(|entry| row(entry, person)).collect())
 }
 
@@ -112,27 +111,21 @@ fn target_words(entry: &Entry) -> String {
 }
 
 async fn chain(web: &Web) -> Result<ChainStatus, PageError> {
-    let mut conn = web.app().db.read().await?;
-    let head = headshot_storage::audit::head(&mut conn).await?;
-    if head.seq > CHECKED_MAX {
-        let text = format!(
-            "{} entries. Check the chain on the server with headshot audit verify.",
-            head.seq
-        );
-        return Ok(ChainStatus {
+    Ok(match audit::verify_up_to(web.app(), CHECKED_MAX).await? {
+        Checked::TooLong { entries } => ChainStatus {
             state: ChainState::Unchecked,
-            text,
-        });
-    }
-    Ok(match audit::verify(&mut conn).await? {
-        Verified::Intact { entries, head } => ChainStatus {
+            text: format!(
+                "{entries} entries. Check the chain on the server with headshot audit verify."
+            ),
+        },
+        Checked::Whole(Verified::Intact { entries, head }) => ChainStatus {
             state: ChainState::Intact,
             text: format!(
                 "All {entries} entries of this server match; the newest hash is {}.",
                 &head[..16]
             ),
         },
-        Verified::Broken { seq, what } => ChainStatus {
+        Checked::Whole(Verified::Broken { seq, what }) => ChainStatus {
             state: ChainState::Broken,
             text: format!(
                 "Entry {seq} {what}. Somebody went around the server: tell the operator."

@@ -5,15 +5,11 @@ use std::collections::HashMap;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use headshot_app::keys::{self, Keys};
-use headshot_app::request_log::{self, Row};
+use headshot_app::keys::{self, ApiKey, DeadKeyUse, Keys};
+use headshot_app::request_log::{self, DEAD_KEY_ATTEMPTS_MAX, Filter, Gap, KeyState, Logged, Row};
 use headshot_domain::{KeyId, OrgId, Timestamp};
 use headshot_pages::{
     Choice, GapRow, KeyState as PageState, LogDetail, LogEntry, LogFilters, LogRow, Logs, NavItem,
-};
-use headshot_storage::api_keys::ApiKey;
-use headshot_storage::api_requests::{
-    DEAD_KEY_ATTEMPTS_MAX, DeadKeyUse, Filter, Gap, KeyState, Logged,
 };
 use serde::Deserialize;
 
