@@ -303,7 +303,10 @@ pub(crate) struct LogList {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Secrets {
-    /// Retire the pepper and make a new one. Keys keep working; restart the servers.
+    /// Make the next pepper, which servers know from their next start on.
+    #[command(after_help = "Example:\n  headshot secrets prepare-pepper")]
+    PreparePepper,
+    /// Make the prepared pepper current and retire the one before. Keys keep working.
     #[command(after_help = "Example:\n  headshot secrets rotate-pepper")]
     RotatePepper,
 }

@@ -36,6 +36,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Openapi => openapi(&Config::load(file)?),
+        Command::Secrets(Secrets::PreparePepper) => prepare_pepper(&Config::load(file)?),
         Command::Secrets(Secrets::RotatePepper) => rotate_pepper(&Config::load(file)?),
         Command::Migrate => migrate(&Config::load(file)?).await,
         Command::Org(command) => org(&Config::load(file)?, command).await,
@@ -73,6 +74,14 @@ fn config_check(config: &Config, json: bool) {
 fn openapi(config: &Config) -> anyhow::Result<()> {
     let document = headshot_web::api::openapi::document(&config.public_url);
     output::line(document.to_pretty_json()?);
+    Ok(())
+}
+
+fn prepare_pepper(config: &Config) -> anyhow::Result<()> {
+    let id = secrets::prepare_pepper(config, &headshot_domain::OsEntropy)?;
+    output::line(format!(
+        "Pepper {id} is prepared. Restart every server, then run headshot secrets rotate-pepper."
+    ));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use crate::config::Config;
 
 const PEPPER: &str = "pepper";
 const RETIRED: &str = "pepper.retired";
+const NEXT: &str = "pepper.next";
 const COOKIE: &str = "cookie";
 
 fn folder(config: &Config) -> PathBuf {
@@ -31,10 +32,14 @@ pub(crate) fn peppers(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<
         Some(text) => text.clone(),
         None => read(&folder(config).join(RETIRED))?.unwrap_or_default(),
     };
-    let retired = several(&retired)
+    let mut others = several(&retired)
         .map(|text| Pepper::parse(text).context("retired_peppers"))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Peppers::new(current, retired))
+    // Known before it makes any key: servers that become current earlier are understood.
+    if let Some(next) = read(&folder(config).join(NEXT))? {
+        others.push(Pepper::parse(&next).context(NEXT)?);
+    }
+    Ok(Peppers::new(current, others))
 }
 
 /// The peppers of a list, without the blanks around them.

@@ -367,6 +367,11 @@ fn credits_users_audit_migrate_config_openapi() {
     assert_eq!(shown, document);
     assert!(
         place
+            .run(&["secrets", "prepare-pepper"])
+            .contains("is prepared")
+    );
+    assert!(
+        place
             .run(&["secrets", "rotate-pepper"])
             .contains("is current")
     );

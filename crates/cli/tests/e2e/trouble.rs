@@ -432,23 +432,42 @@ fn many_first_starts_at_once() {
     );
 }
 
-/// A rotated pepper: keys keep working in servers that start afterwards.
+/// Keys of before and after work on every server, also on those that run with the old pepper.
 #[test]
 fn a_rotated_pepper() {
     let place = Place::new();
     let org = place.org("standard");
     let key = place.key(&org, &[]);
-    place.run(&["secrets", "rotate-pepper"]);
-    let server = place.serve();
-    assert_eq!(get(ORGANIZATION).bearer(&key.key).send(&server).status, 200);
-    let newer = place.key(&org, &[]);
-    assert_eq!(
-        get(ORGANIZATION).bearer(&newer.key).send(&server).status,
-        200
-    );
-    for key in [&key, &newer] {
-        place.run(&["key", "delete", &key.id]);
-        assert_eq!(get(ORGANIZATION).bearer(&key.key).send(&server).status, 401);
+    let rotate = ["secrets", "rotate-pepper"];
+    let line = place.failure(&rotate);
+    assert!(line.contains("secrets prepare-pepper"), "{line}");
+    let prepared = place.run(&["secrets", "prepare-pepper"]);
+    assert_eq!(place.run(&["secrets", "prepare-pepper"]), prepared, "one");
+    // Started between the two steps: the old pepper is current there.
+    let older = place.serve();
+    let early = place.key(&org, &[]);
+    place.run(&rotate);
+    place.failure(&rotate);
+    let newer = place.serve();
+    let late = place.key(&org, &[]);
+    for key in [&key, &early, &late] {
+        for server in [&older, &newer] {
+            assert_eq!(get(ORGANIZATION).bearer(&key.key).send(server).status, 200);
+        }
     }
+    for key in [&key, &early, &late] {
+        place.run(&["key", "delete", &key.id]);
+        for server in [&older, &newer] {
+            assert_eq!(get(ORGANIZATION).bearer(&key.key).send(server).status, 401);
+        }
+    }
+    // Stopped between making it current and removing the file: running it again ends it.
+    let secrets = place.data_dir().join("secrets");
+    fs::copy(secrets.join("pepper"), secrets.join("pepper.next")).expect("copied");
+    let retired = fs::read_to_string(secrets.join("pepper.retired")).expect("read");
+    place.run(&rotate);
+    assert!(!secrets.join("pepper.next").exists());
+    let after = fs::read_to_string(secrets.join("pepper.retired")).expect("read");
+    assert_eq!(after, retired);
     assert!(LEASE < Duration::from_secs(1));
 }
