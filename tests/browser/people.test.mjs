@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startDemo } from "./lib/server.mjs";
 import { stage } from "./lib/stage.mjs";
-import { PASSWORD, setUp, signIn } from "./lib/steps.mjs";
+import { KEY, PASSWORD, setUp, signIn } from "./lib/steps.mjs";
 
 /** The demo has members; nothing else makes them yet. */
 const here = stage(startDemo);

@@ -1,6 +1,7 @@
 //! The dashboard through its forms, as a browser without script sends them.
 
 use crate::support::browser::{between, hidden};
+use crate::support::database::texts;
 use crate::support::{Answer, Browser, Org, Place, Server, eventually, get};
 
 const PASSWORD: &str = "correct horse battery";
@@ -177,6 +178,65 @@ fn a_restricted_key_holds_what_was_chosen() {
         .place
         .json(&["key", "list", "--org", &served.org.uid, "--json"]);
     assert_eq!(count["keys"].as_array().map(Vec::len), Some(1));
+}
+
+/// A password that was given ten minutes ago is asked for again, and the form goes on from there.
+/// The moment is put back in the database: the server's clock is the machine's.
+#[test]
+fn an_old_sign_in_is_asked_for_the_password() {
+    let served = served();
+    let mut browser = served.owner();
+    let grow_old = || {
+        let sql = "UPDATE sessions SET authenticated_at = authenticated_at - 600000 RETURNING id";
+        assert_eq!(texts(&served.place.database(), sql).len(), 1);
+    };
+    grow_old();
+    let asked = generate(
+        &mut browser,
+        &[("kind", "restricted"), ("scope.teams", "read")],
+    );
+    assert_eq!(asked.status, 403);
+    let html = asked.text();
+    assert!(html.contains("Confirm that it is you"), "{html}");
+    assert!(html.contains("to generate an API key"), "{html}");
+    let repeat = |html: &str, password: &str| {
+        let names = ["csrf", "nonce", "kind", "scope.teams"];
+        let mut fields: Vec<_> = names.map(|name| (name, hidden(html, name))).into();
+        fields.push(("password", password.to_owned()));
+        fields
+    };
+    let mut send = |path: &str, fields: &[(&str, String)]| {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        browser.post(path, &fields)
+    };
+    let keys = "/app/admin/api/keys";
+    let refused = send(keys, &repeat(&html, "a wrong guess"));
+    assert_eq!(refused.status, 403);
+    let made = send(keys, &repeat(&refused.text(), PASSWORD));
+    assert_eq!(made.status, 200, "{}", made.text());
+    let key = secret(&made);
+    let teams = get("/api/v2/organization/teams").bearer(&key);
+    assert_eq!(teams.send(&served.server).status, 404, "allowed, not built");
+    assert_eq!(
+        get(ORGANIZATION).bearer(&key).send(&served.server).status,
+        403,
+        "what was chosen was kept"
+    );
+    // A deletion asks as well, and a password lately given is enough for both.
+    let list = browser.get(LIST).text();
+    let delete = between(&list, "href=\"/app/admin/api/keys/", "\"").expect("a link");
+    let delete = format!("/app/admin/api/keys/{delete}");
+    grow_old();
+    let asked = browser.submit(&delete, &delete, &[]);
+    assert_eq!(asked.status, 403);
+    assert!(asked.text().contains("name=\"password\""));
+    assert_eq!(teams.send(&served.server).status, 404, "still alive");
+    let receipt = browser.submit(&delete, &delete, &[("password", PASSWORD)]);
+    assert_eq!(receipt.status, 200, "{}", receipt.text());
+    assert_eq!(teams.send(&served.server).status, 401);
 }
 
 /// The same form sent twice makes one key.
