@@ -44,7 +44,7 @@ fn generate(browser: &mut Browser, more: &[(&str, &str)]) -> Answer {
 fn secret(page: &Answer) -> String {
     let html = page.text();
     let (_, rest) = html.split_once("id=\"secret-value\"").expect("a key");
-    between(rest, "value=\"", "\"").expect("a key")
+    between(rest, ">", "</textarea>").expect("a key")
 }
 
 /// The whole story of a key, from the owner's first password to the receipt.
@@ -98,6 +98,21 @@ fn an_owner_generates_uses_and_deletes_a_key() {
         let page = browser.get("/app/admin/api/logs").text();
         (page.contains("was tried 1 time since from 1 address")).then_some(())
     });
+    // A row leads to its request, and that back to the same filters.
+    let filters = "status=4xx&path=organization";
+    let list = browser
+        .get(&format!("/app/admin/api/logs?{filters}"))
+        .text();
+    let row = between(&list, "href=\"/app/admin/api/logs/", "\"").expect("a row");
+    let detail = browser.get(&format!("/app/admin/api/logs/{row}"));
+    assert_eq!(detail.status, 200);
+    let detail = detail.text();
+    let (before, _) = detail.split_once(">Back to the log").expect("a link");
+    let (_, link) = before.rsplit_once("href=\"").expect("a link");
+    assert_eq!(
+        link.replace("&#38;", "&"),
+        format!("/app/admin/api/logs?{filters}\"")
+    );
     // Again: it says so, and nothing happens.
     let again = browser.post(&delete, &[("csrf", &hidden(&html, "csrf"))]);
     assert_eq!(again.status, 404);
@@ -108,6 +123,7 @@ fn an_owner_generates_uses_and_deletes_a_key() {
         "deleted an API key",
         "got the receipt",
         "signed in",
+        "<bdi>Command line</bdi>",
     ] {
         assert!(audit.contains(action), "{action}: {audit}");
     }
@@ -355,6 +371,41 @@ fn sign_in_is_throttled_and_the_owner_is_not_locked_out() {
     let forged = format!("x{}", &device[1..]);
     forging.cookies.insert("headshot_device".to_owned(), forged);
     assert_eq!(forging.sign_in(OWNER, PASSWORD).status, 429);
+}
+
+/// Machines with data folders of their own that share the cookie secret know each other's browsers.
+#[test]
+fn a_device_is_known_to_every_machine_with_the_same_cookie_secret() {
+    let database = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", database.path().join("db").display());
+    let machine = |secret: &str| {
+        Place::new()
+            .with("HEADSHOT_DATABASE_URL", &url)
+            .with("HEADSHOT_COOKIE_SECRET", &secret.repeat(32))
+    };
+    let (first, second, other) = (machine("a"), machine("a"), machine("b"));
+    let setup_url = first.org("standard").setup_url;
+    let server = first.serve();
+    let mut owner = Browser::new(&server);
+    assert_eq!(owner.set_up(&setup_url, PASSWORD).status, 303);
+    let device = owner.cookies["headshot_device"].clone();
+    let mut stranger = Browser::new(&server);
+    for _ in 0..10 {
+        assert_eq!(stranger.sign_in(OWNER, "a wrong guess").status, 401);
+    }
+    let sign_in = |place: &Place| {
+        let server = place.serve();
+        let mut browser = Browser::new(&server);
+        let cookie = ("headshot_device".to_owned(), device.clone());
+        browser.cookies.extend([cookie]);
+        browser.sign_in(OWNER, PASSWORD).status
+    };
+    assert_eq!(sign_in(&other), 429, "a stranger's browser there");
+    assert_eq!(sign_in(&second), 303);
+    let shown = second.run(&["config", "check"]);
+    assert!(shown.contains("cookie_secret        (set)"), "{shown}");
+    assert!(!shown.contains("aaaa"), "{shown}");
+    assert!(!second.data_dir().join("secrets/cookie").exists());
 }
 
 #[test]

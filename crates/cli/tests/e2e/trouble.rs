@@ -87,7 +87,14 @@ fn a_database_that_goes_away_and_comes_back() {
         .header("Cookie", "headshot_session=x")
         .send(&server);
     assert_eq!(page.status, 503);
-    assert!(page.text().starts_with("<!doctype html>"));
+    let id = page.header("x-request-id").expect("an id").to_owned();
+    let html = page.text();
+    assert!(html.starts_with("<!doctype html>"));
+    assert!(html.contains("The database does not answer"), "{html}");
+    assert!(html.contains(&id), "{html}");
+    assert!(!html.contains("postgres"), "why is the operator's: {html}");
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert!(page.header("content-security-policy").is_some());
 
     proxy.mend();
     eventually("it recovers", || (call().status == 200).then_some(()));

@@ -60,11 +60,21 @@ fn row(entry: &Entry, person: &Person) -> AuditRow {
     AuditRow {
         seq: entry.seq,
         when: words::ago(entry.at, person.visit.now),
-        actor: Actor::display(&entry.actor).to_owned(),
+        actor: actor_words(&entry.actor).to_owned(),
         action: action_words(&entry.action).to_owned(),
         target: target_words(entry),
         address: entry.address.clone(),
         hash: audit::short_hash(&entry.hash),
+    }
+}
+
+/// Who did it, as the beginning of a sentence.
+fn actor_words(actor: &str) -> &str {
+    match Actor::display(actor) {
+        "command line" => "Command line",
+        "server" => "Server",
+        "visitor" => "Visitor",
+        other => other,
     }
 }
 
@@ -132,4 +142,16 @@ async fn chain(web: &Web) -> Result<ChainStatus, PageError> {
             ),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_begins_the_sentence() {
+        assert_eq!(actor_words("command line"), "Command line");
+        assert_eq!(actor_words("user:usr_1 server@acme.com"), "server@acme.com");
+        assert_eq!(actor_words("key:key_1"), "key:key_1");
+    }
 }
