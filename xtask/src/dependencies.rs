@@ -16,12 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("headshot-app", &["headshot-domain", "headshot-storage"]),
     (
         "headshot-web",
-        &[
-            "headshot-domain",
-            "headshot-storage",
-            "headshot-app",
-            "headshot-pages",
-        ],
+        &["headshot-domain", "headshot-app", "headshot-pages"],
     ),
     (
         "headshot",

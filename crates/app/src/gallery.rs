@@ -1,11 +1,13 @@
 //! What the scope Photos lists: the photos of a session, and everybody's favourites.
 
 use headshot_domain::{ModelId, OrgId, PhotoId, PhotoStatus};
-use headshot_storage::photos::{self, Favorite, FavoriteFilter, Filter, Photo};
+use headshot_storage::photos;
 use headshot_storage::{AsConn, Error, models, tallies};
 
 use crate::App;
 use crate::page::{Page, Slice};
+
+pub use headshot_storage::photos::{Favorite, FavoriteFilter, Filter, Photo};
 
 /// Why there is no photo.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_domain::{Clock, Entropy, entropy};
-use headshot_storage::{Db, Error, api_keys};
+use headshot_storage::{Db, Error, api_keys, auth};
 use tokio_util::sync::CancellationToken;
 
 pub mod accounts;
@@ -148,6 +148,12 @@ impl App {
             (epoch, committed_at),
         )
         .await
+    }
+
+    /// Whether the database answers.
+    pub async fn is_ready(&self) -> Result<(), Error> {
+        let mut conn = self.db.read().await?;
+        auth::epoch(&mut conn).await.map(drop)
     }
 
     /// Logs a failure with all its causes, once, at the place where it stops.

@@ -4,7 +4,7 @@ use headshot_domain::{
     Credits, Email, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId, Timestamp,
     entropy,
 };
-use headshot_storage::models::{self, Filter, Model};
+use headshot_storage::models;
 use headshot_storage::organizations::Organization;
 use headshot_storage::{Error, WriteTx, organizations, photos, tallies, teams, users};
 
@@ -15,6 +15,8 @@ use crate::credits::{self, SHOOT};
 use crate::idempotency::Once;
 use crate::invites;
 use crate::page::{Page, Slice};
+
+pub use headshot_storage::models::{Filter, Model};
 
 /// What a person without an account is called.
 const ANONYMOUS: &str = "anon_";

@@ -16,8 +16,8 @@ use crate::secrets;
 const FILE: &str = "headshot.toml";
 
 /// The file's keys, all optional. Each is also an environment variable, `HEADSHOT_` and the name in
-/// capitals.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// capitals. Holds secrets: never printed.
+#[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Raw {
     data_dir: Option<PathBuf>,
@@ -31,7 +31,11 @@ struct Raw {
     log: Option<String>,
     pepper: Option<String>,
     retired_peppers: Option<String>,
+    cookie_secret: Option<String>,
 }
+
+/// The shortest key of device cookies, in characters.
+const COOKIE_SECRET_MIN: usize = 32;
 
 /// The configuration, checked and complete.
 #[derive(Clone)]
@@ -50,11 +54,13 @@ pub(crate) struct Config {
     pub(crate) log: String,
     pub(crate) pepper: Option<String>,
     pub(crate) retired_peppers: Option<String>,
+    pub(crate) cookie_secret: Option<String>,
 }
 
 impl Config {
     /// Reads `file` (or `headshot.toml` if it is there) and the environment.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        check_names(names())?;
         let mut raw = read_file(file)?;
         overlay(&mut raw, variable)?;
         Self::check(raw)
@@ -67,16 +73,7 @@ impl Config {
             format!("listen: \"{listen}\" is not an address such as 127.0.0.1:8080")
         })?;
         let public_url = raw.public_url.unwrap_or_else(|| format!("http://{listen}"));
-        let public_url = public_url.trim_end_matches('/').to_owned();
-        let host = ["http://", "https://"]
-            .iter()
-            .find_map(|scheme| public_url.strip_prefix(scheme));
-        let well_formed = |host: &str| !host.is_empty() && !host.contains(char::is_whitespace);
-        if !host.is_some_and(well_formed) {
-            bail!(
-                "public_url: \"{public_url}\" is not an address such as https://headshots.acme.com"
-            );
-        }
+        let public_url = check_public_url(&public_url)?;
         let database_url = raw
             .database_url
             .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("headshot.db").display()));
@@ -103,6 +100,10 @@ impl Config {
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
         check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
+        let short = |secret: &String| secret.trim().chars().count() < COOKIE_SECRET_MIN;
+        if raw.cookie_secret.as_ref().is_some_and(short) {
+            bail!("cookie_secret: use at least {COOKIE_SECRET_MIN} random characters");
+        }
         Ok(Self {
             data_dir,
             listen,
@@ -115,6 +116,7 @@ impl Config {
             log,
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
+            cookie_secret: raw.cookie_secret,
         })
     }
 
@@ -162,7 +164,32 @@ impl Config {
                 "retired_peppers",
                 secret(&self.retired_peppers, "(in the data folder)"),
             ),
+            (
+                "cookie_secret",
+                secret(&self.cookie_secret, "(in the data folder)"),
+            ),
         ]
+    }
+}
+
+/// The address without a slash at the end. It may be no more than scheme, host and port: pages,
+/// cookies and the API live at the root.
+fn check_public_url(url: &str) -> anyhow::Result<String> {
+    let origin = url.trim_end_matches('/');
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| origin.strip_prefix(scheme));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '\\');
+    let Some(host) = host.filter(|host| !host.is_empty() && !host.contains(odd)) else {
+        bail!("public_url: \"{url}\" is not an address such as https://headshots.acme.com");
+    };
+    let parts = [('#', "fragment"), ('?', "query"), ('/', "path")];
+    let part = parts.iter().find(|(mark, _)| host.contains(*mark));
+    match part {
+        Some((_, part)) => bail!(
+            "public_url: \"{url}\" has a {part}; give scheme, host and port only, as in https://headshots.acme.com"
+        ),
+        None => Ok(origin.to_owned()),
     }
 }
 
@@ -197,6 +224,49 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The names of all variables that are set to something.
+fn names() -> Vec<String> {
+    std::env::vars_os()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// The environment variables that are read.
+const VARIABLES: [&str; 11] = [
+    "HEADSHOT_DATA_DIR",
+    "HEADSHOT_LISTEN",
+    "HEADSHOT_PUBLIC_URL",
+    "HEADSHOT_DATABASE_URL",
+    "HEADSHOT_TRUSTED_PROXIES",
+    "HEADSHOT_LOG_RETENTION_DAYS",
+    "HEADSHOT_KEYS_IN_MEMORY_MAX",
+    "HEADSHOT_LOG",
+    "HEADSHOT_PEPPER",
+    "HEADSHOT_RETIRED_PEPPERS",
+    "HEADSHOT_COOKIE_SECRET",
+];
+
+/// Refuses a name that looks like ours and is not, as the file's unknown keys are refused: a
+/// misspelt pepper must not quietly become a new one. What Kubernetes sets for a service with the
+/// name `headshot` is let through.
+fn check_names(names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    for name in names {
+        let Some(rest) = name.strip_prefix("HEADSHOT_") else {
+            continue;
+        };
+        let of_kubernetes =
+            rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_");
+        if !of_kubernetes && !VARIABLES.contains(&&*name) {
+            bail!(
+                "{name}: there is no such setting; there are {}",
+                VARIABLES.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
+
 fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     let number = |name: &str| {
         let parse = |text: String| {
@@ -213,6 +283,7 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         (&mut raw.log, "HEADSHOT_LOG"),
         (&mut raw.pepper, "HEADSHOT_PEPPER"),
         (&mut raw.retired_peppers, "HEADSHOT_RETIRED_PEPPERS"),
+        (&mut raw.cookie_secret, "HEADSHOT_COOKIE_SECRET"),
     ];
     for (field, name) in texts {
         if let Some(value) = variable(name) {
@@ -292,10 +363,78 @@ mod tests {
         let mut config = checked("database_url = 'postgres://u:p%40ss:w@db:5432/h'").unwrap();
         config.pepper = Some("abcd".into());
         config.retired_peppers = Some("efgh".into());
+        config.cookie_secret = Some("ijkl".into());
         let shown = format!("{:?}", config.shown());
-        for secret in ["abcd", "efgh", "p%40ss"] {
+        for secret in ["abcd", "efgh", "ijkl", "p%40ss"] {
             assert!(!shown.contains(secret), "{secret}");
         }
         assert!(shown.contains("postgres://u:***@db:5432/h"));
+    }
+
+    #[test]
+    fn the_public_address_is_scheme_host_and_port() {
+        let url = |text: &str| check_public_url(text).map_err(|wrong| wrong.to_string());
+        for (given, kept) in [
+            ("https://acme.com", "https://acme.com"),
+            ("https://acme.com/", "https://acme.com"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(url(given).as_deref(), Ok(kept));
+        }
+        for (given, part) in [
+            ("https://acme.com/headshots", "has a path"),
+            ("https://acme.com/headshots/", "has a path"),
+            ("https://acme.com?x=/", "has a query"),
+            ("https://acme.com/a?x", "has a query"),
+            ("https://acme.com/#top", "has a fragment"),
+            ("https://user@acme.com", "is not an address"),
+            ("https://", "is not an address"),
+            ("https://acme .com", "is not an address"),
+        ] {
+            let wrong = url(given).unwrap_err();
+            assert!(wrong.contains(part) && wrong.contains(given), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_secret_has_32_characters() {
+        let with = |length: usize| checked(&format!("cookie_secret = '{}'", "s".repeat(length)));
+        assert!(with(COOKIE_SECRET_MIN).is_ok());
+        assert!(with(COOKIE_SECRET_MIN - 1).is_err());
+    }
+
+    #[test]
+    fn misspelt_variables_are_named() {
+        let check = |name: &str| check_names([name.to_owned()]);
+        for known in VARIABLES {
+            check(known).unwrap();
+        }
+        for others in [
+            "PATH",
+            "HEADSHOT_PORT",
+            "HEADSHOT_PORT_80_TCP",
+            "HEADSHOT_SERVICE_HOST",
+        ] {
+            check(others).unwrap();
+        }
+        for misspelt in ["HEADSHOT_PEPER", "HEADSHOT_", "HEADSHOT_listen"] {
+            let wrong = check(misspelt).unwrap_err().to_string();
+            assert!(wrong.starts_with(&format!("{misspelt}: ")), "{wrong}");
+        }
+    }
+
+    /// Each variable is read into its field, and each field has its variable.
+    #[test]
+    fn every_variable_is_read() {
+        let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+        overlay(&mut Raw::default(), |name| {
+            asked.borrow_mut().insert(name.to_owned());
+            None
+        })
+        .unwrap();
+        let asked = asked.into_inner();
+        assert!(VARIABLES.iter().all(|name| asked.contains(*name)));
+        assert_eq!(asked.len(), VARIABLES.len());
+        assert_eq!(checked("").unwrap().shown().len(), VARIABLES.len());
     }
 }

@@ -16,8 +16,8 @@ use futures_util::FutureExt;
 use headshot_app::caller::Caller;
 use headshot_app::keys::{self, Refused, Verification};
 use headshot_app::rate_limit::Quota;
+use headshot_app::request_log::{KeyState, Request as LogRow};
 use headshot_domain::Timestamp;
-use headshot_storage::api_requests::{KeyState, Request as LogRow};
 
 use crate::Web;
 use crate::api::error::{ApiError, Cause, Refusal};

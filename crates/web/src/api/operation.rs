@@ -4,7 +4,6 @@ use axum::http::Method;
 use headshot_domain::Access::{self, Read, Write};
 use headshot_domain::Scope::{self, Invites, Models, Organization, Photos, Teams};
 
-
 /// One published operation.
 pub(crate) struct Operation {
     pub(crate) method: &'static str,

@@ -21,7 +21,11 @@ async fn shot(world: &World, email: &str, count: i64) -> (String, Vec<String>) {
             model: id.clone(),
             place,
             status: PhotoStatus::Active,
-            liked: if place == 1 { Liked::Loved } else { Liked::None },
+            liked: if place == 1 {
+                Liked::Loved
+            } else {
+                Liked::None
+            },
             format: "jpg".into(),
             recipe: "{}".into(),
             created_at: Timestamp::from_unix_ms(1_705_318_200_000 + place),
@@ -75,11 +79,21 @@ async fn photos_of_a_model(#[case] kind: Kind) {
     assert_eq!(page("likedStatus=loved").await, (vec![1], 1));
     assert_eq!(page("likedStatus=none&limit=1").await, (vec![0], 2));
     assert_eq!(page("status=deleted").await, (vec![], 0));
-    for wrong in ["status=gone", "likedStatus=hated", "include=both", "limit=0"] {
+    for wrong in [
+        "status=gone",
+        "likedStatus=hated",
+        "include=both",
+        "limit=0",
+    ] {
         let refused = world.get(&format!("{root}?{wrong}")).await;
         assert_eq!(refused.error(), (400, "INVALID_REQUEST"), "{wrong}");
     }
-    let one = unsigned(world.get(&format!("{root}/{}?include=all", ids[2])).await.expect(200));
+    let one = unsigned(
+        world
+            .get(&format!("{root}/{}?include=all", ids[2]))
+            .await
+            .expect(200),
+    );
     let base = format!("http://127.0.0.1:8080/photos/{}", ids[2]);
     assert_eq!(
         one,
@@ -91,9 +105,16 @@ async fn photos_of_a_model(#[case] kind: Kind) {
     );
     let only_main = world.get(&format!("{root}/{}", ids[2])).await.expect(200);
     assert_eq!(only_main["photo"]["urls"].as_object().unwrap().len(), 1);
-    assert_eq!(world.get(&format!("{root}/nothing")).await.error(), (404, "NOT_FOUND"));
+    assert_eq!(
+        world.get(&format!("{root}/nothing")).await.error(),
+        (404, "NOT_FOUND")
+    );
     let elsewhere = "/api/v2/organization/models/nothing/photos";
-    for path in [elsewhere.to_owned(), format!("{elsewhere}/favorite"), format!("{elsewhere}/{}", ids[0])] {
+    for path in [
+        elsewhere.to_owned(),
+        format!("{elsewhere}/favorite"),
+        format!("{elsewhere}/{}", ids[0]),
+    ] {
         assert_eq!(world.get(&path).await.error(), (404, "NOT_FOUND"), "{path}");
     }
 }
@@ -106,10 +127,19 @@ async fn favourites(#[case] kind: Kind) {
     let world = World::new(kind).await;
     let before = world.joined("bob@example.com", None).await;
     let root = "/api/v2/organization/models";
-    let none = world.get(&format!("{root}/{before}/photos/favorite")).await.expect(200);
-    assert_eq!(none, json!({ "success": true, "photo": null, "message": "No favorite photo selected" }));
+    let none = world
+        .get(&format!("{root}/{before}/photos/favorite"))
+        .await
+        .expect(200);
+    assert_eq!(
+        none,
+        json!({ "success": true, "photo": null, "message": "No favorite photo selected" })
+    );
     let (model, ids) = shot(&world, "ann@example.com", 2).await;
-    let chosen = world.get(&format!("{root}/{model}/photos/favorite")).await.expect(200);
+    let chosen = world
+        .get(&format!("{root}/{model}/photos/favorite"))
+        .await
+        .expect(200);
     assert_eq!(chosen["photo"]["id"], json!(ids[1]));
 
     let team = world.team("Sales").await;
@@ -124,16 +154,34 @@ async fn favourites(#[case] kind: Kind) {
         }]})
     );
     let of_team = format!("{everybody}?teamId={team}");
-    assert_eq!(world.get(&of_team).await.expect(200)["pagination"]["total"], 0);
+    assert_eq!(
+        world.get(&of_team).await.expect(200)["pagination"]["total"],
+        0
+    );
     let members = json!({ "emails": ["ann@example.com"] });
-    world.post(&format!("/api/v2/organization/teams/{team}/members"), &members).await.expect(200);
-    assert_eq!(world.get(&of_team).await.expect(200)["photos"][0]["teamName"], "Sales");
+    world
+        .post(
+            &format!("/api/v2/organization/teams/{team}/members"),
+            &members,
+        )
+        .await
+        .expect(200);
+    assert_eq!(
+        world.get(&of_team).await.expect(200)["photos"][0]["teamName"],
+        "Sales"
+    );
 
     // A deleted model's photos are gone at once.
     world.delete(&format!("{root}/{model}")).await.expect(200);
     assert_eq!(world.get(everybody).await.expect(200)["photos"], json!([]));
-    assert_eq!(world.get(&of_team).await.expect(200)["pagination"]["total"], 0);
-    let gone = world.get(&format!("{root}/{model}/photos?status=deleted&include=all")).await.expect(200);
+    assert_eq!(
+        world.get(&of_team).await.expect(200)["pagination"]["total"],
+        0
+    );
+    let gone = world
+        .get(&format!("{root}/{model}/photos?status=deleted&include=all"))
+        .await
+        .expect(200);
     assert_eq!(gone["photos"].as_array().unwrap().len(), 2);
     assert_eq!(gone["photos"][0]["urls"], json!({}));
 }
@@ -150,17 +198,38 @@ async fn downloads(#[case] kind: Kind) {
         (String::new(), 3, 1),
         ("{}".to_owned(), 3, 1),
         (json!({ "photoIds": [] }).to_string(), 3, 1),
-        (json!({ "photoIds": [ids[0], "nothing"], "include": "all" }).to_string(), 1, 3),
+        (
+            json!({ "photoIds": [ids[0], "nothing"], "include": "all" }).to_string(),
+            1,
+            3,
+        ),
     ] {
         let answer = world.call("POST", &path, &[], &body).await.expect(200);
         let downloads = answer["downloads"].as_array().unwrap();
         assert_eq!(downloads.len(), count, "{body}");
-        assert_eq!(downloads[0]["urls"].as_object().unwrap().len(), urls, "{body}");
+        assert_eq!(
+            downloads[0]["urls"].as_object().unwrap().len(),
+            urls,
+            "{body}"
+        );
         assert_eq!(downloads[0]["id"], downloads[0]["photoId"]);
         assert_eq!(answer["expiresAt"], "2024-01-16T10:30:00.000Z");
     }
-    assert_eq!(world.post(&path, &json!({ "photoIds": ["nothing"] })).await.error(), (404, "NOT_FOUND"));
-    for wrong in [json!({ "photoIds": "x" }), json!({ "include": "both" }), json!({ "photoIds": vec!["x"; 1_001] })] {
-        assert_eq!(world.post(&path, &wrong).await.error(), (400, "INVALID_REQUEST"));
+    assert_eq!(
+        world
+            .post(&path, &json!({ "photoIds": ["nothing"] }))
+            .await
+            .error(),
+        (404, "NOT_FOUND")
+    );
+    for wrong in [
+        json!({ "photoIds": "x" }),
+        json!({ "include": "both" }),
+        json!({ "photoIds": vec!["x"; 1_001] }),
+    ] {
+        assert_eq!(
+            world.post(&path, &wrong).await.error(),
+            (400, "INVALID_REQUEST")
+        );
     }
 }

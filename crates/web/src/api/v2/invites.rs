@@ -7,9 +7,8 @@ use axum::response::{IntoResponse, Response};
 use headshot_app::App;
 use headshot_app::caller::Caller;
 use headshot_app::idempotency::Once;
-use headshot_app::invites::{self, Walk};
+use headshot_app::invites::{self, Invite as Row, Walk};
 use headshot_domain::{Email, TeamId};
-use headshot_storage::invites::Invite as Row;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

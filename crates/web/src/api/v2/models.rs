@@ -7,9 +7,8 @@ use axum::response::{IntoResponse, Response};
 use headshot_app::App;
 use headshot_app::caller::Caller;
 use headshot_app::idempotency::Once;
-use headshot_app::models::{self, Created, NewModel};
+use headshot_app::models::{self, Created, Filter, Model as Row, NewModel};
 use headshot_domain::{Gender, ModelId, ModelVersion, TeamId};
-use headshot_storage::models::{Filter, Model as Row};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -43,8 +43,8 @@ pub(crate) struct Organization<'a> {
     teams: Vec<Team<'a>>,
 }
 
-impl<'a> From<&'a headshot_storage::teams::Team> for Team<'a> {
-    fn from(team: &'a headshot_storage::teams::Team) -> Self {
+impl<'a> From<&'a organizations::Team> for Team<'a> {
+    fn from(team: &'a organizations::Team) -> Self {
         Self {
             id: team.id.as_str(),
             name: &team.name,

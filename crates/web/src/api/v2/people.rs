@@ -4,9 +4,8 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use headshot_app::caller::Caller;
-use headshot_app::members::{self, Walk};
+use headshot_app::members::{self, Member as Row, Walk};
 use headshot_domain::MemberStage;
-use headshot_storage::members::Member as Row;
 use serde::Serialize;
 use utoipa::ToSchema;
 

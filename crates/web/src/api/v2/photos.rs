@@ -5,10 +5,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use headshot_app::caller::Caller;
-use headshot_app::gallery::{self, IDS_MAX};
+use headshot_app::gallery::{self, Favorite, FavoriteFilter, Filter, IDS_MAX, Photo as Row};
 use headshot_app::photos::{self, Include};
 use headshot_domain::{ModelId, PhotoId, PhotoStatus, TeamId};
-use headshot_storage::photos::{Favorite, FavoriteFilter, Filter, Photo as Row};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,7 +22,10 @@ use crate::api::v2::page::Pagination;
 pub(crate) struct PhotoUrls {
     /// 1024 x 1280 pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "https://cdn.headshotpro.com/photos/abc123.jpg?signature=...")]
+    #[schema(
+        nullable = false,
+        example = "https://cdn.headshotpro.com/photos/abc123.jpg?signature=..."
+    )]
     main: Option<String>,
     /// 256 x 320 pixels. Only with `include=all`.
     #[serde(skip_serializing_if = "Option::is_none")]
