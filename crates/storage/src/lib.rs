@@ -18,6 +18,7 @@ pub mod api_requests;
 pub mod audit;
 pub mod auth;
 pub mod credits;
+pub mod jobs;
 pub mod organizations;
 pub mod sessions;
 pub mod sign_in;
@@ -36,6 +37,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("audit", audit::STATEMENTS),
     ("auth", auth::STATEMENTS),
     ("credits", credits::STATEMENTS),
+    ("jobs", jobs::STATEMENTS),
     ("organizations", organizations::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
     ("sign_in", sign_in::STATEMENTS),
