@@ -20,7 +20,6 @@ use tokio::sync::Notify;
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
-use crate::webhooks;
 
 mod worker;
 
@@ -166,28 +165,30 @@ pub async fn enqueue(app: &App, tx: &mut WriteTx, job: NewJob<'_>) -> Result<Job
 }
 
 /// Does a job: the one list of what each kind means.
-pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
+pub(crate) async fn run(_app: Arc<App>, job: Running) -> Outcome {
     match job.kind {
-        Kind::WebhookDeliver => webhooks::deliver(&app, &job).await,
-        Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => Outcome::Fail {
-            why: "this version does not know how".into(),
-        },
+        Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => {
+            Outcome::Fail {
+                why: "this version does not know how".into(),
+            }
+        }
     }
 }
 
 /// Says in its own table that a job is dead, in the transaction that buries it.
-async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
+async fn buried(_tx: &mut WriteTx, _job: &Job, kind: Kind) -> Result<(), Error> {
     match kind {
-        Kind::WebhookDeliver => webhooks::gave_up(tx, job).await,
-        Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => Ok(()),
+        Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => {
+            Ok(())
+        }
     }
 }
 
 /// Says in its own table that a dead job is tried again, in the transaction that revives it.
-async fn revived(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
+async fn revived(_tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
     match job.kind.parse() {
-        Ok(Kind::WebhookDeliver) => webhooks::tries_again(tx, job).await,
-        Ok(Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep) | Err(_) => Ok(()),
+        Ok(Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep)
+        | Err(_) => Ok(()),
     }
 }
 
@@ -306,7 +307,10 @@ async fn give_back(app: &App, lease: &Lease, run_at: Timestamp) {
         tx.commit().await
     };
     if let Err(error) = given.await {
-        app.report(&error, "a job can't be given back; its lease ends by itself");
+        app.report(
+            &error,
+            "a job can't be given back; its lease ends by itself",
+        );
     }
 }
 

@@ -15,17 +15,26 @@ use tokio_util::sync::CancellationToken;
 pub mod accounts;
 pub mod audit;
 pub mod caller;
+pub mod credits;
+pub mod idempotency;
+pub mod invites;
+pub mod jobs;
 pub mod keys;
 pub mod maintenance;
+pub mod members;
+pub mod models;
 pub mod organizations;
+pub mod page;
 pub mod passwords;
 pub mod peppers;
 pub mod rate_limit;
 pub mod request_log;
+pub mod teams;
 pub mod verification;
 
 pub use headshot_storage::Error as StorageError;
 
+use jobs::Jobs;
 use passwords::Passwords;
 use peppers::Peppers;
 use rate_limit::AddressLimiter;
@@ -43,6 +52,10 @@ pub struct Settings {
     pub keys_in_memory_max: usize,
     /// Signs device cookies.
     pub cookie_secret: String,
+    /// How many invites an organization may have open; 0 is no limit, `None` follows its credits.
+    pub open_invites_max: Option<i64>,
+    /// How many jobs run at a time, and how long a worker may be silent.
+    pub jobs: jobs::Limits,
 }
 
 /// A failure and all its causes on one line.
@@ -62,7 +75,7 @@ pub fn causes(error: &(dyn StdError + 'static)) -> String {
 pub enum Roles {
     /// Answers requests.
     Web,
-    /// Cleans up.
+    /// Does jobs and cleans up.
     Worker,
     /// Both.
     All,
@@ -88,6 +101,8 @@ pub struct App {
     pub addresses: AddressLimiter,
     /// Hashes passwords.
     pub passwords: Passwords,
+    /// Does what follows from changes.
+    pub jobs: Jobs,
 }
 
 impl std::fmt::Debug for App {
@@ -120,6 +135,7 @@ impl App {
             passwords: Passwords::new(&*entropy),
             recorder: Recorder::default(),
             addresses: AddressLimiter::default(),
+            jobs: Jobs::new(format!("worker_{id}")),
             clock,
             entropy,
             peppers,
@@ -156,13 +172,15 @@ impl App {
     }
 
     /// Starts what runs beside the requests of a process with `roles`: the lease and the API log's
-    /// writer, the clean-up. Ends when `stop` is cancelled and everything is written.
+    /// writer, the jobs, the clean-up. Ends when `stop` is cancelled and everything is written.
     pub async fn run(self: Arc<Self>, roles: Roles, stop: CancellationToken) {
         if let Err(error) = maintenance::roll_call(&self).await {
             self.report(&error, "the roll call of nodes failed");
         }
         let clean_up = (roles != Roles::Web)
             .then(|| tokio::spawn(maintenance::run(Arc::clone(&self), stop.clone())));
+        let worker = (roles != Roles::Web)
+            .then(|| tokio::spawn(jobs::work(Arc::clone(&self), jobs::run, stop.clone())));
         if roles != Roles::Worker {
             let log_stop = CancellationToken::new();
             let log = tokio::spawn(request_log::run(Arc::clone(&self), log_stop.clone()));
@@ -177,6 +195,11 @@ impl App {
         if let Some(clean_up) = clean_up {
             // What it had begun is rolled back; the next start does it.
             clean_up.abort();
+        }
+        if let Some(worker) = worker
+            && worker.await.is_err()
+        {
+            tracing::error!("the worker ended early");
         }
     }
 }

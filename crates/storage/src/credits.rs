@@ -2,8 +2,9 @@
 
 use headshot_domain::{Credits, OrgId, Timestamp};
 
-use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, statements};
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, statements};
 use crate::error::Error;
+use crate::tallies::{self, Tally};
 
 /// One movement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Entry {
     pub id: String,
     /// What was added, or taken when negative.
     pub amount: Credits,
-    /// `grant`, later `shoot` and others.
+    /// `grant` or `shoot`.
     pub kind: String,
     /// What it was for, in words.
     pub description: String,
@@ -25,7 +26,6 @@ pub struct Entry {
 statements! {
     INSERT = "INSERT INTO credit_entries (id, org_id, amount, kind, description, actor, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    BALANCE = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM credit_entries WHERE org_id = $1";
     LIST = "SELECT id, amount, kind, description, actor, created_at FROM credit_entries \
         WHERE org_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
 }
@@ -43,14 +43,14 @@ pub async fn insert(tx: &mut WriteTx, org: &OrgId, entry: &Entry) -> Result<(), 
         &entry.actor,
         entry.created_at.unix_ms(),
     )?;
+    tallies::add(tx, org, Tally::Credits, entry.amount.hundredths()).await?;
     Ok(())
 }
 
-/// The sum of an organization's movements.
+/// The sum of an organization's movements, from its tally.
 pub async fn balance(conn: &mut impl AsConn, org: &OrgId) -> Result<Credits, Error> {
-    Ok(Credits::from_hundredths(
-        fetch_one!(conn, (i64,), BALANCE, org.as_str())?.0,
-    ))
+    let balance = tallies::get(conn, org, Tally::Credits).await?;
+    Ok(Credits::from_hundredths(balance))
 }
 
 /// The newest `limit` movements, newest first.

@@ -322,11 +322,7 @@ pub async fn find(conn: &mut impl AsConn, id: &JobId) -> Result<Option<Job>, Err
 }
 
 /// The first `limit` jobs in a state, by the time for which they are set.
-pub async fn list(
-    conn: &mut impl AsConn,
-    state: JobState,
-    limit: i64,
-) -> Result<Vec<Job>, Error> {
+pub async fn list(conn: &mut impl AsConn, state: JobState, limit: i64) -> Result<Vec<Job>, Error> {
     jobs(fetch_all!(conn, JobRow, LIST, state.name(), limit)?)
 }
 

@@ -18,10 +18,16 @@ pub mod api_requests;
 pub mod audit;
 pub mod auth;
 pub mod credits;
+pub mod idempotency;
+pub mod invites;
 pub mod jobs;
+pub mod members;
+pub mod models;
 pub mod organizations;
+pub mod photos;
 pub mod sessions;
 pub mod sign_in;
+pub mod tallies;
 pub mod teams;
 pub mod users;
 
@@ -37,10 +43,16 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("audit", audit::STATEMENTS),
     ("auth", auth::STATEMENTS),
     ("credits", credits::STATEMENTS),
+    ("idempotency", idempotency::STATEMENTS),
+    ("invites", invites::STATEMENTS),
     ("jobs", jobs::STATEMENTS),
+    ("members", members::STATEMENTS),
+    ("models", models::STATEMENTS),
     ("organizations", organizations::STATEMENTS),
+    ("photos", photos::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
     ("sign_in", sign_in::STATEMENTS),
+    ("tallies", tallies::STATEMENTS),
     ("teams", teams::STATEMENTS),
     ("users", users::STATEMENTS),
 ];

@@ -2,7 +2,7 @@
 
 use headshot_domain::{OrgId, TeamId, Timestamp};
 
-use crate::conn::{AsConn, WriteTx, execute, fetch_all, statements};
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
 
 /// A team.
@@ -14,14 +14,71 @@ pub struct Team {
     pub name: String,
 }
 
+impl Team {
+    /// From the columns of an outer join.
+    pub(crate) fn joined(id: Option<String>, name: Option<String>) -> Option<Self> {
+        Some(Self {
+            id: id?.into(),
+            name: name?,
+        })
+    }
+}
+
 statements! {
     INSERT = "INSERT INTO teams (id, org_id, name, name_key, created_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (org_id, name_key) DO NOTHING";
+    FIND = "SELECT id, name FROM teams WHERE org_id = $1 AND id = $2";
+    COUNT = "SELECT COUNT(*) FROM teams WHERE org_id = $1";
+    NAMED = "SELECT id FROM teams WHERE org_id = $1 AND name_key = $2";
+    RENAME = "UPDATE teams SET name = $3, name_key = $4 WHERE org_id = $1 AND id = $2";
+    DELETE = "DELETE FROM teams WHERE org_id = $1 AND id = $2";
     LIST = "SELECT id, name FROM teams WHERE org_id = $1 ORDER BY created_at, id LIMIT $2";
 }
 
 /// The most teams that one organization may have: the contract's list has no pages.
 pub const TEAMS_MAX: i64 = 1_000;
+
+/// What makes two names the same.
+fn name_key(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+/// The organization's team with this id.
+pub async fn find(conn: &mut impl AsConn, org: &OrgId, id: &TeamId) -> Result<Option<Team>, Error> {
+    let row = fetch_optional!(
+        conn,
+        (String, Option<String>),
+        FIND,
+        org.as_str(),
+        id.as_str()
+    )?;
+    Ok(row.and_then(|(id, name)| Team::joined(Some(id), name)))
+}
+
+/// How many teams an organization has.
+pub async fn count(conn: &mut impl AsConn, org: &OrgId) -> Result<i64, Error> {
+    Ok(fetch_one!(conn, (i64,), COUNT, org.as_str())?.0)
+}
+
+/// Renames a team; `false` when the organization has no such team.
+///
+/// # Errors
+/// [`Error::Conflict`] when another team has that name.
+pub async fn rename(tx: &mut WriteTx, org: &OrgId, id: &TeamId, name: &str) -> Result<bool, Error> {
+    let key = name_key(name);
+    // Asked first: a statement that fails would end the transaction on PostgreSQL. The unique index
+    // still stands behind it.
+    let named = fetch_optional!(tx, (String,), NAMED, org.as_str(), &key)?;
+    if named.is_some_and(|(named,)| named != id.as_str()) {
+        return Err(Error::Conflict);
+    }
+    Ok(execute!(tx, RENAME, org.as_str(), id.as_str(), name, key)? == 1)
+}
+
+/// Deletes a team; `false` when the organization has no such team. Nobody may be in it.
+pub async fn delete(tx: &mut WriteTx, org: &OrgId, id: &TeamId) -> Result<bool, Error> {
+    Ok(execute!(tx, DELETE, org.as_str(), id.as_str())? == 1)
+}
 
 /// Stores a new team.
 ///
@@ -33,7 +90,7 @@ pub async fn insert(
     team: &Team,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let key = team.name.trim().to_lowercase();
+    let key = name_key(&team.name);
     let inserted = execute!(
         tx,
         INSERT,

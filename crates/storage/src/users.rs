@@ -1,10 +1,11 @@
 //! People and their memberships.
 
-use headshot_domain::{Email, OrgId, Role, TeamId, Timestamp, UserId};
+use headshot_domain::{Email, MemberStage, OrgId, Role, TeamId, Timestamp, UserId};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
 use crate::parsed;
+use crate::tallies::{self, Tally};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +36,9 @@ statements! {
     FIND_BY_EMAIL = "SELECT id, email, name, password_hash FROM users WHERE email_key = $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2 WHERE id = $1";
     SET_NAME = "UPDATE users SET name = $2 WHERE id = $1";
-    INSERT_MEMBERSHIP = "INSERT INTO memberships (org_id, user_id, role, team_id, created_at) \
-        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (org_id, user_id) DO NOTHING";
+    INSERT_MEMBERSHIP = "INSERT INTO memberships (org_id, user_id, role, team_id, created_at, stage, listed) \
+        VALUES ($1, $2, $3, $4, $5, 'accepted', $6) ON CONFLICT (org_id, user_id) DO NOTHING";
+    SET_ANONYMOUS = "UPDATE users SET anonymous = 1 WHERE id = $1";
     MEMBERSHIPS = "SELECT org_id, role FROM memberships WHERE user_id = $1 ORDER BY created_at, org_id LIMIT 100";
     FIND_MEMBERSHIP = "SELECT org_id, role FROM memberships WHERE user_id = $1 AND org_id = $2";
     COUNT_MEMBERS = "SELECT COUNT(*) FROM memberships WHERE org_id = $1";
@@ -128,15 +130,27 @@ pub async fn insert_membership(
     now: Timestamp,
 ) -> Result<(), Error> {
     let team = team.map(TeamId::as_str);
-    execute!(
+    // Owners and admins are listed as members once they have a session of their own.
+    let listed = role == Role::Member;
+    let inserted = execute!(
         tx,
         INSERT_MEMBERSHIP,
         org.as_str(),
         user.as_str(),
         role.name(),
         team,
-        now.unix_ms()
+        now.unix_ms(),
+        i64::from(listed),
     )?;
+    if inserted == 1 && listed {
+        tallies::add(tx, org, Tally::Members(MemberStage::Accepted), 1).await?;
+    }
+    Ok(())
+}
+
+/// Marks a person as one without an account, who exists for one session only.
+pub async fn set_anonymous(tx: &mut WriteTx, id: &UserId) -> Result<(), Error> {
+    execute!(tx, SET_ANONYMOUS, id.as_str())?;
     Ok(())
 }
 

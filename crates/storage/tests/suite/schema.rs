@@ -57,7 +57,7 @@ const REFERENCES: &str = "SELECT t.name || '.' || f.\"from\" || ' to ' || f.\"ta
     FROM pragma_table_list t, pragma_foreign_key_list(t.name) f WHERE t.schema = 'main'";
 const REFERENCES_POSTGRES: &str = "SELECT f.conrelid::regclass || '.' || a.attname || ' to ' || f.confrelid::regclass \
         || '.' || b.attname || ' on delete ' \
-        || CASE f.confdeltype WHEN 'a' THEN 'no action' WHEN 'n' THEN 'set null' ELSE f.confdeltype::text END \
+        || CASE f.confdeltype WHEN 'a' THEN 'no action' WHEN 'n' THEN 'set null' WHEN 'c' THEN 'cascade' ELSE f.confdeltype::text END \
     FROM pg_constraint f JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = f.conkey[1] \
     JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = f.confkey[1] WHERE f.contype = 'f'";
 
@@ -104,5 +104,5 @@ async fn partial_indexes_have_the_same_condition() {
         found.push(literals.collect::<Vec<_>>());
     }
     assert_eq!(found[0], found[1]);
-    assert_eq!(found[0].len(), 1);
+    assert_eq!(found[0].len(), 5);
 }

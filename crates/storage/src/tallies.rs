@@ -1,0 +1,119 @@
+//! Sums and counts, kept in the transactions that change what they count.
+//!
+//! They make a limit a row that two transactions can't both pass: adding to a tally locks it until
+//! the transaction ends (SQLite has one writer anyway). And they make a list's total as cheap in a
+//! large table as in a small one.
+
+use headshot_domain::{Credits, MemberStage, ModelStatus, OrgId, TeamId};
+
+use crate::conn::{AsConn, WriteTx, fetch_one, fetch_optional, statements};
+use crate::error::Error;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tally<'a> {
+    /// The ledger's balance, in hundredths of a credit.
+    Credits,
+    /// Credits that open invites and unsubmitted sessions hold back, in hundredths.
+    Reserved,
+    /// All invites.
+    Invites,
+    /// Invites that are open.
+    OpenInvites,
+    /// Listed members at a stage.
+    Members(MemberStage),
+    /// Models of a status in a team, or in none.
+    Models(ModelStatus, Option<&'a TeamId>),
+    /// Models with a favourite in a team, or in none.
+    Favorites(Option<&'a TeamId>),
+}
+
+impl Tally<'_> {
+    fn name(self) -> String {
+        let team = |team: Option<&TeamId>| team.map_or("", TeamId::as_str).to_owned();
+        match self {
+            Self::Credits => "credits".to_owned(),
+            Self::Reserved => "reserved".to_owned(),
+            Self::Invites => "invites".to_owned(),
+            Self::OpenInvites => "invites.open".to_owned(),
+            Self::Members(stage) => format!("members.{stage}"),
+            Self::Models(status, of) => format!("models.{status}.{}", team(of)),
+            Self::Favorites(of) => format!("favorites.{}", team(of)),
+        }
+    }
+}
+
+statements! {
+    ADD = "INSERT INTO tallies (org_id, name, n) VALUES ($1, $2, $3) \
+        ON CONFLICT (org_id, name) DO UPDATE SET n = tallies.n + EXCLUDED.n RETURNING n";
+    GET = "SELECT n FROM tallies WHERE org_id = $1 AND name = $2";
+    SUM = "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM tallies \
+        WHERE org_id = $1 AND name >= $2 AND name < $3";
+}
+
+/// Adds `by` and gives the new value. Other transactions that add to it wait for this one's end.
+pub async fn add(tx: &mut WriteTx, org: &OrgId, tally: Tally<'_>, by: i64) -> Result<i64, Error> {
+    Ok(fetch_one!(tx, (i64,), ADD, org.as_str(), tally.name(), by)?.0)
+}
+
+/// Waits until no other transaction changes the organization's credits, and keeps others from it
+/// until this one ends; gives the balance and what is reserved of it.
+pub async fn lock_credits(tx: &mut WriteTx, org: &OrgId) -> Result<(Credits, Credits), Error> {
+    let balance = add(tx, org, Tally::Credits, 0).await?;
+    let reserved = add(tx, org, Tally::Reserved, 0).await?;
+    Ok((
+        Credits::from_hundredths(balance),
+        Credits::from_hundredths(reserved),
+    ))
+}
+
+/// The value; 0 where nothing was ever counted.
+pub async fn get(conn: &mut impl AsConn, org: &OrgId, tally: Tally<'_>) -> Result<i64, Error> {
+    let found = fetch_optional!(conn, (i64,), GET, org.as_str(), tally.name())?;
+    Ok(found.map_or(0, |row| row.0))
+}
+
+/// All listed members.
+pub async fn members(conn: &mut impl AsConn, org: &OrgId) -> Result<i64, Error> {
+    sum(conn, org, "members.").await
+}
+
+/// Models by status, team, both or neither.
+pub async fn models(
+    conn: &mut impl AsConn,
+    org: &OrgId,
+    status: Option<ModelStatus>,
+    team: Option<&TeamId>,
+) -> Result<i64, Error> {
+    match (status, team) {
+        (None, None) => sum(conn, org, "models.").await,
+        (Some(status), None) => sum(conn, org, &format!("models.{status}.")).await,
+        (Some(status), Some(_)) => get(conn, org, Tally::Models(status, team)).await,
+        (None, Some(_)) => {
+            let mut all = 0;
+            for status in ModelStatus::ALL {
+                all += get(conn, org, Tally::Models(*status, team)).await?;
+            }
+            Ok(all)
+        }
+    }
+}
+
+/// Models with a favourite, of one team or of all.
+pub async fn favorites(
+    conn: &mut impl AsConn,
+    org: &OrgId,
+    team: Option<&TeamId>,
+) -> Result<i64, Error> {
+    match team {
+        None => sum(conn, org, "favorites.").await,
+        Some(_) => get(conn, org, Tally::Favorites(team)).await,
+    }
+}
+
+/// The sum of all tallies whose names start with `prefix`, which ends with a dot.
+async fn sum(conn: &mut impl AsConn, org: &OrgId, prefix: &str) -> Result<i64, Error> {
+    // A slash is what follows a dot.
+    let end = format!("{}/", prefix.trim_end_matches('.'));
+    Ok(fetch_one!(conn, (i64,), SUM, org.as_str(), prefix, end)?.0)
+}
