@@ -19,6 +19,7 @@ pub mod credits;
 pub mod gallery;
 pub mod idempotency;
 pub mod invites;
+pub mod jobs;
 pub mod keys;
 pub mod maintenance;
 pub mod members;
@@ -34,6 +35,7 @@ pub mod verification;
 
 pub use headshot_storage::Error as StorageError;
 
+use jobs::Jobs;
 use passwords::Passwords;
 use peppers::Peppers;
 use rate_limit::AddressLimiter;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub cookie_secret: String,
     /// How many invites an organization may have open; 0 is no limit, `None` follows its credits.
     pub open_invites_max: Option<i64>,
+    /// How many jobs run at a time, and how long a worker may be silent.
+    pub jobs: jobs::Limits,
 }
 
 /// A failure and all its causes on one line.
@@ -72,7 +76,7 @@ pub fn causes(error: &(dyn StdError + 'static)) -> String {
 pub enum Roles {
     /// Answers requests.
     Web,
-    /// Cleans up.
+    /// Does jobs and cleans up.
     Worker,
     /// Both.
     All,
@@ -98,6 +102,8 @@ pub struct App {
     pub addresses: AddressLimiter,
     /// Hashes passwords.
     pub passwords: Passwords,
+    /// Does what follows from changes.
+    pub jobs: Jobs,
 }
 
 impl std::fmt::Debug for App {
@@ -130,6 +136,7 @@ impl App {
             passwords: Passwords::new(&*entropy),
             recorder: Recorder::default(),
             addresses: AddressLimiter::default(),
+            jobs: Jobs::new(format!("worker_{id}")),
             clock,
             entropy,
             peppers,
@@ -172,13 +179,15 @@ impl App {
     }
 
     /// Starts what runs beside the requests of a process with `roles`: the lease and the API log's
-    /// writer, the clean-up. Ends when `stop` is cancelled and everything is written.
+    /// writer, the jobs, the clean-up. Ends when `stop` is cancelled and everything is written.
     pub async fn run(self: Arc<Self>, roles: Roles, stop: CancellationToken) {
         if let Err(error) = maintenance::roll_call(&self).await {
             self.report(&error, "the roll call of nodes failed");
         }
         let clean_up = (roles != Roles::Web)
             .then(|| tokio::spawn(maintenance::run(Arc::clone(&self), stop.clone())));
+        let worker = (roles != Roles::Web)
+            .then(|| tokio::spawn(jobs::work(Arc::clone(&self), jobs::run, stop.clone())));
         if roles != Roles::Worker {
             let log_stop = CancellationToken::new();
             let log = tokio::spawn(request_log::run(Arc::clone(&self), log_stop.clone()));
@@ -193,6 +202,11 @@ impl App {
         if let Some(clean_up) = clean_up {
             // What it had begun is rolled back; the next start does it.
             clean_up.abort();
+        }
+        if let Some(worker) = worker
+            && worker.await.is_err()
+        {
+            tracing::error!("the worker ended early");
         }
     }
 }

@@ -90,6 +90,7 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
         keys_in_memory_max,
         cookie_secret: String::new(),
         open_invites_max: None,
+        jobs: headshot_app::jobs::Limits::default(),
     };
     Ok(App::new(
         db,

@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// The API log.
     #[command(subcommand)]
     Log(Log),
+    /// Work that waits, runs, or failed for the last time.
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// The server's secrets.
     #[command(subcommand)]
     Secrets(Secrets),
@@ -299,6 +302,27 @@ pub(crate) struct LogList {
     pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Jobs {
+    /// List the jobs that wait or run, or those that are dead.
+    #[command(after_help = "Example:\n  headshot jobs list --dead --json")]
+    List {
+        /// Those that failed for the last time.
+        #[arg(long)]
+        dead: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Try a dead job again, with all its tries.
+    #[command(after_help = "Example:\n  headshot jobs retry job_abc123def456ghij")]
+    Retry {
+        /// The job's id, as in the list.
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -18,7 +18,7 @@ use crate::args::{
     Secrets, User,
 };
 use crate::config::Config;
-use crate::{demo, output, secrets, serve, wiring};
+use crate::{demo, jobs, output, secrets, serve, wiring};
 
 mod records;
 
@@ -43,6 +43,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Key(command) => key(&Config::load(file)?, command).await,
         Command::Credits(command) => credits(&Config::load(file)?, command).await,
         Command::User(command) => user(&Config::load(file)?, command).await,
+        Command::Jobs(command) => jobs::run(&Config::load(file)?, command).await,
         Command::Audit(Audit::Verify(given)) => {
             records::audit_verify(&Config::load(file)?, given.json).await
         }

@@ -28,6 +28,7 @@ struct Raw {
     log_retention_days: Option<u32>,
     keys_in_memory_max: Option<usize>,
     open_invites_max: Option<u32>,
+    job_lease_seconds: Option<u32>,
     log: Option<String>,
     pepper: Option<String>,
     retired_peppers: Option<String>,
@@ -50,6 +51,7 @@ pub(crate) struct Config {
     pub(crate) keys_in_memory_max: usize,
     /// 0 is no limit; `None` follows the organization's credits.
     pub(crate) open_invites_max: Option<i64>,
+    pub(crate) job_lease_seconds: u32,
     /// What to log, as in `info,headshot_app=debug`.
     pub(crate) log: String,
     pub(crate) pepper: Option<String>,
@@ -97,6 +99,10 @@ impl Config {
         if !(1..=10_000_000).contains(&keys_in_memory_max) {
             bail!("keys_in_memory_max: use 1 to 10000000");
         }
+        let job_lease_seconds = raw.job_lease_seconds.unwrap_or(30);
+        if !(1..=3_600).contains(&job_lease_seconds) {
+            bail!("job_lease_seconds: use 1 to 3600");
+        }
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
         check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
@@ -113,6 +119,7 @@ impl Config {
             log_retention_days,
             keys_in_memory_max,
             open_invites_max: raw.open_invites_max.map(i64::from),
+            job_lease_seconds,
             log,
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
@@ -140,12 +147,12 @@ impl Config {
     }
 
     /// Names and values, secrets redacted, in the order of the documentation.
-    pub(crate) fn shown(&self) -> [(&'static str, String); 11] {
+    pub(crate) fn shown(&self) -> Vec<(&'static str, String)> {
         let secret = |value: &Option<String>, otherwise: &str| match value {
             Some(_) => "(set)".to_owned(),
             None => otherwise.to_owned(),
         };
-        [
+        vec![
             ("data_dir", self.data_dir.display().to_string()),
             ("listen", self.listen.to_string()),
             ("public_url", self.public_url.clone()),
@@ -158,6 +165,7 @@ impl Config {
                 self.open_invites_max
                     .map_or_else(|| "(by credits)".to_owned(), |max| max.to_string()),
             ),
+            ("job_lease_seconds", self.job_lease_seconds.to_string()),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
@@ -302,6 +310,9 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     if let Some(max) = number("HEADSHOT_OPEN_INVITES_MAX")? {
         raw.open_invites_max = Some(max);
     }
+    if let Some(seconds) = number("HEADSHOT_JOB_LEASE_SECONDS")? {
+        raw.job_lease_seconds = Some(seconds);
+    }
     Ok(())
 }
 
@@ -341,6 +352,8 @@ mod tests {
         assert!(message("database_url = 'mysql://x'").starts_with("database_url: "));
         assert!(message("trusted_proxies = 'x'").starts_with("trusted_proxies: "));
         assert!(message("log_retention_days = 0").starts_with("log_retention_days: "));
+        assert!(message("job_lease_seconds = 0").starts_with("job_lease_seconds: "));
+        assert!(message("job_lease_seconds = 3601").starts_with("job_lease_seconds: "));
         assert!(message("pubic_url = 'http://x'").contains("pubic_url"));
     }
 

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod config;
 mod demo;
+mod jobs;
 mod output;
 mod secrets;
 mod serve;

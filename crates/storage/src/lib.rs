@@ -20,6 +20,7 @@ pub mod auth;
 pub mod credits;
 pub mod idempotency;
 pub mod invites;
+pub mod jobs;
 pub mod members;
 pub mod models;
 pub mod organizations;
@@ -44,6 +45,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("credits", credits::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("invites", invites::STATEMENTS),
+    ("jobs", jobs::STATEMENTS),
     ("members", members::STATEMENTS),
     ("models", models::STATEMENTS),
     ("organizations", organizations::STATEMENTS),
