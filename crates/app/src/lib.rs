@@ -15,13 +15,20 @@ use tokio_util::sync::CancellationToken;
 pub mod accounts;
 pub mod audit;
 pub mod caller;
+pub mod credits;
+pub mod idempotency;
+pub mod invites;
 pub mod keys;
 pub mod maintenance;
+pub mod members;
+pub mod models;
 pub mod organizations;
+pub mod page;
 pub mod passwords;
 pub mod peppers;
 pub mod rate_limit;
 pub mod request_log;
+pub mod teams;
 pub mod verification;
 
 pub use headshot_storage::Error as StorageError;
@@ -43,6 +50,8 @@ pub struct Settings {
     pub keys_in_memory_max: usize,
     /// Signs device cookies.
     pub cookie_secret: String,
+    /// How many invites an organization may have open; 0 is no limit, `None` follows its credits.
+    pub open_invites_max: Option<i64>,
 }
 
 /// A failure and all its causes on one line.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headshot_storage::{Error, auth, sessions, sign_in};
+use headshot_storage::{Error, auth, idempotency, sessions, sign_in};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
 use crate::accounts::{FAILURE_WINDOW, IDLE_TIMEOUT};
-use crate::request_log;
+use crate::idempotency::LIFE;
+use crate::{invites, models, request_log};
 
 const EVERY: Duration = Duration::from_hours(1);
 
@@ -28,14 +29,18 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Removes sessions and links that ended, old failure counts, and API log rows past the retention.
+/// Removes sessions and links that ended, old failure counts, answers past their day, and API log
+/// rows past the retention; frees the credits of invites and sessions that ran out.
 pub async fn clean_up(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     sessions::delete_ended(&mut tx, now, now.minus(IDLE_TIMEOUT)).await?;
     sign_in::delete_expired_links(&mut tx, now).await?;
     sign_in::delete_old_failures(&mut tx, now.minus(FAILURE_WINDOW)).await?;
+    idempotency::expire(&mut tx, now.minus(LIFE)).await?;
     tx.commit().await?;
+    invites::expire(app).await?;
+    models::expire(app).await?;
     request_log::expire(&app.db, now.minus(app.settings.log_retention)).await?;
     Ok(())
 }

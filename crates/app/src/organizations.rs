@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use headshot_domain::{Credits, Email, OrgId, Plan, Role, TeamId, UserId, entropy};
+use headshot_domain::{Credits, Email, OrgId, Plan, Role, TeamId, UserId};
 use headshot_storage::organizations::{self, Organization};
 use headshot_storage::sign_in::LinkPurpose;
 use headshot_storage::teams::{self, Team};
 use headshot_storage::users::{self, User};
-use headshot_storage::{Error, auth, credits};
+use headshot_storage::{AsConn, Error, auth, credits};
 
 use crate::App;
 use crate::accounts;
 use crate::audit::{self, Actor, Event};
 use crate::caller::Caller;
+use crate::credits::entry_id;
 
 /// What the API says of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,23 +43,26 @@ async fn load_details(app: &App, caller: &Caller) -> Result<Arc<OrgDetails>, Err
     let mut conn = app.db.read().await?;
     // The epoch first: what is read after it is at least as new.
     let epoch = auth::epoch(&mut conn).await?;
-    let org = organizations::find(&mut conn, caller.org())
-        .await?
-        .ok_or(Error::Corrupt {
-            table: "api_keys",
-            column: "org_id",
-        })?;
-    let teams = teams::list(&mut conn, caller.org()).await?;
-    let details = Arc::new(OrgDetails {
-        id: org.id,
-        name: org.name,
-        website: org.website,
-        teams,
-    });
+    let details = Arc::new(read_details(&mut conn, caller.org()).await?);
     app.node
         .memory
         .remember_details(state, Arc::clone(&details), epoch);
     Ok(details)
+}
+
+/// What the API says of an organization, from the database.
+pub(crate) async fn read_details(conn: &mut impl AsConn, id: &OrgId) -> Result<OrgDetails, Error> {
+    let org = organizations::find(conn, id).await?;
+    let org = org.ok_or(Error::Corrupt {
+        table: "api_keys",
+        column: "org_id",
+    })?;
+    Ok(OrgDetails {
+        teams: teams::list(conn, id).await?,
+        id: org.id,
+        name: org.name,
+        website: org.website,
+    })
 }
 
 /// Credits as they are shown: a balance, or no counting at all.
@@ -195,10 +199,7 @@ pub async fn create(
 
 fn grant_entry(app: &App, actor: &Actor, amount: Credits) -> credits::Entry {
     credits::Entry {
-        id: format!(
-            "cr_{}",
-            entropy::characters(&*app.entropy, b"0123456789abcdef", 24)
-        ),
+        id: entry_id(app),
         amount,
         kind: "grant".into(),
         description: format!("{amount} credits granted"),
@@ -251,60 +252,6 @@ pub async fn grant(
     let balance = credits::balance(&mut tx, org).await?;
     tx.commit().await?;
     Ok(balance)
-}
-
-/// Why a team can't be created.
-#[derive(Debug, thiserror::Error)]
-pub enum TeamError {
-    /// The name is empty or too long.
-    #[error("Team name is required")]
-    Name,
-    /// The organization has a team of that name.
-    #[error("Team with this name already exists")]
-    AlreadyExists,
-    /// The database failed.
-    #[error(transparent)]
-    Internal(Error),
-}
-
-/// Creates a team; every process sees it when this returns.
-pub async fn create_team(
-    app: &App,
-    actor: &Actor,
-    org: &OrgId,
-    name: &str,
-) -> Result<Team, TeamError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
-        return Err(TeamError::Name);
-    }
-    let team = Team {
-        id: TeamId::generate(&*app.entropy),
-        name: name.to_owned(),
-    };
-    let now = app.clock.now();
-    let stored = async {
-        let mut tx = app.db.write().await?;
-        teams::insert(&mut tx, org, &team, now).await?;
-        let event = Event {
-            org: Some(org),
-            action: "team.created",
-            target: format!("team:{}", team.id),
-            detail: serde_json::json!({ "name": team.name }),
-        };
-        audit::record(&mut tx, actor, now, event).await?;
-        let epoch = auth::bump(&mut tx, Some(org)).await?;
-        tx.commit().await?;
-        Ok(epoch)
-    };
-    match stored.await {
-        Ok(epoch) => {
-            app.settle(epoch).await;
-            Ok(team)
-        }
-        Err(Error::Conflict) => Err(TeamError::AlreadyExists),
-        Err(error) => Err(TeamError::Internal(error)),
-    }
 }
 
 /// Adds a person to an organization as `role`; does nothing for one who is in it.

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use headshot_app::audit::Actor;
 use headshot_app::caller::Caller;
+use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, DeleteError, Deleted, NewKey, Verification};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::peppers::Peppers;
 use headshot_app::verification::{LEASE, SETTLE};
-use headshot_app::{App, maintenance};
+use headshot_app::{App, maintenance, teams};
 use headshot_domain::{ApiKeySecret, Clock, KeyId, Networks, OrgId, Plan, Timestamp};
 use headshot_storage::api_requests::{self, Filter, KeyState};
 use headshot_storage::{Db, Watcher, api_keys, auth};
@@ -400,7 +401,7 @@ async fn a_change_of_the_organization_is_seen_by_all(database: TestDb) {
         world.a.node.renew().await.unwrap();
     };
     let actor = Actor::command_line();
-    let create = organizations::create_team(&world.b, &actor, &world.org, "Sales");
+    let create = teams::create(&world.b, (&world.org, &actor), "Sales", Once::unkept());
     let (created, ()) = tokio::join!(create, acknowledge);
     created.unwrap();
     assert_eq!(teams().await, 1);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_app::audit::Actor;
+use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::peppers::{Pepper, Peppers};
-use headshot_app::{App, Settings};
+use headshot_app::{App, Settings, teams};
 use headshot_domain::{Networks, OrgId, OsEntropy, Plan, ScopeSet, SystemClock};
 use headshot_storage::Db;
 use tempfile::TempDir;
@@ -51,7 +52,7 @@ impl Seed {
         };
         let org = organizations::create(&app, &actor, new).await?.org.id;
         for team in ["Marketing", "Engineering", "Sales"] {
-            organizations::create_team(&app, &actor, &org, team).await?;
+            teams::create(&app, (&org, &actor), team, Once::unkept()).await?;
         }
         let mut made = Vec::with_capacity(keys);
         for _ in 0..keys {
@@ -88,6 +89,7 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
         log_retention: Duration::from_hours(24),
         keys_in_memory_max,
         cookie_secret: String::new(),
+        open_invites_max: None,
     };
     Ok(App::new(
         db,

@@ -27,6 +27,7 @@ struct Raw {
     trusted_proxies: Option<String>,
     log_retention_days: Option<u32>,
     keys_in_memory_max: Option<usize>,
+    open_invites_max: Option<u32>,
     log: Option<String>,
     pepper: Option<String>,
     retired_peppers: Option<String>,
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) log_retention_days: u32,
     pub(crate) keys_in_memory_max: usize,
+    /// 0 is no limit; `None` follows the organization's credits.
+    pub(crate) open_invites_max: Option<i64>,
     /// What to log, as in `info,headshot_app=debug`.
     pub(crate) log: String,
     pub(crate) pepper: Option<String>,
@@ -108,6 +111,7 @@ impl Config {
             trusted_proxies: TrustedProxies(proxies),
             log_retention_days,
             keys_in_memory_max,
+            open_invites_max: raw.open_invites_max.map(i64::from),
             log,
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
@@ -134,7 +138,7 @@ impl Config {
     }
 
     /// Names and values, secrets redacted, in the order of the documentation.
-    pub(crate) fn shown(&self) -> [(&'static str, String); 10] {
+    pub(crate) fn shown(&self) -> [(&'static str, String); 11] {
         let secret = |value: &Option<String>, otherwise: &str| match value {
             Some(_) => "(set)".to_owned(),
             None => otherwise.to_owned(),
@@ -147,6 +151,11 @@ impl Config {
             ("trusted_proxies", self.trusted_proxies.0.to_string()),
             ("log_retention_days", self.log_retention_days.to_string()),
             ("keys_in_memory_max", self.keys_in_memory_max.to_string()),
+            (
+                "open_invites_max",
+                self.open_invites_max
+                    .map_or_else(|| "(by credits)".to_owned(), |max| max.to_string()),
+            ),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
@@ -218,6 +227,9 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     }
     if let Some(keys) = number("HEADSHOT_KEYS_IN_MEMORY_MAX")? {
         raw.keys_in_memory_max = usize::try_from(keys).ok();
+    }
+    if let Some(max) = number("HEADSHOT_OPEN_INVITES_MAX")? {
+        raw.open_invites_max = Some(max);
     }
     Ok(())
 }

@@ -8,8 +8,10 @@ use anyhow::Context;
 use headshot_app::App;
 use headshot_app::accounts::{self, Visitor};
 use headshot_app::audit::Actor;
+use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
+use headshot_app::teams;
 use headshot_domain::{ApiKeySecret, Credits, Email, Networks, OrgId, Plan, Role, ScopeSet};
 use headshot_storage::sign_in::LinkPurpose;
 use serde::{Deserialize, Serialize};
@@ -90,7 +92,11 @@ async fn create(app: &App, folder: &Path) -> anyhow::Result<Login> {
     let org = &created.org.id;
     let mut teams = Vec::new();
     for name in TEAMS {
-        teams.push(organizations::create_team(app, &actor, org, name).await?);
+        teams.push(
+            teams::create(app, (org, &actor), name, Once::unkept())
+                .await?
+                .0,
+        );
     }
     for (name, address, team) in MEMBERS {
         let team = teams.get(team).map(|team| &team.id);

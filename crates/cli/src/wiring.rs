@@ -19,6 +19,7 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         log_retention: Duration::from_secs(u64::from(config.log_retention_days) * 86_400),
         keys_in_memory_max: config.keys_in_memory_max,
         cookie_secret: secrets::cookie(config, &*entropy)?,
+        open_invites_max: config.open_invites_max,
     };
     let peppers = secrets::peppers(config, &*entropy)?;
     let app = App::new(

@@ -23,6 +23,17 @@ pub struct Known {
     pub digest: Vec<u8>,
     /// The body of the answer; `None` while it runs.
     pub answer: Option<String>,
+    /// Until when somebody may be running it.
+    pub claimed_until: Timestamp,
+    /// When it was first sent.
+    pub created_at: Timestamp,
+}
+
+impl Known {
+    /// Whether the key is as good as new, because the request was sent at `stale` or before.
+    pub fn is_stale(&self, stale: Timestamp) -> bool {
+        self.created_at <= stale
+    }
 }
 
 statements! {
@@ -32,7 +43,7 @@ statements! {
         SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until \
         WHERE idempotency_keys.answer IS NULL AND idempotency_keys.claimed_until <= EXCLUDED.created_at \
         AND idempotency_keys.request_digest = EXCLUDED.request_digest";
-    FIND = "SELECT request_digest, answer FROM idempotency_keys WHERE org_id = $1 AND idempotency_key = $2";
+    FIND = "SELECT request_digest, answer, claimed_until, created_at FROM idempotency_keys WHERE org_id = $1 AND idempotency_key = $2";
     ANSWER = "UPDATE idempotency_keys SET answer = $4 WHERE org_id = $1 AND idempotency_key = $2 AND claimed_by = $3 AND answer IS NULL";
     RELEASE = "DELETE FROM idempotency_keys WHERE org_id = $1 AND idempotency_key = $2 AND claimed_by = $3 AND answer IS NULL";
     EXPIRE = "DELETE FROM idempotency_keys WHERE created_at <= $1";
@@ -55,9 +66,14 @@ pub async fn claim(
 
 /// What is known of the key.
 pub async fn find(conn: &mut impl AsConn, org: &OrgId, key: &str) -> Result<Option<Known>, Error> {
-    type Row = (Vec<u8>, Option<String>);
+    type Row = (Vec<u8>, Option<String>, i64, i64);
     let row = fetch_optional!(conn, Row, FIND, org.as_str(), key)?;
-    Ok(row.map(|(digest, answer)| Known { digest, answer }))
+    Ok(row.map(|(digest, answer, until, created)| Known {
+        digest,
+        answer,
+        claimed_until: Timestamp::from_unix_ms(until),
+        created_at: Timestamp::from_unix_ms(created),
+    }))
 }
 
 /// Stores the answer, in the transaction that did the work.

@@ -69,7 +69,7 @@ macro_rules! select {
 statements! {
     INSERT = "INSERT INTO invites (id, org_id, email, email_key, team_id, created_by, created_at, expires_at, state, reserved) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    CLOSE = "UPDATE invites SET state = $3, reserved = 0 WHERE org_id = $1 AND id = $2 AND state = 'open'";
+    CLOSE = "UPDATE invites SET state = $3, reserved = 0 WHERE org_id = $1 AND id = $2 AND state = $4";
     USE = "UPDATE invites SET state = 'used', reserved = 0, used_at = $3, user_id = $4, user_email_key = $5, model_id = $6 \
         WHERE org_id = $1 AND id = $2 AND state = 'open'";
     FIND = select!("WHERE i.id = $1");
@@ -77,6 +77,7 @@ statements! {
     FIND_BY_ACCOUNT = select!("WHERE i.org_id = $1 AND i.user_email_key = $2 ORDER BY i.created_at DESC, i.id DESC LIMIT 1");
     LIST = select!("WHERE i.org_id = $1 ORDER BY i.created_at DESC, i.id DESC LIMIT $2 OFFSET $3");
     AFTER = select!("WHERE i.org_id = $1 AND (i.created_at, i.id) < ($2, $3) ORDER BY i.created_at DESC, i.id DESC LIMIT $4");
+    RUN_OUT_ANYWHERE = select!("WHERE i.state = 'open' AND i.expires_at <= $1 ORDER BY i.expires_at LIMIT $2");
     RUN_OUT = select!("WHERE i.org_id = $1 AND i.state = 'open' AND i.expires_at <= $2 ORDER BY i.expires_at LIMIT $3");
     LEAVE_TEAM = "UPDATE invites SET team_id = NULL WHERE team_id = $1";
 }
@@ -154,16 +155,19 @@ async fn hold(tx: &mut WriteTx, invite: &Invite, sign: i64) -> Result<(), Error>
     Ok(())
 }
 
-/// Revokes or expires an open invite and frees its credits.
+/// Revokes or expires an invite and frees its credits.
 ///
 /// # Errors
-/// [`Error::Conflict`] when it is not open any more.
+/// [`Error::Conflict`] when its state is not the one that `invite` has any more.
 pub async fn close(tx: &mut WriteTx, invite: &Invite, state: InviteState) -> Result<(), Error> {
     let (org, id) = (invite.org.as_str(), invite.id.as_str());
-    if execute!(tx, CLOSE, org, id, state.name())? == 0 {
+    if execute!(tx, CLOSE, org, id, state.name(), invite.state.name())? == 0 {
         return Err(Error::Conflict);
     }
-    hold(tx, invite, -1).await
+    if invite.state == InviteState::Open {
+        hold(tx, invite, -1).await?;
+    }
+    Ok(())
 }
 
 /// Marks an open invite as used by a person, whose new session takes its credits over.
@@ -245,6 +249,16 @@ pub async fn run_out(
     limit: i64,
 ) -> Result<Vec<Invite>, Error> {
     let rows = fetch_all!(conn, Row, RUN_OUT, org.as_str(), now.unix_ms(), limit)?;
+    rows.into_iter().map(Invite::try_from).collect()
+}
+
+/// The same in all organizations.
+pub async fn run_out_anywhere(
+    conn: &mut impl AsConn,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Invite>, Error> {
+    let rows = fetch_all!(conn, Row, RUN_OUT_ANYWHERE, now.unix_ms(), limit)?;
     rows.into_iter().map(Invite::try_from).collect()
 }
 

@@ -90,7 +90,9 @@ statements! {
     LIST_STATUS = select!("AND m.status = $4 ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
     LIST_TEAM = select!("AND m.team_id = $4 ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
     LIST_TEAM_STATUS = select!("AND m.team_id = $4 AND m.status = $5 ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
-    IDS_OF_TEAM = "SELECT id FROM models WHERE team_id = $1 ORDER BY id LIMIT $2";
+    LEAVE_TEAM = "UPDATE models SET team_id = NULL WHERE team_id = $1";
+    RUN_OUT = "SELECT org_id, id FROM models WHERE reserved > 0 AND invite_expires_at <= $1 \
+        ORDER BY invite_expires_at LIMIT $2";
     ORG_OF = "SELECT org_id FROM models WHERE id = $1";
     INSERT_LINK = "INSERT INTO access_links (token_hash, model_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
     FIND_LINK = "SELECT model_id FROM access_links WHERE token_hash = $1 AND expires_at > $2";
@@ -304,14 +306,37 @@ pub async fn list(
     rows.into_iter().map(Model::try_from).collect()
 }
 
-/// Some models of a team.
-pub async fn ids_of_team(
+/// Takes a team out of all its models.
+pub async fn leave_team(tx: &mut WriteTx, org: &OrgId, team: &TeamId) -> Result<(), Error> {
+    execute!(tx, LEAVE_TEAM, team.as_str())?;
+    let of_status = ModelStatus::ALL.iter().map(|status| {
+        (
+            Tally::Models(*status, Some(team)),
+            Tally::Models(*status, None),
+        )
+    });
+    let favorites = (Tally::Favorites(Some(team)), Tally::Favorites(None));
+    for (from, to) in of_status.chain([favorites]) {
+        let n = tallies::get(tx, org, from).await?;
+        if n != 0 {
+            tallies::add(tx, org, from, -n).await?;
+            tallies::add(tx, org, to, n).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Some sessions that hold credits back although nobody can begin them any more.
+pub async fn run_out(
     conn: &mut impl AsConn,
-    team: &TeamId,
+    now: Timestamp,
     limit: i64,
-) -> Result<Vec<ModelId>, Error> {
-    let rows = fetch_all!(conn, (String,), IDS_OF_TEAM, team.as_str(), limit)?;
-    Ok(rows.into_iter().map(|row| row.0.into()).collect())
+) -> Result<Vec<(OrgId, ModelId)>, Error> {
+    let rows = fetch_all!(conn, (String, String), RUN_OUT, now.unix_ms(), limit)?;
+    Ok(rows
+        .into_iter()
+        .map(|(org, id)| (org.into(), id.into()))
+        .collect())
 }
 
 /// Stores the hash of a token that opens the session without an account.

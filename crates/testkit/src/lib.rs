@@ -81,6 +81,7 @@ pub fn app_with(db: &Db, clock: &Arc<ManualClock>, peppers: Peppers) -> Arc<App>
         log_retention: Duration::from_hours(90 * 24),
         keys_in_memory_max: 10_000,
         cookie_secret: "cookie secret of the tests".into(),
+        open_invites_max: None,
     };
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);

@@ -45,6 +45,7 @@ CREATE INDEX invites_email ON invites (org_id, email_key, created_at);
 CREATE INDEX invites_user_email ON invites (org_id, user_email_key, created_at);
 CREATE INDEX invites_open ON invites (org_id, state, expires_at);
 CREATE INDEX invites_team ON invites (team_id);
+CREATE INDEX invites_running ON invites (expires_at) WHERE state = 'open';
 
 CREATE TABLE models (
     id TEXT NOT NULL PRIMARY KEY,
@@ -75,6 +76,7 @@ CREATE INDEX models_team_status ON models (team_id, status, created_at, id);
 CREATE INDEX models_user ON models (user_id);
 CREATE INDEX models_favorite ON models (org_id, created_at, id) WHERE favorite_id IS NOT NULL;
 CREATE INDEX models_team_favorite ON models (team_id, created_at, id) WHERE favorite_id IS NOT NULL;
+CREATE INDEX models_reserved ON models (invite_expires_at) WHERE reserved > 0;
 CREATE INDEX models_finished ON models (status, finished_at);
 
 -- What opens a person's session without an account: the signed URL's token, hashed.

@@ -1,0 +1,46 @@
+//! What a shoot costs, and when it is taken (contract: data-lifecycle.md).
+
+use headshot_domain::{Credits, entropy};
+use headshot_storage::credits::{self, Entry};
+use headshot_storage::models::Model;
+use headshot_storage::organizations::Organization;
+use headshot_storage::{Error, WriteTx, tallies};
+
+use crate::App;
+
+/// One person's shoot.
+pub const SHOOT: Credits = Credits::whole(1);
+
+/// Takes what the shoot of `model` costs; nothing for tests and where credits are not counted.
+///
+/// `None` when there is no credit to take. What the session holds back is its own; one whose hold ran out needs a free credit.
+pub(crate) async fn take(
+    app: &App,
+    tx: &mut WriteTx,
+    (org, model): (&Organization, &Model),
+) -> Result<Option<Credits>, Error> {
+    if org.credits_unlimited || model.development {
+        return Ok(Some(Credits::ZERO));
+    }
+    let (balance, held) = tallies::lock_credits(tx, &org.id).await?;
+    let of_others = held.hundredths() - model.reserved.hundredths();
+    if balance.hundredths() - of_others < SHOOT.hundredths() {
+        return Ok(None);
+    }
+    let entry = Entry {
+        id: entry_id(app),
+        amount: Credits::from_hundredths(-SHOOT.hundredths()),
+        kind: "shoot".into(),
+        description: format!("Shoot of {}", model.email),
+        actor: format!("user:{} {}", model.user, model.email),
+        created_at: app.clock.now(),
+    };
+    credits::insert(tx, &org.id, &entry).await?;
+    Ok(Some(SHOOT))
+}
+
+/// A new ledger entry's id.
+pub(crate) fn entry_id(app: &App) -> String {
+    let random = entropy::characters(&*app.entropy, b"0123456789abcdef", 24);
+    format!("cr_{random}")
+}

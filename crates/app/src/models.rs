@@ -1,0 +1,367 @@
+//! Models: one person's headshot session, from its creation to its deletion.
+
+use headshot_domain::{
+    Credits, Email, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId, Timestamp,
+    entropy,
+};
+use headshot_storage::models::{self, Filter, Model};
+use headshot_storage::organizations::Organization;
+use headshot_storage::{Error, WriteTx, organizations, photos, tallies, teams, users};
+
+use crate::App;
+use crate::accounts;
+use crate::audit::{self, Actor, Event};
+use crate::credits::{self, SHOOT};
+use crate::idempotency::Once;
+use crate::invites;
+use crate::page::{Page, Slice};
+
+/// What a person without an account is called.
+const ANONYMOUS: &str = "anon_";
+
+/// Something that receivers of webhooks are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// A session was created.
+    Created,
+    /// Its status changed.
+    StatusUpdated,
+    /// Its headshots are ready.
+    PhotosReady,
+    /// The person chose a photo.
+    FavoriteSelected,
+    /// It was deleted.
+    Deleted,
+}
+
+/// Tells the organization's receiver, in the transaction that makes the news.
+pub(crate) async fn announce(
+    _app: &App,
+    _tx: &mut WriteTx,
+    _news: News,
+    _model: &Model,
+) -> Result<(), Error> {
+    Ok(())
+}
+
+/// A page of models, newest first.
+pub async fn list(
+    app: &App,
+    org: &OrgId,
+    filter: Filter<'_>,
+    slice: Slice,
+) -> Result<Page<Model>, Error> {
+    let mut conn = app.db.read().await?;
+    let items = models::list(&mut conn, org, filter, slice.bounds()).await?;
+    let total = tallies::models(&mut conn, org, filter.status, filter.team).await?;
+    Ok(Page::new(items, total, slice))
+}
+
+/// The organization's model with this id.
+pub async fn find(app: &App, org: &OrgId, id: &ModelId) -> Result<Option<Model>, Error> {
+    let mut conn = app.db.read().await?;
+    models::find(&mut conn, org, id).await
+}
+
+/// A session that a partner's server asks for.
+#[derive(Debug, Clone)]
+pub struct NewModel {
+    /// The person's address.
+    pub email: Email,
+    /// The person's team.
+    pub team: Option<TeamId>,
+    /// Whether it is a test, which costs nothing.
+    pub development: bool,
+    /// The engine.
+    pub version: ModelVersion,
+}
+
+/// A created session.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The session.
+    pub model: Model,
+    /// What opens it: the URL to embed.
+    pub signed_url: String,
+}
+
+/// Why a session can't be created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The organization may not create sessions through the API.
+    #[error("Whitelabel is not enabled for this organization")]
+    NotEnabled,
+    /// The organization has no such team.
+    #[error("Team not found")]
+    NoSuchTeam,
+    /// Somebody has an account with the address.
+    #[error(
+        "A user with this email already exists. You can solve this by appending a suffix to the \
+         email, such as name+1@example.com"
+    )]
+    AlreadyExists,
+    /// No credit is left to reserve.
+    #[error("Insufficient credits")]
+    InsufficientCredits,
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Creates a session for a person without an account, and the URL that opens it.
+pub async fn create(
+    app: &App,
+    (org, actor): (&OrgId, &Actor),
+    new: &NewModel,
+    once: Once<'_, Created>,
+) -> Result<Created, CreateError> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let (balance, held) = tallies::lock_credits(&mut tx, org).await?;
+    let found = organization(&mut tx, org).await?;
+    if !found.whitelabel {
+        return Err(CreateError::NotEnabled);
+    }
+    let team = match &new.team {
+        None => None,
+        Some(id) => match teams::find(&mut tx, org, id).await? {
+            None => return Err(CreateError::NoSuchTeam),
+            some => some,
+        },
+    };
+    if users::find_by_email(&mut tx, &new.email).await?.is_some() {
+        return Err(CreateError::AlreadyExists);
+    }
+    let reserved = if found.credits_unlimited || new.development {
+        Credits::ZERO
+    } else if balance.hundredths() - held.hundredths() < SHOOT.hundredths() {
+        return Err(CreateError::InsufficientCredits);
+    } else {
+        SHOOT
+    };
+    let user = accounts::insert_user(app, &mut tx, &new.email, None).await?;
+    users::set_anonymous(&mut tx, &user.id).await?;
+    let place = (Role::Member, team.as_ref().map(|team| &team.id));
+    users::insert_membership(&mut tx, org, &user.id, place, now).await?;
+    let name = entropy::characters(&*app.entropy, b"0123456789abcdefghijklmnopqrstuvwxyz", 12);
+    let model = Model {
+        id: ModelId::generate(&*app.entropy),
+        org: org.clone(),
+        user: user.id,
+        uid: format!("{ANONYMOUS}{name}"),
+        email: user.email,
+        title: String::new(),
+        gender: None,
+        status: ModelStatus::Onboarding,
+        team,
+        development: new.development,
+        version: new.version,
+        reserved,
+        charged: Credits::ZERO,
+        favorite: None,
+        created_at: now,
+        // The partner has put the person into the onboarding.
+        started_at: Some(now),
+        submitted_at: None,
+        finished_at: None,
+        deleted_at: None,
+        invite_expires_at: Some(now.plus(invites::LIFE)),
+    };
+    models::insert(&mut tx, &model).await?;
+    let token = accounts::new_token(&*app.entropy);
+    let life = (now, now.plus(invites::LIFE));
+    models::insert_link(&mut tx, &model.id, &accounts::token_hash(&token), life).await?;
+    announce(app, &mut tx, News::Created, &model).await?;
+    record(app, &mut tx, actor, ("model.created", &model)).await?;
+    let created = Created {
+        signed_url: format!(
+            "{}/auth/social?token={token}&anonymous=1",
+            app.settings.public_url
+        ),
+        model,
+    };
+    once.keep(app, &mut tx, &created).await?;
+    tx.commit().await?;
+    Ok(created)
+}
+
+async fn organization(tx: &mut WriteTx, org: &OrgId) -> Result<Organization, Error> {
+    organizations::find(tx, org).await?.ok_or(Error::Corrupt {
+        table: "models",
+        column: "org_id",
+    })
+}
+
+async fn record(
+    app: &App,
+    tx: &mut WriteTx,
+    actor: &Actor,
+    (action, model): (&'static str, &Model),
+) -> Result<(), Error> {
+    let event = Event {
+        org: Some(&model.org),
+        action,
+        target: format!("model:{}", model.id),
+        detail: serde_json::json!({ "email": model.email, "isDevelopment": model.development }),
+    };
+    audit::record(tx, actor, app.clock.now(), event).await
+}
+
+/// Why a session's status can't change.
+#[derive(Debug, thiserror::Error)]
+pub enum AdvanceError {
+    /// The state machine does not allow it now.
+    #[error("a model that is {0} can't do that")]
+    NotNow(ModelStatus),
+    /// The database failed.
+    #[error(transparent)]
+    Internal(Error),
+}
+
+/// Lets `event` happen to a session: the only way in which a status changes. Sets the times, frees
+/// what is held back, takes `charged`, and tells the organization's receiver, all in `tx`.
+async fn advance(
+    app: &App,
+    tx: &mut WriteTx,
+    (before, event): (&Model, ModelEvent),
+    charged: Credits,
+) -> Result<Model, AdvanceError> {
+    let status = before.status.after(event);
+    let status = status.ok_or(AdvanceError::NotNow(before.status))?;
+    let after = changed(before, (event, status), charged, app.clock.now());
+    match models::update(tx, before, &after).await {
+        // Another transaction was faster.
+        Err(Error::Conflict) => return Err(AdvanceError::NotNow(before.status)),
+        stored => stored.map_err(AdvanceError::Internal)?,
+    }
+    let news: &[News] = match event {
+        ModelEvent::Delete => &[News::Deleted],
+        ModelEvent::Finish => &[News::StatusUpdated, News::PhotosReady],
+        _ => &[News::StatusUpdated],
+    };
+    for news in news {
+        let told = announce(app, tx, *news, &after).await;
+        told.map_err(AdvanceError::Internal)?;
+    }
+    Ok(after)
+}
+
+/// A session after `event`, which leads to `status`.
+fn changed(
+    before: &Model,
+    (event, status): (ModelEvent, ModelStatus),
+    charged: Credits,
+    now: Timestamp,
+) -> Model {
+    let mut after = before.clone();
+    after.status = status;
+    match event {
+        ModelEvent::Submit => {
+            after.charged = charged;
+            after.reserved = Credits::ZERO;
+            after.submitted_at = Some(now);
+            after.started_at = before.started_at.or(Some(now));
+        }
+        ModelEvent::Finish => after.finished_at = Some(now),
+        ModelEvent::Retry => {
+            after.finished_at = None;
+            after.favorite = None;
+        }
+        ModelEvent::Delete => {
+            after.deleted_at = Some(now);
+            after.favorite = None;
+            after.reserved = Credits::ZERO;
+        }
+        ModelEvent::Begin | ModelEvent::Generate | ModelEvent::Fail | ModelEvent::Restart => {}
+    }
+    after
+}
+
+/// Why a person can't submit.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// There is no such session.
+    #[error("Model not found")]
+    NotFound,
+    /// It was submitted before, or is deleted.
+    #[error("a model that is {0} can't be submitted")]
+    NotNow(ModelStatus),
+    /// No credit is left to take.
+    #[error("Insufficient credits")]
+    InsufficientCredits,
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Ends a session's onboarding: takes the credit, and the shoot waits for its turn.
+pub async fn submit(app: &App, org: &OrgId, id: &ModelId) -> Result<Model, SubmitError> {
+    let mut tx = app.db.write().await?;
+    let before = models::find(&mut tx, org, id).await?;
+    let before = before.ok_or(SubmitError::NotFound)?;
+    let owner = organization(&mut tx, org).await?;
+    let charged = credits::take(app, &mut tx, (&owner, &before)).await?;
+    let charged = charged.ok_or(SubmitError::InsufficientCredits)?;
+    let after = match advance(app, &mut tx, (&before, ModelEvent::Submit), charged).await {
+        Ok(after) => after,
+        Err(AdvanceError::NotNow(status)) => return Err(SubmitError::NotNow(status)),
+        Err(AdvanceError::Internal(error)) => return Err(error.into()),
+    };
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// Why a session can't be deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// The organization has no such session.
+    #[error("Model not found")]
+    NotFound,
+    /// It was deleted before.
+    #[error("Model already deleted")]
+    AlreadyDeleted,
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Deletes a session and everything that belongs to it, at once and for good.
+pub async fn delete(
+    app: &App,
+    (org, actor): (&OrgId, &Actor),
+    id: &ModelId,
+) -> Result<(), DeleteError> {
+    let mut tx = app.db.write().await?;
+    let before = models::find(&mut tx, org, id).await?;
+    let before = before.ok_or(DeleteError::NotFound)?;
+    match advance(app, &mut tx, (&before, ModelEvent::Delete), Credits::ZERO).await {
+        Ok(_) => {}
+        Err(AdvanceError::NotNow(_)) => return Err(DeleteError::AlreadyDeleted),
+        Err(AdvanceError::Internal(error)) => return Err(error.into()),
+    }
+    photos::delete_of_model(&mut tx, id, app.clock.now()).await?;
+    models::delete_links(&mut tx, id).await?;
+    record(app, &mut tx, actor, ("model.deleted", &before)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Frees the credits of sessions that nobody began in time.
+pub(crate) async fn expire(app: &App) -> Result<(), Error> {
+    const AT_ONCE: i64 = 200;
+    loop {
+        let mut tx = app.db.write().await?;
+        let run_out = models::run_out(&mut tx, app.clock.now(), AT_ONCE).await?;
+        if run_out.is_empty() {
+            return Ok(());
+        }
+        for (org, id) in run_out {
+            if let Some(before) = models::find(&mut tx, &org, &id).await? {
+                let mut after = before.clone();
+                after.reserved = Credits::ZERO;
+                models::update(&mut tx, &before, &after).await?;
+            }
+        }
+        tx.commit().await?;
+    }
+}
