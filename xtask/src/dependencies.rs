@@ -13,12 +13,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("headshot-domain", &[]),
     ("headshot-pages", &[]),
     ("headshot-storage", &["headshot-domain"]),
-    ("headshot-app", &["headshot-domain", "headshot-storage"]),
+    ("headshot-blobs", &["headshot-domain"]),
+    (
+        "headshot-app",
+        &["headshot-domain", "headshot-storage", "headshot-blobs"],
+    ),
     (
         "headshot-web",
         &[
             "headshot-domain",
             "headshot-storage",
+            "headshot-blobs",
             "headshot-app",
             "headshot-pages",
         ],
@@ -28,19 +33,26 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "headshot-domain",
             "headshot-storage",
+            "headshot-blobs",
             "headshot-app",
             "headshot-web",
         ],
     ),
     (
         "headshot-testkit",
-        &["headshot-domain", "headshot-storage", "headshot-app"],
+        &[
+            "headshot-domain",
+            "headshot-storage",
+            "headshot-blobs",
+            "headshot-app",
+        ],
     ),
     (
         "headshot-bench",
         &[
             "headshot-domain",
             "headshot-storage",
+            "headshot-blobs",
             "headshot-app",
             "headshot-web",
             "headshot-testkit",

@@ -232,8 +232,7 @@ impl Objects {
         };
         let meta = Meta::from(found.meta.clone());
         let location = Arc::clone(&self.location);
-        let failed =
-            move |source| Error::of(source, &location, format!("reading {path}"));
+        let failed = move |source| Error::of(source, &location, format!("reading {path}"));
         Ok(Some(Object {
             meta,
             content: found.into_stream().map_err(failed).boxed(),
@@ -319,10 +318,30 @@ impl Objects {
         }
     }
 
+    /// Copies every object of ours into another store; how many.
+    pub async fn copy_to(&self, other: &Self) -> Result<u64, Error> {
+        let mut listed = self.list("");
+        let mut count = 0;
+        while let Some(meta) = listed.try_next().await? {
+            let Some(key) = Key::parse(&meta.path) else {
+                continue;
+            };
+            // One that was deleted meanwhile belongs in no copy.
+            if let Some(object) = self.get(&key, None).await? {
+                let content = object.content.map_err(std::io::Error::other);
+                other.put_stream(&key, content).await?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
     /// Writes, reads and deletes an object, to tell early what would fail later.
     pub async fn check(&self) -> Result<(), Error> {
         let path = Path::from(format!(".check-{}", std::process::id()));
-        let put = self.store.put(&path, Bytes::from_static(b"headshot").into());
+        let put = self
+            .store
+            .put(&path, Bytes::from_static(b"headshot").into());
         put.await.map_err(self.of("writing", path.as_ref()))?;
         let read = self.store.head(&path).await;
         read.map_err(self.of("reading", path.as_ref()))?;

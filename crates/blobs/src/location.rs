@@ -58,7 +58,9 @@ impl Location {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let named = (3..=63).contains(&bucket.len())
             && bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && bucket.bytes().all(|byte| allowed(byte) || b"-.".contains(&byte));
+            && bucket
+                .bytes()
+                .all(|byte| allowed(byte) || b"-.".contains(&byte));
         if !named {
             return Err(InvalidLocation::Bucket);
         }
@@ -140,7 +142,11 @@ mod tests {
     #[test]
     fn credentials_are_taken_and_not_shown() {
         let variable = |name: &str| (name.to_owned(), "canary".to_owned());
-        let variables = ["AWS_SECRET_ACCESS_KEY", "AWS_UNHEARD_OF", "SECRET_ACCESS_KEY"];
+        let variables = [
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_UNHEARD_OF",
+            "SECRET_ACCESS_KEY",
+        ];
         let location = Location::parse("s3://abc", variables.map(variable)).unwrap();
         assert!(!format!("{location:?}{location}").contains("canary"));
         let Location::S3(s3) = location else {
