@@ -13,7 +13,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("headshot-domain", &[]),
     ("headshot-pages", &[]),
     ("headshot-storage", &["headshot-domain"]),
-    ("headshot-app", &["headshot-domain", "headshot-storage"]),
+    ("headshot-blobs", &["headshot-domain"]),
+    (
+        "headshot-app",
+        &["headshot-domain", "headshot-storage", "headshot-blobs"],
+    ),
     (
         "headshot-web",
         &["headshot-domain", "headshot-app", "headshot-pages"],
@@ -23,19 +27,26 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "headshot-domain",
             "headshot-storage",
+            "headshot-blobs",
             "headshot-app",
             "headshot-web",
         ],
     ),
     (
         "headshot-testkit",
-        &["headshot-domain", "headshot-storage", "headshot-app"],
+        &[
+            "headshot-domain",
+            "headshot-storage",
+            "headshot-blobs",
+            "headshot-app",
+        ],
     ),
     (
         "headshot-bench",
         &[
             "headshot-domain",
             "headshot-storage",
+            "headshot-blobs",
             "headshot-app",
             "headshot-web",
             "headshot-testkit",

@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headshot_blobs::Objects;
 use headshot_domain::{Clock, Entropy, entropy};
 use headshot_storage::{Db, Error, api_keys, auth};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ pub mod accounts;
 pub mod audit;
 pub mod caller;
 pub mod credits;
+pub mod doctor;
 pub mod gallery;
 pub mod idempotency;
 pub mod invites;
@@ -24,12 +26,15 @@ pub mod keys;
 pub mod maintenance;
 pub mod members;
 pub mod models;
+pub mod objects;
 pub mod organizations;
 pub mod page;
 pub mod passwords;
 pub mod peppers;
+pub mod photos;
 pub mod rate_limit;
 pub mod request_log;
+pub mod retention;
 pub mod teams;
 pub mod verification;
 
@@ -57,6 +62,10 @@ pub struct Settings {
     pub open_invites_max: Option<i64>,
     /// How many jobs run at a time, and how long a worker may be silent.
     pub jobs: jobs::Limits,
+    /// Signs the URLs of photos.
+    pub photo_signer: photos::Signer,
+    /// How long things are kept.
+    pub retention: retention::Rules,
 }
 
 /// A failure and all its causes on one line.
@@ -86,6 +95,8 @@ pub enum Roles {
 pub struct App {
     /// The database.
     pub db: Db,
+    /// Photos and uploads.
+    pub objects: Objects,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -115,9 +126,9 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    /// An application on a migrated database. Starts nothing.
+    /// An application on a migrated database and its objects. Starts nothing.
     pub fn new(
-        db: Db,
+        (db, objects): (Db, Objects),
         peppers: Peppers,
         settings: Settings,
         (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
@@ -132,6 +143,7 @@ impl App {
         );
         Self {
             db,
+            objects,
             node: Arc::new(node),
             passwords: Passwords::new(&*entropy),
             recorder: Recorder::default(),
@@ -188,6 +200,8 @@ impl App {
             .then(|| tokio::spawn(maintenance::run(Arc::clone(&self), stop.clone())));
         let worker = (roles != Roles::Web)
             .then(|| tokio::spawn(jobs::work(Arc::clone(&self), jobs::run, stop.clone())));
+        let deletions = (roles != Roles::Web)
+            .then(|| tokio::spawn(objects::run(Arc::clone(&self), stop.clone())));
         if roles != Roles::Worker {
             let log_stop = CancellationToken::new();
             let log = tokio::spawn(request_log::run(Arc::clone(&self), log_stop.clone()));
@@ -199,9 +213,9 @@ impl App {
             }
         }
         stop.cancelled().await;
-        if let Some(clean_up) = clean_up {
+        for work in [clean_up, deletions].into_iter().flatten() {
             // What it had begun is rolled back; the next start does it.
-            clean_up.abort();
+            work.abort();
         }
         if let Some(worker) = worker
             && worker.await.is_err()

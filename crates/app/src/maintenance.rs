@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::App;
 use crate::accounts::{FAILURE_WINDOW, IDLE_TIMEOUT};
 use crate::idempotency::LIFE;
-use crate::{invites, models, request_log};
+use crate::{invites, models, request_log, retention};
 
 const EVERY: Duration = Duration::from_hours(1);
 
@@ -30,7 +30,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 }
 
 /// Removes sessions and links that ended, old failure counts, answers past their day, and API log
-/// rows past the retention; frees the credits of invites and sessions that ran out.
+/// rows past the retention; frees the credits of invites and sessions that ran out; deletes photos
+/// and uploads that were kept for long enough.
 pub async fn clean_up(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -42,6 +43,7 @@ pub async fn clean_up(app: &App) -> Result<(), Error> {
     invites::expire(app).await?;
     models::expire(app).await?;
     request_log::expire(&app.db, now.minus(app.settings.log_retention)).await?;
+    retention::run(app).await?;
     Ok(())
 }
 

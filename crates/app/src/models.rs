@@ -6,7 +6,7 @@ use headshot_domain::{
 };
 use headshot_storage::models;
 use headshot_storage::organizations::Organization;
-use headshot_storage::{Error, WriteTx, organizations, photos, tallies, teams, users};
+use headshot_storage::{Error, WriteTx, organizations, tallies, teams, users};
 
 use crate::App;
 use crate::accounts;
@@ -14,6 +14,7 @@ use crate::audit::{self, Actor, Event};
 use crate::credits::{self, SHOOT};
 use crate::idempotency::Once;
 use crate::invites;
+use crate::objects;
 use crate::page::{Page, Slice};
 
 pub use headshot_storage::models::{Filter, Model};
@@ -355,10 +356,11 @@ pub async fn delete(
         Err(AdvanceError::NotNow(_)) => return Err(DeleteError::AlreadyDeleted),
         Err(AdvanceError::Internal(error)) => return Err(error.into()),
     }
-    photos::delete_of_model(&mut tx, id, app.clock.now()).await?;
+    let doomed = objects::doom_model(app, &mut tx, (org, id)).await?;
     models::delete_links(&mut tx, id).await?;
     record(app, &mut tx, actor, ("model.deleted", &before)).await?;
     tx.commit().await?;
+    objects::erase(app, doomed).await;
     Ok(())
 }
 

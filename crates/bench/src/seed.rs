@@ -9,7 +9,10 @@ use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::photos::Signer;
+use headshot_app::retention::Rules;
 use headshot_app::{App, Settings, teams};
+use headshot_blobs::{Location, Objects};
 use headshot_domain::{Networks, OrgId, OsEntropy, Plan, ScopeSet, SystemClock};
 use headshot_storage::Db;
 use tempfile::TempDir;
@@ -91,9 +94,14 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
         cookie_secret: String::new(),
         open_invites_max: None,
         jobs: headshot_app::jobs::Limits::default(),
+        photo_signer: Signer::parse(PEPPER)?,
+        retention: Rules {
+            inputs: None,
+            results: None,
+        },
     };
     Ok(App::new(
-        db,
+        (db, Objects::open(&Location::Memory)?),
         Peppers::new(Pepper::parse(PEPPER)?, Vec::new()),
         settings,
         (Arc::new(SystemClock::new()), Arc::new(OsEntropy)),

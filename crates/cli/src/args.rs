@@ -53,12 +53,37 @@ pub(crate) enum Command {
     /// Bring the database's schema up to date. Other commands do it too when they start.
     #[command(after_help = "Example:\n  headshot migrate")]
     Migrate,
+    /// Check that database, audit log and objects fit together; fails when they don't.
+    #[command(after_help = "Example:\n  headshot doctor --repair")]
+    Doctor(Doctor),
+    /// Copy database, objects and secrets into a folder, beside a running server.
+    #[command(after_help = "Example:\n  headshot backup /backup/2026-05-01")]
+    Backup(Folder),
+    /// Put a backup into an empty data folder and store.
+    #[command(after_help = "Example:\n  headshot restore /backup/2026-05-01")]
+    Restore(Folder),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print the OpenAPI document of this server.
     #[command(after_help = "Example:\n  headshot openapi > openapi.json")]
     Openapi,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Doctor {
+    /// Remove objects that no row knows and that are older than an hour, and count again.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Folder {
+    /// The backup's folder.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -97,6 +122,16 @@ pub(crate) enum Org {
         after_help = "Example:\n  headshot org create --name \"Acme Corporation\" --owner-email owner@acme.com --plan enterprise --credits 100"
     )]
     Create(OrgCreate),
+    /// Delete finished shoots with everything in them after some days.
+    #[command(after_help = "Example:\n  headshot org retention --org org_abc123def456 --days 30")]
+    Retention {
+        /// The organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
+        /// After how many days; 0 is never.
+        #[arg(long, value_name = "N")]
+        days: i64,
+    },
     /// List the organizations.
     #[command(after_help = "Example:\n  headshot org list --json")]
     List(Json),

@@ -7,6 +7,7 @@ use headshot_app::accounts;
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
+use headshot_app::retention;
 use headshot_domain::{ApiKeySecret, KeyId, OrgId, Timestamp};
 use headshot_storage::api_keys::ApiKey;
 use headshot_storage::organizations::Organization;
@@ -18,7 +19,7 @@ use crate::args::{
     Secrets, User,
 };
 use crate::config::Config;
-use crate::{demo, jobs, output, secrets, serve, wiring};
+use crate::{backup, demo, doctor, jobs, output, secrets, serve, wiring};
 
 mod records;
 
@@ -38,6 +39,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Openapi => openapi(&Config::load(file)?),
         Command::Secrets(Secrets::PreparePepper) => prepare_pepper(&Config::load(file)?),
         Command::Secrets(Secrets::RotatePepper) => rotate_pepper(&Config::load(file)?),
+        Command::Doctor(given) => doctor::run(&Config::load(file)?, given).await,
+        Command::Backup(given) => backup::back_up(&Config::load(file)?, &given.folder).await,
+        Command::Restore(given) => backup::restore(&Config::load(file)?, &given.folder).await,
         Command::Migrate => migrate(&Config::load(file)?).await,
         Command::Org(command) => org(&Config::load(file)?, command).await,
         Command::Key(command) => key(&Config::load(file)?, command).await,
@@ -108,6 +112,15 @@ async fn org(config: &Config, command: Org) -> anyhow::Result<()> {
     let app = wiring::app(config).await?;
     match command {
         Org::Create(given) => org_create(&app, given).await,
+        Org::Retention { org, days } => {
+            let org = OrgId::from(org);
+            retention::set(&app, &Actor::command_line(), &org, days).await?;
+            output::line(match days {
+                0 => format!("Shoots of {org} are kept."),
+                days => format!("Shoots of {org} are deleted {days} days after they are finished."),
+            });
+            Ok(())
+        }
         Org::List(given) => {
             let mut conn = app.db.read().await?;
             let orgs = headshot_storage::organizations::list(&mut conn, ORGS_MAX).await?;

@@ -2,9 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use headshot_app::peppers::Pepper;
+use headshot_app::photos::Signer;
+use headshot_app::retention::Rules;
+use headshot_blobs::Location;
 use headshot_domain::{Networks, TrustedProxies};
 use headshot_storage::Db;
 use serde::Deserialize;
@@ -24,6 +28,7 @@ struct Raw {
     listen: Option<String>,
     public_url: Option<String>,
     database_url: Option<String>,
+    storage_url: Option<String>,
     trusted_proxies: Option<String>,
     log_retention_days: Option<u32>,
     keys_in_memory_max: Option<usize>,
@@ -33,6 +38,12 @@ struct Raw {
     pepper: Option<String>,
     retired_peppers: Option<String>,
     cookie_secret: Option<String>,
+    input_retention_days: Option<u32>,
+    result_retention_days: Option<u32>,
+    photo_secret: Option<String>,
+    /// `AWS_*`, as usual; from the environment only.
+    #[serde(skip)]
+    aws: Vec<(String, String)>,
 }
 
 /// The shortest key of device cookies, in characters.
@@ -46,17 +57,20 @@ pub(crate) struct Config {
     /// Without a slash at the end.
     pub(crate) public_url: String,
     pub(crate) database_url: String,
+    pub(crate) storage: Location,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) log_retention_days: u32,
     pub(crate) keys_in_memory_max: usize,
     /// 0 is no limit; `None` follows the organization's credits.
     pub(crate) open_invites_max: Option<i64>,
     pub(crate) job_lease_seconds: u32,
+    pub(crate) retention: Rules,
     /// What to log, as in `info,headshot_app=debug`.
     pub(crate) log: String,
     pub(crate) pepper: Option<String>,
     pub(crate) retired_peppers: Option<String>,
     pub(crate) cookie_secret: Option<String>,
+    pub(crate) photo_secret: Option<String>,
 }
 
 impl Config {
@@ -65,6 +79,7 @@ impl Config {
         check_names(names())?;
         let mut raw = read_file(file)?;
         overlay(&mut raw, variable)?;
+        raw.aws = aws_variables();
         Self::check(raw)
     }
 
@@ -86,6 +101,20 @@ impl Config {
             );
         }
         Db::check_url(&database_url).context("database_url")?;
+        let storage_url = raw
+            .storage_url
+            .unwrap_or_else(|| format!("file://{}", data_dir.join("objects").display()));
+        let storage = Location::parse(&storage_url, raw.aws).context("storage_url")?;
+        let retention = Rules {
+            inputs: days(
+                "input_retention_days",
+                raw.input_retention_days.unwrap_or(30),
+            )?,
+            results: days(
+                "result_retention_days",
+                raw.result_retention_days.unwrap_or(0),
+            )?,
+        };
         let proxies: Networks = raw
             .trusted_proxies
             .unwrap_or_default()
@@ -110,11 +139,15 @@ impl Config {
         if raw.cookie_secret.as_ref().is_some_and(short) {
             bail!("cookie_secret: use at least {COOKIE_SECRET_MIN} random characters");
         }
+        if let Some(secret) = &raw.photo_secret {
+            Signer::parse(secret).context("photo_secret")?;
+        }
         Ok(Self {
             data_dir,
             listen,
             public_url,
             database_url,
+            storage,
             trusted_proxies: TrustedProxies(proxies),
             log_retention_days,
             keys_in_memory_max,
@@ -124,6 +157,8 @@ impl Config {
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
             cookie_secret: raw.cookie_secret,
+            retention,
+            photo_secret: raw.photo_secret,
         })
     }
 
@@ -157,6 +192,7 @@ impl Config {
             ("listen", self.listen.to_string()),
             ("public_url", self.public_url.clone()),
             ("database_url", without_password(&self.database_url)),
+            ("storage_url", self.storage.to_string()),
             ("trusted_proxies", self.trusted_proxies.0.to_string()),
             ("log_retention_days", self.log_retention_days.to_string()),
             ("keys_in_memory_max", self.keys_in_memory_max.to_string()),
@@ -166,6 +202,8 @@ impl Config {
                     .map_or_else(|| "(by credits)".to_owned(), |max| max.to_string()),
             ),
             ("job_lease_seconds", self.job_lease_seconds.to_string()),
+            ("input_retention_days", shown_days(self.retention.inputs)),
+            ("result_retention_days", shown_days(self.retention.results)),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
@@ -175,6 +213,10 @@ impl Config {
             (
                 "cookie_secret",
                 secret(&self.cookie_secret, "(in the data folder)"),
+            ),
+            (
+                "photo_secret",
+                secret(&self.photo_secret, "(in the data folder)"),
             ),
         ]
     }
@@ -199,6 +241,19 @@ fn check_public_url(url: &str) -> anyhow::Result<String> {
         ),
         None => Ok(origin.to_owned()),
     }
+}
+
+/// A time in days, where 0 is for ever.
+fn days(name: &str, days: u32) -> anyhow::Result<Option<Duration>> {
+    if days > 36_500 {
+        bail!("{name}: use 1 to 36500, or 0 for ever");
+    }
+    Ok((days > 0).then(|| Duration::from_hours(24 * u64::from(days))))
+}
+
+fn shown_days(time: Option<Duration>) -> String {
+    let days = time.map_or(0, |time| time.as_secs() / 86_400);
+    days.to_string()
 }
 
 fn check_peppers(current: Option<&str>, retired: Option<&str>) -> anyhow::Result<()> {
@@ -241,7 +296,7 @@ fn names() -> Vec<String> {
 }
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 17] = [
     "HEADSHOT_DATA_DIR",
     "HEADSHOT_LISTEN",
     "HEADSHOT_PUBLIC_URL",
@@ -249,6 +304,12 @@ const VARIABLES: [&str; 11] = [
     "HEADSHOT_TRUSTED_PROXIES",
     "HEADSHOT_LOG_RETENTION_DAYS",
     "HEADSHOT_KEYS_IN_MEMORY_MAX",
+    "HEADSHOT_OPEN_INVITES_MAX",
+    "HEADSHOT_JOB_LEASE_SECONDS",
+    "HEADSHOT_STORAGE_URL",
+    "HEADSHOT_INPUT_RETENTION_DAYS",
+    "HEADSHOT_RESULT_RETENTION_DAYS",
+    "HEADSHOT_PHOTO_SECRET",
     "HEADSHOT_LOG",
     "HEADSHOT_PEPPER",
     "HEADSHOT_RETIRED_PEPPERS",
@@ -275,6 +336,18 @@ fn check_names(names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
     Ok(())
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn aws_variables() -> Vec<(String, String)> {
+    let texts = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts
+        .filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty())
+        .collect()
+}
+
 fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     let number = |name: &str| {
         let parse = |text: String| {
@@ -287,11 +360,13 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         (&mut raw.listen, "HEADSHOT_LISTEN"),
         (&mut raw.public_url, "HEADSHOT_PUBLIC_URL"),
         (&mut raw.database_url, "HEADSHOT_DATABASE_URL"),
+        (&mut raw.storage_url, "HEADSHOT_STORAGE_URL"),
         (&mut raw.trusted_proxies, "HEADSHOT_TRUSTED_PROXIES"),
         (&mut raw.log, "HEADSHOT_LOG"),
         (&mut raw.pepper, "HEADSHOT_PEPPER"),
         (&mut raw.retired_peppers, "HEADSHOT_RETIRED_PEPPERS"),
         (&mut raw.cookie_secret, "HEADSHOT_COOKIE_SECRET"),
+        (&mut raw.photo_secret, "HEADSHOT_PHOTO_SECRET"),
     ];
     for (field, name) in texts {
         if let Some(value) = variable(name) {
@@ -312,6 +387,12 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     }
     if let Some(seconds) = number("HEADSHOT_JOB_LEASE_SECONDS")? {
         raw.job_lease_seconds = Some(seconds);
+    }
+    if let Some(days) = number("HEADSHOT_INPUT_RETENTION_DAYS")? {
+        raw.input_retention_days = Some(days);
+    }
+    if let Some(days) = number("HEADSHOT_RESULT_RETENTION_DAYS")? {
+        raw.result_retention_days = Some(days);
     }
     Ok(())
 }
@@ -342,6 +423,9 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.public_url, "http://127.0.0.1:8080");
         assert_eq!(config.database_url, "sqlite://./headshot-data/headshot.db");
+        assert_eq!(config.storage.to_string(), "file://./headshot-data/objects");
+        assert_eq!(config.retention.inputs, Some(Duration::from_hours(30 * 24)));
+        assert_eq!(config.retention.results, None);
     }
 
     #[test]
@@ -350,6 +434,13 @@ mod tests {
         assert!(message("listen = 'everywhere'").starts_with("listen: "));
         assert!(message("public_url = 'ftp://x'").starts_with("public_url: "));
         assert!(message("database_url = 'mysql://x'").starts_with("database_url: "));
+        assert!(message("storage_url = 'ftp://x'").starts_with("storage_url: "));
+        assert!(message("storage_url = 's3://A'").starts_with("storage_url: "));
+        assert!(message("photo_secret = 'abc'").starts_with("photo_secret: "));
+        let days = "input_retention_days";
+        assert!(message(&format!("{days} = 36501")).starts_with("input_retention_days: "));
+        assert!(checked(&format!("{days} = 36500")).is_ok());
+        assert!(message("result_retention_days = 36501").starts_with("result_retention_days: "));
         assert!(message("trusted_proxies = 'x'").starts_with("trusted_proxies: "));
         assert!(message("log_retention_days = 0").starts_with("log_retention_days: "));
         assert!(message("job_lease_seconds = 0").starts_with("job_lease_seconds: "));
@@ -377,6 +468,7 @@ mod tests {
         config.pepper = Some("abcd".into());
         config.retired_peppers = Some("efgh".into());
         config.cookie_secret = Some("ijkl".into());
+        config.photo_secret = Some("ijkl".into());
         let shown = format!("{:?}", config.shown());
         for secret in ["abcd", "efgh", "ijkl", "p%40ss"] {
             assert!(!shown.contains(secret), "{secret}");

@@ -1,5 +1,5 @@
-//! The secrets that must not be in the database: peppers, and the key of device cookies. They are in
-//! `<data dir>/secrets`, readable by the server's user only, or in the environment.
+//! The secrets that must not be in the database: peppers, the key of device cookies, the key of photo
+//! URLs. They are in `<data dir>/secrets`, readable by the server's user only, or in the environment.
 
 use std::fs;
 use std::io::Write;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::photos::Signer;
 use headshot_domain::{Entropy, entropy};
 use zeroize::Zeroizing;
 
@@ -16,8 +17,9 @@ const PEPPER: &str = "pepper";
 const RETIRED: &str = "pepper.retired";
 const NEXT: &str = "pepper.next";
 const COOKIE: &str = "cookie";
+const PHOTOS: &str = "photos";
 
-fn folder(config: &Config) -> PathBuf {
+pub(crate) fn folder(config: &Config) -> PathBuf {
     config.data_dir.join("secrets")
 }
 
@@ -65,6 +67,16 @@ pub(crate) fn prepare_pepper(config: &Config, entropy: &dyn Entropy) -> anyhow::
 }
 
 /// Makes the prepared pepper current and retires the one before; the new one's id.
+/// What signs the URLs of photos.
+pub(crate) fn photo_signer(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Signer> {
+    let secret = match &config.photo_secret {
+        Some(text) => Zeroizing::new(text.clone()),
+        None => load_or_create(&folder(config), PHOTOS, entropy)?,
+    };
+    Signer::parse(&secret).context("photo_secret")
+}
+
+/// Retires the current pepper and makes a new one; the new one's id.
 pub(crate) fn rotate_pepper(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<String> {
     refuse_environment(config)?;
     let folder = folder(config);

@@ -23,8 +23,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::photos::Signer;
+use headshot_app::retention::Rules;
 use headshot_app::{App, Settings};
-use headshot_domain::{Clock, Entropy, OsEntropy};
+use headshot_blobs::{Location, Objects};
+use headshot_domain::OsEntropy;
 use headshot_storage::Db;
 use tempfile::TempDir;
 
@@ -76,17 +79,45 @@ pub fn app(db: &Db, clock: &Arc<ManualClock>) -> Arc<App> {
 
 /// The same with other peppers.
 pub fn app_with(db: &Db, clock: &Arc<ManualClock>, peppers: Peppers) -> Arc<App> {
-    let settings = Settings {
+    let objects = Objects::open(&Location::Memory).expect("memory is always there");
+    Arc::new(App::new(
+        (db.clone(), objects),
+        peppers,
+        settings(),
+        (Arc::clone(clock) as _, Arc::new(OsEntropy)),
+    ))
+}
+
+/// The same with its own objects and settings.
+pub fn app_on(
+    db: &Db,
+    clock: &Arc<ManualClock>,
+    objects: &Objects,
+    settings: Settings,
+) -> Arc<App> {
+    Arc::new(App::new(
+        (db.clone(), objects.clone()),
+        Peppers::new(pepper(0xab), Vec::new()),
+        settings,
+        (Arc::clone(clock) as _, Arc::new(OsEntropy)),
+    ))
+}
+
+/// What an operator gets who sets nothing.
+pub fn settings() -> Settings {
+    Settings {
         public_url: "http://127.0.0.1:8080".into(),
         log_retention: Duration::from_hours(90 * 24),
         keys_in_memory_max: 10_000,
         cookie_secret: "cookie secret of the tests".into(),
         open_invites_max: None,
         jobs: headshot_app::jobs::Limits::default(),
-    };
-    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    Arc::new(App::new(db.clone(), peppers, settings, (clock, entropy)))
+        photo_signer: Signer::parse(&"cd".repeat(32)).expect("64 hexadecimal characters"),
+        retention: Rules {
+            inputs: Some(Duration::from_hours(30 * 24)),
+            results: None,
+        },
+    }
 }
 
 /// The pepper whose bytes are all `byte`.

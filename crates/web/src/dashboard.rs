@@ -79,6 +79,10 @@ pub(crate) enum PageError {
     NotFound,
     /// The role does not include the page.
     Forbidden,
+    /// The link was not made by this server, or was changed.
+    LinkInvalid,
+    /// The link has run out.
+    LinkExpired,
     /// The form's token is missing or not this browser's.
     StaleForm,
     /// The database does not answer; why, for the operator's log only.
@@ -94,6 +98,12 @@ impl From<StorageError> for PageError {
             StorageError::Unavailable { .. } => Self::Offline(cause),
             _ => Self::Internal(cause),
         }
+    }
+}
+
+impl From<headshot_blobs::Error> for PageError {
+    fn from(error: headshot_blobs::Error) -> Self {
+        Self::Internal(headshot_app::causes(&error))
     }
 }
 
@@ -121,6 +131,8 @@ impl PageError {
         match self {
             Self::NotFound => ErrorPage::not_found(id),
             Self::Forbidden => ErrorPage::forbidden(id),
+            Self::LinkInvalid => ErrorPage::link_invalid(id),
+            Self::LinkExpired => ErrorPage::link_expired(id),
             Self::StaleForm => ErrorPage::stale_form(id),
             Self::Offline(_) => ErrorPage::offline(id),
             Self::Internal(_) => ErrorPage::internal(id),
