@@ -20,13 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "headshot-web",
-        &[
-            "headshot-domain",
-            "headshot-storage",
-            "headshot-blobs",
-            "headshot-app",
-            "headshot-pages",
-        ],
+        &["headshot-domain", "headshot-app", "headshot-pages"],
     ),
     (
         "headshot",

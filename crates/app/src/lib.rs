@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use headshot_blobs::Objects;
 use headshot_domain::{Clock, Entropy, entropy};
-use headshot_storage::{Db, Error, api_keys};
+use headshot_storage::{Db, Error, api_keys, auth};
 use tokio_util::sync::CancellationToken;
 
 pub mod accounts;
@@ -18,8 +18,10 @@ pub mod audit;
 pub mod caller;
 pub mod credits;
 pub mod doctor;
+pub mod gallery;
 pub mod idempotency;
 pub mod invites;
+pub mod jobs;
 pub mod keys;
 pub mod maintenance;
 pub mod members;
@@ -38,6 +40,7 @@ pub mod verification;
 
 pub use headshot_storage::Error as StorageError;
 
+use jobs::Jobs;
 use passwords::Passwords;
 use peppers::Peppers;
 use rate_limit::AddressLimiter;
@@ -61,6 +64,8 @@ pub struct Settings {
     pub photo_signer: photos::Signer,
     /// How long things are kept.
     pub retention: retention::Rules,
+    /// How many jobs run at a time, and how long a worker may be silent.
+    pub jobs: jobs::Limits,
 }
 
 /// A failure and all its causes on one line.
@@ -80,7 +85,7 @@ pub fn causes(error: &(dyn StdError + 'static)) -> String {
 pub enum Roles {
     /// Answers requests.
     Web,
-    /// Cleans up.
+    /// Does jobs and cleans up.
     Worker,
     /// Both.
     All,
@@ -108,6 +113,8 @@ pub struct App {
     pub addresses: AddressLimiter,
     /// Hashes passwords.
     pub passwords: Passwords,
+    /// Does what follows from changes.
+    pub jobs: Jobs,
 }
 
 impl std::fmt::Debug for App {
@@ -141,6 +148,7 @@ impl App {
             passwords: Passwords::new(&*entropy),
             recorder: Recorder::default(),
             addresses: AddressLimiter::default(),
+            jobs: Jobs::new(format!("worker_{id}")),
             clock,
             entropy,
             peppers,
@@ -161,6 +169,12 @@ impl App {
         .await
     }
 
+    /// Whether the database answers.
+    pub async fn is_ready(&self) -> Result<(), Error> {
+        let mut conn = self.db.read().await?;
+        auth::epoch(&mut conn).await.map(drop)
+    }
+
     /// Logs a failure with all its causes, once, at the place where it stops.
     pub fn report(&self, error: &(dyn StdError + 'static), what: &str) {
         tracing::error!(cause = causes(error), "{what}");
@@ -177,7 +191,7 @@ impl App {
     }
 
     /// Starts what runs beside the requests of a process with `roles`: the lease and the API log's
-    /// writer, the clean-up. Ends when `stop` is cancelled and everything is written.
+    /// writer, the jobs, the clean-up. Ends when `stop` is cancelled and everything is written.
     pub async fn run(self: Arc<Self>, roles: Roles, stop: CancellationToken) {
         if let Err(error) = maintenance::roll_call(&self).await {
             self.report(&error, "the roll call of nodes failed");
@@ -186,6 +200,8 @@ impl App {
             .then(|| tokio::spawn(maintenance::run(Arc::clone(&self), stop.clone())));
         let deletions = (roles != Roles::Web)
             .then(|| tokio::spawn(objects::run(Arc::clone(&self), stop.clone())));
+        let worker = (roles != Roles::Web)
+            .then(|| tokio::spawn(jobs::work(Arc::clone(&self), jobs::run, stop.clone())));
         if roles != Roles::Worker {
             let log_stop = CancellationToken::new();
             let log = tokio::spawn(request_log::run(Arc::clone(&self), log_stop.clone()));
@@ -200,6 +216,11 @@ impl App {
         for work in [clean_up, deletions].into_iter().flatten() {
             // What it had begun is rolled back; the next start does it.
             work.abort();
+        }
+        if let Some(worker) = worker
+            && worker.await.is_err()
+        {
+            tracing::error!("the worker ended early");
         }
     }
 }

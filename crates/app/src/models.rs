@@ -4,7 +4,7 @@ use headshot_domain::{
     Credits, Email, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId, Timestamp,
     entropy,
 };
-use headshot_storage::models::{self, Filter, Model};
+use headshot_storage::models;
 use headshot_storage::organizations::Organization;
 use headshot_storage::{Error, WriteTx, organizations, tallies, teams, users};
 
@@ -16,6 +16,8 @@ use crate::idempotency::Once;
 use crate::invites;
 use crate::objects;
 use crate::page::{Page, Slice};
+
+pub use headshot_storage::models::{Filter, Model};
 
 /// What a person without an account is called.
 const ANONYMOUS: &str = "anon_";
@@ -107,6 +109,20 @@ pub enum CreateError {
     /// The database failed.
     #[error(transparent)]
     Internal(#[from] Error),
+}
+
+/// Whether an organization may create sessions through the API.
+///
+/// # Errors
+/// [`CreateError::NotEnabled`] when it may not.
+pub async fn check_enabled(app: &App, org: &OrgId) -> Result<(), CreateError> {
+    let mut conn = app.db.read().await?;
+    let found = organizations::find(&mut conn, org).await?;
+    if found.is_some_and(|org| org.whitelabel) {
+        Ok(())
+    } else {
+        Err(CreateError::NotEnabled)
+    }
 }
 
 /// Creates a session for a person without an account, and the URL that opens it.

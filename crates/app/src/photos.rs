@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+pub use headshot_blobs::{Error as ObjectsError, Meta};
 use headshot_blobs::{Key, variant_of};
 use headshot_domain::{ImageFormat, PhotoId, PhotoStatus, Timestamp, Variant};
 use headshot_storage::photos::{self, Photo};
@@ -105,10 +106,32 @@ pub fn expiry(now: Timestamp) -> Timestamp {
 
 /// The URLs of a photo for a request at `now`; they work until [`expiry`].
 pub fn urls(app: &App, photo: &Photo, include: Include, now: Timestamp) -> Result<Urls, Error> {
+    all(app, photo, (include, false), now)
+}
+
+/// The same, with which browsers store the photo as a file instead of showing it.
+pub fn download_urls(
+    app: &App,
+    photo: &Photo,
+    include: Include,
+    now: Timestamp,
+) -> Result<Urls, Error> {
+    all(app, photo, (include, true), now)
+}
+
+fn all(
+    app: &App,
+    photo: &Photo,
+    (include, download): (Include, bool),
+    now: Timestamp,
+) -> Result<Urls, Error> {
     if photo.status == PhotoStatus::Deleted {
         return Ok(Urls::default());
     }
-    let url = |variant| url(app, photo, (variant, false), now).map(Some);
+    let url = |variant| {
+        let path = path(&app.settings.photo_signer, photo, (variant, download), now)?;
+        Ok(Some(format!("{}{path}", app.settings.public_url)))
+    };
     let rest = |variant| match include {
         Include::Main => Ok(None),
         Include::All => url(variant),
@@ -120,9 +143,9 @@ pub fn urls(app: &App, photo: &Photo, include: Include, now: Timestamp) -> Resul
     })
 }
 
-/// The URL of one size; with `download`, browsers store it as a file instead of showing it.
-pub fn url(
-    app: &App,
+/// Path and query of the URL of one size; with `download`, browsers store it as a file.
+pub fn path(
+    signer: &Signer,
     photo: &Photo,
     (variant, download): (Variant, bool),
     now: Timestamp,
@@ -139,12 +162,11 @@ pub fn url(
         download,
     };
     Ok(format!(
-        "{}{}?expires={}{}&signature={}",
-        app.settings.public_url,
+        "{}?expires={}{}&signature={}",
         link.path(),
         link.expires_at.unix_ms(),
         if download { "&download=1" } else { "" },
-        app.settings.photo_signer.sign(&link)
+        signer.sign(&link)
     ))
 }
 

@@ -98,6 +98,7 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
             inputs: None,
             results: None,
         },
+        jobs: headshot_app::jobs::Limits::default(),
     };
     Ok(App::new(
         (db, Objects::open(&Location::Memory)?),

@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(Audit),
+    /// The API log.
+    #[command(subcommand)]
+    Log(Log),
+    /// Work that waits, runs, or failed for the last time.
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// The server's secrets.
     #[command(subcommand)]
     Secrets(Secrets),
@@ -287,11 +293,79 @@ pub(crate) enum Audit {
     /// Check that no row was changed, removed or inserted.
     #[command(after_help = "Example:\n  headshot audit verify --json")]
     Verify(Json),
+    /// List the newest entries, of one organization or of everything on this server.
+    #[command(after_help = "Example:\n  headshot audit list --org org_abc123def456 --json")]
+    List(AuditList),
+}
+
+/// The most rows that a list prints.
+const ROWS_MAX: i64 = 10_000;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditList {
+    /// Only this organization; without it also what concerns the whole server.
+    #[arg(long, value_name = "UID")]
+    pub(crate) org: Option<String>,
+    /// How many entries at most.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=ROWS_MAX))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Log {
+    /// List the newest requests of an organization, or those that no key gave to one.
+    #[command(after_help = "Example:\n  headshot log list --unknown --since 24h --json")]
+    List(LogList),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true).args(["org", "unknown"]))]
+pub(crate) struct LogList {
+    /// Requests of this organization.
+    #[arg(long, value_name = "UID")]
+    pub(crate) org: Option<String>,
+    /// Requests without a key of this server: none, a malformed or an unknown one.
+    #[arg(long)]
+    pub(crate) unknown: bool,
+    /// Only those that are no older, such as 30m, 24h or 7d.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) since: Option<Duration>,
+    /// How many rows at most.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=ROWS_MAX))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Jobs {
+    /// List the jobs that wait or run, or those that are dead.
+    #[command(after_help = "Example:\n  headshot jobs list --dead --json")]
+    List {
+        /// Those that failed for the last time.
+        #[arg(long)]
+        dead: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Try a dead job again, with all its tries.
+    #[command(after_help = "Example:\n  headshot jobs retry job_abc123def456ghij")]
+    Retry {
+        /// The job's id, as in the list.
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Secrets {
-    /// Retire the pepper and make a new one. Keys keep working; restart the servers.
+    /// Make the next pepper, which servers know from their next start on.
+    #[command(after_help = "Example:\n  headshot secrets prepare-pepper")]
+    PreparePepper,
+    /// Make the prepared pepper current and retire the one before. Keys keep working.
     #[command(after_help = "Example:\n  headshot secrets rotate-pepper")]
     RotatePepper,
 }

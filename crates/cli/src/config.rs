@@ -20,8 +20,8 @@ use crate::secrets;
 const FILE: &str = "headshot.toml";
 
 /// The file's keys, all optional. Each is also an environment variable, `HEADSHOT_` and the name in
-/// capitals.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// capitals. Holds secrets: never printed.
+#[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Raw {
     data_dir: Option<PathBuf>,
@@ -35,14 +35,19 @@ struct Raw {
     open_invites_max: Option<u32>,
     input_retention_days: Option<u32>,
     result_retention_days: Option<u32>,
+    job_lease_seconds: Option<u32>,
     log: Option<String>,
     pepper: Option<String>,
     retired_peppers: Option<String>,
+    cookie_secret: Option<String>,
     photo_secret: Option<String>,
     /// `AWS_*`, as usual; from the environment only.
     #[serde(skip)]
     aws: Vec<(String, String)>,
 }
+
+/// The shortest key of device cookies, in characters.
+const COOKIE_SECRET_MIN: usize = 32;
 
 /// The configuration, checked and complete.
 #[derive(Clone)]
@@ -59,16 +64,19 @@ pub(crate) struct Config {
     /// 0 is no limit; `None` follows the organization's credits.
     pub(crate) open_invites_max: Option<i64>,
     pub(crate) retention: Rules,
+    pub(crate) job_lease_seconds: u32,
     /// What to log, as in `info,headshot_app=debug`.
     pub(crate) log: String,
     pub(crate) pepper: Option<String>,
     pub(crate) retired_peppers: Option<String>,
     pub(crate) photo_secret: Option<String>,
+    pub(crate) cookie_secret: Option<String>,
 }
 
 impl Config {
     /// Reads `file` (or `headshot.toml` if it is there) and the environment.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        check_names(names())?;
         let mut raw = read_file(file)?;
         overlay(&mut raw, variable)?;
         raw.aws = aws_variables();
@@ -82,16 +90,7 @@ impl Config {
             format!("listen: \"{listen}\" is not an address such as 127.0.0.1:8080")
         })?;
         let public_url = raw.public_url.unwrap_or_else(|| format!("http://{listen}"));
-        let public_url = public_url.trim_end_matches('/').to_owned();
-        let host = ["http://", "https://"]
-            .iter()
-            .find_map(|scheme| public_url.strip_prefix(scheme));
-        let well_formed = |host: &str| !host.is_empty() && !host.contains(char::is_whitespace);
-        if !host.is_some_and(well_formed) {
-            bail!(
-                "public_url: \"{public_url}\" is not an address such as https://headshots.acme.com"
-            );
-        }
+        let public_url = check_public_url(&public_url)?;
         let database_url = raw
             .database_url
             .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("headshot.db").display()));
@@ -129,11 +128,19 @@ impl Config {
         if !(1..=10_000_000).contains(&keys_in_memory_max) {
             bail!("keys_in_memory_max: use 1 to 10000000");
         }
+        let job_lease_seconds = raw.job_lease_seconds.unwrap_or(30);
+        if !(1..=3_600).contains(&job_lease_seconds) {
+            bail!("job_lease_seconds: use 1 to 3600");
+        }
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
         check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
         if let Some(secret) = &raw.photo_secret {
             Signer::parse(secret).context("photo_secret")?;
+        }
+        let short = |secret: &String| secret.trim().chars().count() < COOKIE_SECRET_MIN;
+        if raw.cookie_secret.as_ref().is_some_and(short) {
+            bail!("cookie_secret: use at least {COOKIE_SECRET_MIN} random characters");
         }
         Ok(Self {
             data_dir,
@@ -146,10 +153,12 @@ impl Config {
             keys_in_memory_max,
             open_invites_max: raw.open_invites_max.map(i64::from),
             retention,
+            photo_secret: raw.photo_secret,
+            job_lease_seconds,
             log,
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
-            photo_secret: raw.photo_secret,
+            cookie_secret: raw.cookie_secret,
         })
     }
 
@@ -173,12 +182,12 @@ impl Config {
     }
 
     /// Names and values, secrets redacted, in the order of the documentation.
-    pub(crate) fn shown(&self) -> [(&'static str, String); 15] {
+    pub(crate) fn shown(&self) -> Vec<(&'static str, String)> {
         let secret = |value: &Option<String>, otherwise: &str| match value {
             Some(_) => "(set)".to_owned(),
             None => otherwise.to_owned(),
         };
-        [
+        vec![
             ("data_dir", self.data_dir.display().to_string()),
             ("listen", self.listen.to_string()),
             ("public_url", self.public_url.clone()),
@@ -194,6 +203,7 @@ impl Config {
             ),
             ("input_retention_days", shown_days(self.retention.inputs)),
             ("result_retention_days", shown_days(self.retention.results)),
+            ("job_lease_seconds", self.job_lease_seconds.to_string()),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
@@ -203,6 +213,10 @@ impl Config {
             (
                 "photo_secret",
                 secret(&self.photo_secret, "(in the data folder)"),
+            ),
+            (
+                "cookie_secret",
+                secret(&self.cookie_secret, "(in the data folder)"),
             ),
         ]
     }
@@ -219,6 +233,27 @@ fn days(name: &str, days: u32) -> anyhow::Result<Option<Duration>> {
 fn shown_days(time: Option<Duration>) -> String {
     let days = time.map_or(0, |time| time.as_secs() / 86_400);
     days.to_string()
+}
+
+/// The address without a slash at the end. It may be no more than scheme, host and port: pages,
+/// cookies and the API live at the root.
+fn check_public_url(url: &str) -> anyhow::Result<String> {
+    let origin = url.trim_end_matches('/');
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| origin.strip_prefix(scheme));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '\\');
+    let Some(host) = host.filter(|host| !host.is_empty() && !host.contains(odd)) else {
+        bail!("public_url: \"{url}\" is not an address such as https://headshots.acme.com");
+    };
+    let parts = [('#', "fragment"), ('?', "query"), ('/', "path")];
+    let part = parts.iter().find(|(mark, _)| host.contains(*mark));
+    match part {
+        Some((_, part)) => bail!(
+            "public_url: \"{url}\" has a {part}; give scheme, host and port only, as in https://headshots.acme.com"
+        ),
+        None => Ok(origin.to_owned()),
+    }
 }
 
 fn check_peppers(current: Option<&str>, retired: Option<&str>) -> anyhow::Result<()> {
@@ -264,6 +299,55 @@ fn aws_variables() -> Vec<(String, String)> {
         .collect()
 }
 
+/// The names of all variables that are set to something.
+fn names() -> Vec<String> {
+    std::env::vars_os()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// The environment variables that are read.
+const VARIABLES: [&str; 17] = [
+    "HEADSHOT_DATA_DIR",
+    "HEADSHOT_LISTEN",
+    "HEADSHOT_PUBLIC_URL",
+    "HEADSHOT_DATABASE_URL",
+    "HEADSHOT_TRUSTED_PROXIES",
+    "HEADSHOT_LOG_RETENTION_DAYS",
+    "HEADSHOT_KEYS_IN_MEMORY_MAX",
+    "HEADSHOT_LOG",
+    "HEADSHOT_PEPPER",
+    "HEADSHOT_RETIRED_PEPPERS",
+    "HEADSHOT_COOKIE_SECRET",
+    "HEADSHOT_STORAGE_URL",
+    "HEADSHOT_INPUT_RETENTION_DAYS",
+    "HEADSHOT_RESULT_RETENTION_DAYS",
+    "HEADSHOT_PHOTO_SECRET",
+    "HEADSHOT_OPEN_INVITES_MAX",
+    "HEADSHOT_JOB_LEASE_SECONDS",
+];
+
+/// Refuses a name that looks like ours and is not, as the file's unknown keys are refused: a
+/// misspelt pepper must not quietly become a new one. What Kubernetes sets for a service with the
+/// name `headshot` is let through.
+fn check_names(names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    for name in names {
+        let Some(rest) = name.strip_prefix("HEADSHOT_") else {
+            continue;
+        };
+        let of_kubernetes =
+            rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_");
+        if !of_kubernetes && !VARIABLES.contains(&&*name) {
+            bail!(
+                "{name}: there is no such setting; there are {}",
+                VARIABLES.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
+
 fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     let number = |name: &str| {
         let parse = |text: String| {
@@ -282,6 +366,7 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         (&mut raw.pepper, "HEADSHOT_PEPPER"),
         (&mut raw.retired_peppers, "HEADSHOT_RETIRED_PEPPERS"),
         (&mut raw.photo_secret, "HEADSHOT_PHOTO_SECRET"),
+        (&mut raw.cookie_secret, "HEADSHOT_COOKIE_SECRET"),
     ];
     for (field, name) in texts {
         if let Some(value) = variable(name) {
@@ -305,6 +390,9 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     }
     if let Some(days) = number("HEADSHOT_RESULT_RETENTION_DAYS")? {
         raw.result_retention_days = Some(days);
+    }
+    if let Some(seconds) = number("HEADSHOT_JOB_LEASE_SECONDS")? {
+        raw.job_lease_seconds = Some(seconds);
     }
     Ok(())
 }
@@ -355,6 +443,8 @@ mod tests {
         assert!(message("result_retention_days = 36501").starts_with("result_retention_days: "));
         assert!(message("trusted_proxies = 'x'").starts_with("trusted_proxies: "));
         assert!(message("log_retention_days = 0").starts_with("log_retention_days: "));
+        assert!(message("job_lease_seconds = 0").starts_with("job_lease_seconds: "));
+        assert!(message("job_lease_seconds = 3601").starts_with("job_lease_seconds: "));
         assert!(message("pubic_url = 'http://x'").contains("pubic_url"));
     }
 
@@ -377,11 +467,79 @@ mod tests {
         let mut config = checked("database_url = 'postgres://u:p%40ss:w@db:5432/h'").unwrap();
         config.pepper = Some("abcd".into());
         config.retired_peppers = Some("efgh".into());
-        config.photo_secret = Some("ijkl".into());
+        config.photo_secret = Some("mnop".into());
+        config.cookie_secret = Some("ijkl".into());
         let shown = format!("{:?}", config.shown());
-        for secret in ["abcd", "efgh", "ijkl", "p%40ss"] {
+        for secret in ["abcd", "efgh", "ijkl", "mnop", "p%40ss"] {
             assert!(!shown.contains(secret), "{secret}");
         }
         assert!(shown.contains("postgres://u:***@db:5432/h"));
+    }
+
+    #[test]
+    fn the_public_address_is_scheme_host_and_port() {
+        let url = |text: &str| check_public_url(text).map_err(|wrong| wrong.to_string());
+        for (given, kept) in [
+            ("https://acme.com", "https://acme.com"),
+            ("https://acme.com/", "https://acme.com"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(url(given).as_deref(), Ok(kept));
+        }
+        for (given, part) in [
+            ("https://acme.com/headshots", "has a path"),
+            ("https://acme.com/headshots/", "has a path"),
+            ("https://acme.com?x=/", "has a query"),
+            ("https://acme.com/a?x", "has a query"),
+            ("https://acme.com/#top", "has a fragment"),
+            ("https://user@acme.com", "is not an address"),
+            ("https://", "is not an address"),
+            ("https://acme .com", "is not an address"),
+        ] {
+            let wrong = url(given).unwrap_err();
+            assert!(wrong.contains(part) && wrong.contains(given), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_secret_has_32_characters() {
+        let with = |length: usize| checked(&format!("cookie_secret = '{}'", "s".repeat(length)));
+        assert!(with(COOKIE_SECRET_MIN).is_ok());
+        assert!(with(COOKIE_SECRET_MIN - 1).is_err());
+    }
+
+    #[test]
+    fn misspelt_variables_are_named() {
+        let check = |name: &str| check_names([name.to_owned()]);
+        for known in VARIABLES {
+            check(known).unwrap();
+        }
+        for others in [
+            "PATH",
+            "HEADSHOT_PORT",
+            "HEADSHOT_PORT_80_TCP",
+            "HEADSHOT_SERVICE_HOST",
+        ] {
+            check(others).unwrap();
+        }
+        for misspelt in ["HEADSHOT_PEPER", "HEADSHOT_", "HEADSHOT_listen"] {
+            let wrong = check(misspelt).unwrap_err().to_string();
+            assert!(wrong.starts_with(&format!("{misspelt}: ")), "{wrong}");
+        }
+    }
+
+    /// Each variable is read into its field, and each field has its variable.
+    #[test]
+    fn every_variable_is_read() {
+        let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+        overlay(&mut Raw::default(), |name| {
+            asked.borrow_mut().insert(name.to_owned());
+            None
+        })
+        .unwrap();
+        let asked = asked.into_inner();
+        assert!(VARIABLES.iter().all(|name| asked.contains(*name)));
+        assert_eq!(asked.len(), VARIABLES.len());
+        assert_eq!(checked("").unwrap().shown().len(), VARIABLES.len());
     }
 }

@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod demo;
 mod doctor;
+mod jobs;
 mod output;
 mod secrets;
 mod serve;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use headshot_app::jobs::Limits;
 use headshot_app::{App, Settings};
 use headshot_blobs::Objects;
 use headshot_domain::{OsEntropy, SystemClock};
@@ -19,6 +20,10 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         public_url: config.public_url.clone(),
         log_retention: Duration::from_secs(u64::from(config.log_retention_days) * 86_400),
         keys_in_memory_max: config.keys_in_memory_max,
+        jobs: Limits {
+            lease: Duration::from_secs(u64::from(config.job_lease_seconds)),
+            ..Limits::default()
+        },
         cookie_secret: secrets::cookie(config, &*entropy)?,
         open_invites_max: config.open_invites_max,
         photo_signer: secrets::photo_signer(config, &*entropy)?,

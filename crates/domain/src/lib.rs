@@ -16,6 +16,7 @@ pub mod email;
 pub mod entropy;
 pub mod ids;
 pub mod invite;
+pub mod job;
 pub mod member;
 pub mod model;
 pub mod network;
@@ -35,6 +36,7 @@ pub use ids::{
     TeamId, UploadId, UserId, storable,
 };
 pub use invite::{InviteState, InviteStatus};
+pub use job::{JobKind, JobState};
 pub use member::MemberStage;
 pub use model::{Gender, ModelEvent, ModelStatus, ModelVersion};
 pub use network::{Networks, TrustedProxies};

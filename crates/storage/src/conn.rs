@@ -1,7 +1,10 @@
 //! Connections and transactions, and the macros that run one SQL text on either driver.
 
+use std::sync::Arc;
+
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use tokio::sync::Notify;
 
 use crate::error::Error;
 
@@ -27,7 +30,7 @@ pub trait AsConn: Send {
 #[derive(Debug)]
 pub struct ReadConn {
     pub(crate) inner: ReadInner,
-    pub(crate) location: std::sync::Arc<str>,
+    pub(crate) location: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -55,7 +58,8 @@ impl AsConn for ReadConn {
 #[derive(Debug)]
 pub struct WriteTx {
     pub(crate) inner: WriteInner,
-    pub(crate) location: std::sync::Arc<str>,
+    pub(crate) location: Arc<str>,
+    pub(crate) wake: Option<Arc<Notify>>,
 }
 
 #[derive(Debug)]
@@ -67,12 +71,25 @@ pub(crate) enum WriteInner {
 impl WriteTx {
     /// Makes the changes last: when this returns, they survive a kill.
     pub async fn commit(self) -> Result<(), Error> {
-        let Self { inner, location } = self;
+        let Self {
+            inner,
+            location,
+            wake,
+        } = self;
         match inner {
             WriteInner::Sqlite(tx) => tx.commit().await,
             WriteInner::Postgres(tx) => tx.commit().await,
         }
-        .map_err(|source| Error::of(source, &location))
+        .map_err(|source| Error::of(source, &location))?;
+        if let Some(wake) = wake {
+            wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Notifies `wake` when the transaction has committed.
+    pub(crate) fn wake_on_commit(&mut self, wake: &Arc<Notify>) {
+        self.wake = Some(Arc::clone(wake));
     }
 }
 

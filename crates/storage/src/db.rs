@@ -232,7 +232,11 @@ impl Db {
         };
         let location = Arc::clone(&self.location);
         match inner {
-            Ok(inner) => Ok(WriteTx { inner, location }),
+            Ok(inner) => Ok(WriteTx {
+                inner,
+                location,
+                wake: None,
+            }),
             Err(source) => Err(Error::of(source, &location)),
         }
     }

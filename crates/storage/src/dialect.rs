@@ -39,6 +39,11 @@ const SQLITE_POLL: Duration = Duration::from_millis(5);
 
 const CHANNEL: &str = "headshot_auth";
 
+const JOBS_CHANNEL: &str = "headshot_jobs";
+
+/// The advisory lock of whoever claims jobs.
+const JOBS_LOCK: i64 = 0x6865_6164_6a6f_6273;
+
 /// Options of every SQLite connection.
 pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     sqlite_base(path)
@@ -60,11 +65,20 @@ pub(crate) async fn migration_lock(path: &Path) -> std::io::Result<File> {
 
 /// Wakes the nodes of other processes as soon as `tx` commits. On SQLite they poll instead.
 pub async fn notify_nodes(tx: &mut WriteTx) -> Result<(), Error> {
+    notify(tx, CHANNEL).await
+}
+
+/// Wakes the workers of other processes as soon as `tx` commits. On SQLite they poll instead.
+pub(crate) async fn notify_workers(tx: &mut WriteTx) -> Result<(), Error> {
+    notify(tx, JOBS_CHANNEL).await
+}
+
+async fn notify(tx: &mut WriteTx, channel: &'static str) -> Result<(), Error> {
     let notified = match tx.conn() {
         Conn::Sqlite(_) => return Ok(()),
         Conn::Postgres(conn) => {
             sqlx::query("SELECT pg_notify($1, '')")
-                .bind(CHANNEL)
+                .bind(channel)
                 .execute(conn)
                 .await
         }
@@ -72,6 +86,66 @@ pub async fn notify_nodes(tx: &mut WriteTx) -> Result<(), Error> {
     notified
         .map(|_| ())
         .map_err(|source| Error::of(source, tx.location()))
+}
+
+/// Lets one transaction at a time claim jobs. SQLite's writer is alone anyway.
+pub(crate) async fn lock_jobs(tx: &mut WriteTx) -> Result<(), Error> {
+    let locked = match tx.conn() {
+        Conn::Sqlite(_) => return Ok(()),
+        Conn::Postgres(conn) => {
+            sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                .bind(JOBS_LOCK)
+                .execute(conn)
+                .await
+        }
+    };
+    locked
+        .map(|_| ())
+        .map_err(|source| Error::of(source, tx.location()))
+}
+
+/// Tells when another process has stored a job.
+#[derive(Debug)]
+pub struct JobListener {
+    listener: Option<Box<PgListener>>,
+    location: std::sync::Arc<str>,
+}
+
+impl JobListener {
+    /// Starts listening: every job that is stored after this returned is told on PostgreSQL, none
+    /// on SQLite.
+    pub async fn start(db: &Db) -> Result<Self, Error> {
+        let location = std::sync::Arc::clone(&db.location);
+        let listening = match &db.pools {
+            Pools::Sqlite { .. } => Ok(None),
+            Pools::Postgres(pool) => listen(pool, JOBS_CHANNEL).await.map(Some),
+        };
+        match listening {
+            Ok(listener) => Ok(Self { listener, location }),
+            Err(source) => Err(Error::of(source, &location)),
+        }
+    }
+
+    /// Waits until jobs may have been stored; for ever on SQLite.
+    pub async fn stored(&mut self) -> Result<(), Error> {
+        match &mut self.listener {
+            // `None` is a lost connection: notifications may be lost, so look.
+            Some(listener) => {
+                let told = listener.try_recv().await.map(|_| ());
+                told.map_err(|source| Error::of(source, &self.location))
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn listen(
+    pool: &sqlx::PgPool,
+    channel: &'static str,
+) -> Result<Box<PgListener>, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(channel).await?;
+    Ok(Box::new(listener))
 }
 
 /// Tells when another process may have changed the database.
@@ -127,9 +201,7 @@ async fn start_sqlite(path: &Path) -> Result<WatcherInner, sqlx::Error> {
 }
 
 async fn start_postgres(pool: &sqlx::PgPool) -> Result<WatcherInner, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
-    Ok(WatcherInner::Postgres(Box::new(listener)))
+    Ok(WatcherInner::Postgres(listen(pool, CHANNEL).await?))
 }
 
 async fn sqlite_changed(conn: &mut SqliteConnection, seen: &mut i64) -> Result<(), sqlx::Error> {

@@ -21,6 +21,7 @@ pub mod credits;
 pub mod doomed;
 pub mod idempotency;
 pub mod invites;
+pub mod jobs;
 pub mod members;
 pub mod models;
 pub mod organizations;
@@ -48,6 +49,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("doomed", doomed::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("invites", invites::STATEMENTS),
+    ("jobs", jobs::STATEMENTS),
     ("members", members::STATEMENTS),
     ("models", models::STATEMENTS),
     ("organizations", organizations::STATEMENTS),

@@ -33,11 +33,11 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/auth/logout", post(access::logout))
         .route("/auth/setup", get(access::setup_page).post(access::setup))
         .route("/auth/magic", get(access::magic_page).post(access::magic))
+        .route("/auth/organization", post(access::switch))
         .route("/team-member", get(access::member_home))
         .route("/app", get(to_overview))
         .route("/app/admin", get(to_overview))
         .route("/app/admin/overview", get(overview::page))
-        .route("/app/admin/organization", post(overview::switch))
         .route("/app/admin/api", get(api_keys::page))
         .route(
             "/app/admin/api/keys",
@@ -101,8 +101,8 @@ impl From<StorageError> for PageError {
     }
 }
 
-impl From<headshot_blobs::Error> for PageError {
-    fn from(error: headshot_blobs::Error) -> Self {
+impl From<headshot_app::photos::ObjectsError> for PageError {
+    fn from(error: headshot_app::photos::ObjectsError) -> Self {
         Self::Internal(headshot_app::causes(&error))
     }
 }

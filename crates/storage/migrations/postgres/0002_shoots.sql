@@ -134,6 +134,7 @@ CREATE TABLE jobs (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     kind TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
+    queue TEXT COLLATE "C" NOT NULL,
     payload TEXT COLLATE "C" NOT NULL,
     state TEXT COLLATE "C" NOT NULL,
     attempts BIGINT NOT NULL,
@@ -145,7 +146,8 @@ CREATE TABLE jobs (
     finished_at BIGINT
 );
 CREATE INDEX jobs_due ON jobs (state, run_at, id);
-CREATE INDEX jobs_lane ON jobs (state, lane);
+CREATE INDEX jobs_queue ON jobs (state, queue, run_at, id);
+CREATE INDEX jobs_lane ON jobs (lane, state, run_at, id);
 
 CREATE TABLE webhook_endpoints (
     org_id TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES organizations (id),

@@ -134,6 +134,7 @@ CREATE TABLE jobs (
     id TEXT NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
     lane TEXT NOT NULL,
+    queue TEXT NOT NULL,
     payload TEXT NOT NULL,
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL,
@@ -145,7 +146,8 @@ CREATE TABLE jobs (
     finished_at INTEGER
 ) STRICT;
 CREATE INDEX jobs_due ON jobs (state, run_at, id);
-CREATE INDEX jobs_lane ON jobs (state, lane);
+CREATE INDEX jobs_queue ON jobs (state, queue, run_at, id);
+CREATE INDEX jobs_lane ON jobs (lane, state, run_at, id);
 
 CREATE TABLE webhook_endpoints (
     org_id TEXT NOT NULL PRIMARY KEY REFERENCES organizations (id),

@@ -90,9 +90,12 @@ async fn statements_on_growing_tables_use_an_index() {
             let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
             let plan: Vec<(i64, i64, i64, String)> =
                 sqlx::query_as(explain).fetch_all(&mut *conn).await.unwrap();
-            // A subquery's own rows, which its LIMIT bounds, are no table.
+            // A subquery's own rows, which its LIMIT or the number of lanes bounds, are no table.
+            let bounded = ["SCAN tries", "SCAN q", "SCAN heads"];
             let scans = plan.iter().any(|step| {
-                step.3.starts_with("SCAN") && !step.3.contains("CONSTANT") && step.3 != "SCAN tries"
+                step.3.starts_with("SCAN")
+                    && !step.3.contains("CONSTANT")
+                    && !bounded.contains(&step.3.as_str())
             });
             let expected = whole_table.contains(&format!("{module}::{name}").as_str());
             assert_eq!(scans, expected, "{module}::{name}: {plan:?}");

@@ -1,0 +1,257 @@
+//! The loop that claims jobs and runs them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headshot_domain::JobId;
+use headshot_storage::Error;
+use headshot_storage::jobs::{self, Claim, JobListener, Lease};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::{Kind, Outcome, Running, attempt, buried, give_back, shortened};
+use crate::App;
+
+/// How long a worker goes without a look: on SQLite other processes tell nothing, and a lease that
+/// ends tells nothing anywhere. A look is a read.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long running jobs may take to end when the process is asked to stop.
+const GRACE: Duration = Duration::from_secs(12);
+
+/// Expired leases that one look takes care of.
+const EXPIRED_MAX: i64 = 100;
+
+/// Claims jobs and does them with `run` until `stop`, then lets those that run come to an end for a
+/// few seconds and gives back the rest.
+pub async fn work<R, F>(app: Arc<App>, run: R, stop: CancellationToken)
+where
+    R: Fn(Arc<App>, Running) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Outcome> + Send + 'static,
+{
+    let mut worker = Worker {
+        limit: app.settings.jobs.concurrency,
+        app,
+        run,
+        tasks: JoinSet::new(),
+        running: HashMap::new(),
+        failing: false,
+    };
+    worker.until(&stop).await;
+    worker.end().await;
+}
+
+struct Worker<R> {
+    app: Arc<App>,
+    run: R,
+    limit: usize,
+    /// Each gives the id of its job when it ends.
+    tasks: JoinSet<JobId>,
+    running: HashMap<JobId, (Lease, AbortHandle)>,
+    /// Whether the last look failed: a database that is gone is reported once.
+    failing: bool,
+}
+
+impl<R, F> Worker<R>
+where
+    R: Fn(Arc<App>, Running) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Outcome> + Send + 'static,
+{
+    async fn until(&mut self, stop: &CancellationToken) {
+        let app = Arc::clone(&self.app);
+        let mut beat = tokio::time::interval(app.settings.jobs.lease / 3);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut listener = None;
+        while !stop.is_cancelled() {
+            if listener.is_none() {
+                listener = JobListener::start(&app.db).await.ok();
+            }
+            // Registered before the look: what is stored after it is told.
+            let woken = app.jobs.wake.notified();
+            let pause = self.look_and_note().await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = woken => {}
+                told = stored(&mut listener) => {
+                    if told.is_err() {
+                        listener = None;
+                    }
+                }
+                Some(ended) = self.tasks.join_next_with_id() => {
+                    self.forget(ended);
+                    while let Some(ended) = self.tasks.try_join_next_with_id() {
+                        self.forget(ended);
+                    }
+                }
+                _ = beat.tick() => self.beat_and_note().await,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Lets what runs come to an end, and gives back what does not.
+    async fn end(&mut self) {
+        let deadline = Instant::now() + GRACE;
+        let mut beat = tokio::time::interval(self.app.settings.jobs.lease / 3);
+        while !self.running.is_empty() {
+            tokio::select! {
+                Some(ended) = self.tasks.join_next_with_id() => self.forget(ended),
+                _ = beat.tick() => self.beat_and_note().await,
+                () = tokio::time::sleep_until(deadline) => break,
+            }
+        }
+        self.tasks.shutdown().await;
+        let now = self.app.clock.now();
+        for (lease, _) in self.running.values() {
+            give_back(&self.app, lease, now).await;
+        }
+    }
+
+    fn forget(&mut self, ended: Result<(tokio::task::Id, JobId), tokio::task::JoinError>) {
+        match ended {
+            Ok((_, id)) => {
+                self.running.remove(&id);
+            }
+            // Aborted because its lease was lost.
+            Err(error) => self.running.retain(|_, (_, task)| task.id() != error.id()),
+        }
+    }
+
+    /// Looks for jobs; how long to wait before the next look.
+    async fn look_and_note(&mut self) -> Duration {
+        let looked = self.look().await;
+        self.note(looked).unwrap_or(LOOK_EVERY)
+    }
+
+    async fn beat_and_note(&mut self) {
+        let beaten = self.beat().await;
+        self.note(beaten);
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+        match result {
+            Ok(value) => {
+                self.failing = false;
+                Some(value)
+            }
+            Err(error) => {
+                if !self.failing {
+                    self.app.report(&error, "jobs can't be looked for");
+                }
+                self.failing = true;
+                None
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Duration, Error> {
+        let now = self.app.clock.now();
+        let (due, expired) = {
+            let mut conn = self.app.db.read().await?;
+            let expired = jobs::expired(&mut conn, now, EXPIRED_MAX).await?;
+            (jobs::next_due(&mut conn).await?, expired)
+        };
+        if !expired.is_empty() {
+            self.take_over(expired).await?;
+            return Ok(Duration::ZERO);
+        }
+        let free = self.limit.saturating_sub(self.running.len());
+        match due {
+            Some(at) if at > now => Ok(at.since(now).min(LOOK_EVERY)),
+            Some(_) if free > 0 => {
+                let claimed = self.claim(free).await?;
+                // Others may be due in lanes that have free places: look again at once.
+                let more = claimed > 0 && claimed < free;
+                Ok(if more { Duration::ZERO } else { LOOK_EVERY })
+            }
+            _ => Ok(LOOK_EVERY),
+        }
+    }
+
+    /// Claims up to `free` jobs and begins them; how many.
+    async fn claim(&mut self, free: usize) -> Result<usize, Error> {
+        let limits = self.app.settings.jobs;
+        let now = self.app.clock.now();
+        let claim = Claim {
+            worker: &self.app.jobs.worker,
+            now,
+            lease_until: now.plus(limits.lease),
+            lane_max: limits.lane_max,
+            limit: i64::try_from(free).unwrap_or(i64::MAX),
+        };
+        let mut tx = self.app.db.write().await?;
+        let claimed = jobs::claim(&mut tx, &claim).await?;
+        tx.commit().await?;
+        let count = claimed.len();
+        for job in claimed {
+            let (id, lease) = (job.id.clone(), job.lease());
+            let (app, run) = (Arc::clone(&self.app), self.run.clone());
+            let done = id.clone();
+            let task = self.tasks.spawn(async move {
+                attempt(app, job, run).await;
+                done
+            });
+            self.running.insert(id, (lease, task));
+        }
+        Ok(count)
+    }
+
+    /// Puts back the jobs of workers that are gone, and buries those that had their last try.
+    async fn take_over(&self, expired: Vec<jobs::Job>) -> Result<(), Error> {
+        let now = self.app.clock.now();
+        let mut tx = self.app.db.write().await?;
+        for job in expired {
+            let lease = job.lease();
+            let why = format!("its worker {} was gone before it ended", lease.by);
+            let kind = job.kind.parse::<Kind>().ok();
+            match kind.filter(|kind| job.attempts >= kind.attempts_max()) {
+                Some(kind) => {
+                    if jobs::bury(&mut tx, &lease, now, &shortened(&why)).await? {
+                        buried(&mut tx, &job, kind).await?;
+                    }
+                }
+                None => {
+                    jobs::retry(&mut tx, &lease, now, &shortened(&why)).await?;
+                }
+            }
+            tracing::warn!(job.id = job.id.as_str(), "job {}: {why}", job.id);
+        }
+        tx.commit().await
+    }
+
+    /// Extends the leases. What was taken over meanwhile is stopped; what this worker holds and does
+    /// not run (the end of it could not be stored) is put back.
+    async fn beat(&mut self) -> Result<(), Error> {
+        if self.running.is_empty() && !self.failing {
+            return Ok(());
+        }
+        let worker = self.app.jobs.worker.clone();
+        let now = self.app.clock.now();
+        let until = now.plus(self.app.settings.jobs.lease);
+        let mut tx = self.app.db.write().await?;
+        let held = jobs::heartbeat(&mut tx, &worker, until).await?;
+        for id in held.iter().filter(|id| !self.running.contains_key(id)) {
+            if let Some(job) = jobs::find(&mut tx, id).await? {
+                let why = "how it ended could not be stored";
+                jobs::retry(&mut tx, &job.lease(), now, why).await?;
+            }
+        }
+        tx.commit().await?;
+        for (id, (_, task)) in &self.running {
+            if !held.contains(id) {
+                task.abort();
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn stored(listener: &mut Option<JobListener>) -> Result<(), Error> {
+    match listener {
+        Some(listener) => listener.stored().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,338 @@
+//! Jobs: rows that are written in the transaction that makes them necessary, and leased to workers.
+//!
+//! A worker holds a job while `lease_until` lies ahead and `lease_by` and `attempts` are those that
+//! it claimed: every change asks for all three, so that who lost a lease can't finish the job.
+
+use std::sync::Arc;
+
+use headshot_domain::{JobId, JobKind, JobState, Timestamp};
+use tokio::sync::Notify;
+
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
+use crate::dialect;
+use crate::error::Error;
+use crate::parsed;
+
+pub use crate::dialect::JobListener;
+
+/// A job to be stored.
+#[derive(Debug, Clone)]
+pub struct New<'a> {
+    /// Its id.
+    pub id: &'a JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// Who it is for: at most so many jobs of one kind and lane run at a time.
+    pub lane: &'a str,
+    /// What the kind needs to know, JSON.
+    pub payload: &'a str,
+    /// Not before this.
+    pub run_at: Timestamp,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// A stored job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What it does, as stored: a newer version may know more kinds.
+    pub kind: String,
+    /// Who it is for.
+    pub lane: String,
+    /// What the kind needs to know, JSON.
+    pub payload: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// How often it was begun.
+    pub attempts: i64,
+    /// Not before this.
+    pub run_at: Timestamp,
+    /// Until when a worker holds it.
+    pub lease_until: Option<Timestamp>,
+    /// Which worker holds it.
+    pub lease_by: Option<String>,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it died.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// The right to change a running job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Which job.
+    pub id: JobId,
+    /// Which worker.
+    pub by: String,
+    /// Which try.
+    pub attempts: i64,
+}
+
+impl Job {
+    /// The lease under which the job runs, or ran when it expired.
+    pub fn lease(&self) -> Lease {
+        Lease {
+            id: self.id.clone(),
+            by: self.lease_by.clone().unwrap_or_default(),
+            attempts: self.attempts,
+        }
+    }
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The worker.
+    pub worker: &'a str,
+    /// Now.
+    pub now: Timestamp,
+    /// Until when it holds what it gets.
+    pub lease_until: Timestamp,
+    /// How many jobs of one kind and lane may run at a time, over all workers.
+    pub lane_max: i64,
+    /// How many jobs it takes at most.
+    pub limit: i64,
+}
+
+statements! {
+    INSERT = "INSERT INTO jobs (id, kind, lane, queue, payload, state, attempts, run_at, created_at) \
+        VALUES ($1, $2, $3, $4, $5, 'queued', 0, $6, $7)";
+    // One step of the index for each queue, however many jobs a queue holds: a lane that is full
+    // and has thousands of jobs due must not slow the search for the others.
+    FREE_QUEUES = "WITH RECURSIVE queues (queue) AS ( \
+            SELECT MIN(queue) FROM jobs WHERE state = 'queued' \
+            UNION ALL \
+            SELECT (SELECT MIN(j.queue) FROM jobs j WHERE j.state = 'queued' AND j.queue > q.queue) \
+                FROM queues q WHERE q.queue IS NOT NULL \
+        ), heads AS ( \
+            SELECT q.queue, \
+                (SELECT MIN(j.run_at) FROM jobs j WHERE j.state = 'queued' AND j.queue = q.queue) AS due, \
+                (SELECT COUNT(*) FROM jobs r WHERE r.state = 'running' AND r.queue = q.queue) AS running \
+            FROM queues q WHERE q.queue IS NOT NULL \
+        ) \
+        SELECT queue, running FROM heads WHERE due <= $1 AND running < $2 \
+        ORDER BY running, due, queue LIMIT $3";
+    TAKE = "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = $3, lease_by = $4 \
+        WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND queue = $1 AND run_at <= $2 \
+            ORDER BY run_at, id LIMIT $5) \
+        RETURNING id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
+            created_at, finished_at";
+    NEXT_DUE = "SELECT MIN(run_at) FROM jobs WHERE state = 'queued'";
+    EXPIRED = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
+            created_at, finished_at \
+        FROM jobs WHERE state = 'running' AND lease_until <= $1 ORDER BY run_at, id LIMIT $2";
+    HEARTBEAT = "UPDATE jobs SET lease_until = $2 WHERE state = 'running' AND lease_by = $1 RETURNING id";
+    FINISH = "DELETE FROM jobs WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
+    RETRY = "UPDATE jobs SET state = 'queued', run_at = $4, lease_until = NULL, lease_by = NULL, \
+        last_error = $5 WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
+    RELEASE = "UPDATE jobs SET state = 'queued', attempts = attempts - 1, run_at = $4, lease_until = NULL, \
+        lease_by = NULL WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
+    BURY = "UPDATE jobs SET state = 'dead', lease_until = NULL, lease_by = NULL, finished_at = $4, \
+        last_error = $5 WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
+    REQUEUE = "UPDATE jobs SET state = 'queued', attempts = 0, run_at = $2, finished_at = NULL \
+        WHERE id = $1 AND state = 'dead'";
+    FIND = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
+            created_at, finished_at FROM jobs WHERE id = $1";
+    LIST = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
+            created_at, finished_at \
+        FROM jobs WHERE state = $1 ORDER BY run_at, id LIMIT $2";
+    LIST_OF_LANE = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, \
+            last_error, created_at, finished_at \
+        FROM jobs WHERE lane = $1 AND state = $2 ORDER BY run_at, id LIMIT $3";
+}
+
+#[derive(sqlx::FromRow)]
+struct JobRow {
+    id: String,
+    kind: String,
+    lane: String,
+    payload: String,
+    state: String,
+    attempts: i64,
+    run_at: i64,
+    lease_until: Option<i64>,
+    lease_by: Option<String>,
+    last_error: Option<String>,
+    created_at: i64,
+    finished_at: Option<i64>,
+}
+
+impl TryFrom<JobRow> for Job {
+    type Error = Error;
+
+    fn try_from(row: JobRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id.into(),
+            kind: row.kind,
+            lane: row.lane,
+            payload: row.payload,
+            state: parsed(&row.state, "jobs", "state")?,
+            attempts: row.attempts,
+            run_at: Timestamp::from_unix_ms(row.run_at),
+            lease_until: row.lease_until.map(Timestamp::from_unix_ms),
+            lease_by: row.lease_by,
+            last_error: row.last_error,
+            created_at: Timestamp::from_unix_ms(row.created_at),
+            finished_at: row.finished_at.map(Timestamp::from_unix_ms),
+        })
+    }
+}
+
+fn jobs(rows: Vec<JobRow>) -> Result<Vec<Job>, Error> {
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Stores a new job in the transaction that makes it necessary. When that commits, `wake` is
+/// notified, and so are the workers of other processes (on SQLite they poll instead).
+pub async fn insert(tx: &mut WriteTx, new: &New<'_>, wake: &Arc<Notify>) -> Result<(), Error> {
+    execute!(
+        tx,
+        INSERT,
+        new.id.as_str(),
+        new.kind.name(),
+        new.lane,
+        format!("{} {}", new.kind, new.lane),
+        new.payload,
+        new.run_at.unix_ms(),
+        new.created_at.unix_ms(),
+    )?;
+    tx.wake_on_commit(wake);
+    dialect::notify_workers(tx).await
+}
+
+/// Takes jobs that are due, of queues that are not full, those with the fewest running jobs first.
+pub async fn claim(tx: &mut WriteTx, claim: &Claim<'_>) -> Result<Vec<Job>, Error> {
+    // One worker claims at a time: what runs in a lane is counted exactly.
+    dialect::lock_jobs(tx).await?;
+    let now = claim.now.unix_ms();
+    let queues = fetch_all!(
+        tx,
+        (String, i64),
+        FREE_QUEUES,
+        now,
+        claim.lane_max,
+        claim.limit
+    )?;
+    let mut left = claim.limit;
+    let mut claimed = Vec::new();
+    // Each queue gets an equal share of the free places at least.
+    let share = left / i64::try_from(queues.len()).unwrap_or(left).max(1);
+    for (queue, running) in queues {
+        let take = (claim.lane_max - running).min(share.max(1)).min(left);
+        if take <= 0 {
+            break;
+        }
+        let rows = fetch_all!(
+            tx,
+            JobRow,
+            TAKE,
+            &queue,
+            now,
+            claim.lease_until.unix_ms(),
+            claim.worker,
+            take
+        )?;
+        left -= i64::try_from(rows.len()).unwrap_or(left);
+        claimed.extend(jobs(rows)?);
+    }
+    Ok(claimed)
+}
+
+/// When the next job is due, whether or not its lane has a free place.
+pub async fn next_due(conn: &mut impl AsConn) -> Result<Option<Timestamp>, Error> {
+    let (at,) = fetch_one!(conn, (Option<i64>,), NEXT_DUE)?;
+    Ok(at.map(Timestamp::from_unix_ms))
+}
+
+/// Running jobs whose lease has ended: their worker was killed, or stood still.
+pub async fn expired(
+    conn: &mut impl AsConn,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Job>, Error> {
+    jobs(fetch_all!(conn, JobRow, EXPIRED, now.unix_ms(), limit)?)
+}
+
+/// Extends the leases of a worker; the jobs that it still holds.
+pub async fn heartbeat(
+    tx: &mut WriteTx,
+    worker: &str,
+    until: Timestamp,
+) -> Result<Vec<JobId>, Error> {
+    let rows = fetch_all!(tx, (String,), HEARTBEAT, worker, until.unix_ms())?;
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+}
+
+/// Removes a job that is done. `false` when the lease was lost.
+pub async fn finish(tx: &mut WriteTx, lease: &Lease) -> Result<bool, Error> {
+    let id = lease.id.as_str();
+    Ok(execute!(tx, FINISH, id, &lease.by, lease.attempts)? == 1)
+}
+
+/// Puts a job back until `run_at`. `false` when the lease was lost.
+pub async fn retry(
+    tx: &mut WriteTx,
+    lease: &Lease,
+    run_at: Timestamp,
+    why: &str,
+) -> Result<bool, Error> {
+    let (id, at) = (lease.id.as_str(), run_at.unix_ms());
+    Ok(execute!(tx, RETRY, id, &lease.by, lease.attempts, at, why)? == 1)
+}
+
+/// Gives a job back as if it had not been begun. `false` when the lease was lost.
+pub async fn release(tx: &mut WriteTx, lease: &Lease, run_at: Timestamp) -> Result<bool, Error> {
+    let (id, at) = (lease.id.as_str(), run_at.unix_ms());
+    Ok(execute!(tx, RELEASE, id, &lease.by, lease.attempts, at)? == 1)
+}
+
+/// Marks a job dead. `false` when the lease was lost.
+pub async fn bury(
+    tx: &mut WriteTx,
+    lease: &Lease,
+    now: Timestamp,
+    why: &str,
+) -> Result<bool, Error> {
+    let (id, at) = (lease.id.as_str(), now.unix_ms());
+    Ok(execute!(tx, BURY, id, &lease.by, lease.attempts, at, why)? == 1)
+}
+
+/// Puts a dead job back with all its tries. `false` when it is not dead.
+pub async fn requeue(
+    tx: &mut WriteTx,
+    id: &JobId,
+    run_at: Timestamp,
+    wake: &Arc<Notify>,
+) -> Result<bool, Error> {
+    let requeued = execute!(tx, REQUEUE, id.as_str(), run_at.unix_ms())? == 1;
+    tx.wake_on_commit(wake);
+    dialect::notify_workers(tx).await?;
+    Ok(requeued)
+}
+
+/// The job with this id, unless it is done.
+pub async fn find(conn: &mut impl AsConn, id: &JobId) -> Result<Option<Job>, Error> {
+    fetch_optional!(conn, JobRow, FIND, id.as_str())?
+        .map(TryInto::try_into)
+        .transpose()
+}
+
+/// The first `limit` jobs in a state, by the time for which they are set.
+pub async fn list(conn: &mut impl AsConn, state: JobState, limit: i64) -> Result<Vec<Job>, Error> {
+    jobs(fetch_all!(conn, JobRow, LIST, state.name(), limit)?)
+}
+
+/// The same of one lane.
+pub async fn list_of_lane(
+    conn: &mut impl AsConn,
+    lane: &str,
+    state: JobState,
+    limit: i64,
+) -> Result<Vec<Job>, Error> {
+    let state = state.name();
+    jobs(fetch_all!(conn, JobRow, LIST_OF_LANE, lane, state, limit)?)
+}
