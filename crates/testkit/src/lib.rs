@@ -18,6 +18,7 @@
 mod clock;
 mod postgres;
 mod proxy;
+mod s3;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use tempfile::TempDir;
 pub use clock::ManualClock;
 pub use postgres::postgres;
 pub use proxy::Proxy;
+pub use s3::{S3, s3};
 
 /// A migrated database of one test. Its files go when it is dropped; a PostgreSQL database goes
 /// with its server.
@@ -111,12 +113,12 @@ pub fn settings() -> Settings {
         keys_in_memory_max: 10_000,
         cookie_secret: "cookie secret of the tests".into(),
         open_invites_max: None,
-        jobs: headshot_app::jobs::Limits::default(),
         photo_signer: Signer::parse(&"cd".repeat(32)).expect("64 hexadecimal characters"),
         retention: Rules {
             inputs: Some(Duration::from_hours(30 * 24)),
             results: None,
         },
+        jobs: headshot_app::jobs::Limits::default(),
     }
 }
 
