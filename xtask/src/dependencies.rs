@@ -13,7 +13,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("headshot-domain", &[]),
     ("headshot-pages", &[]),
     ("headshot-storage", &["headshot-domain"]),
-    ("headshot-app", &["headshot-domain", "headshot-storage"]),
+    ("headshot-outbound", &["headshot-domain"]),
+    (
+        "headshot-app",
+        &["headshot-domain", "headshot-storage", "headshot-outbound"],
+    ),
     (
         "headshot-web",
         &[

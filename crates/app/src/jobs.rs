@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
+use crate::webhooks;
 
 mod worker;
 
@@ -165,30 +166,28 @@ pub async fn enqueue(app: &App, tx: &mut WriteTx, job: NewJob<'_>) -> Result<Job
 }
 
 /// Does a job: the one list of what each kind means.
-pub(crate) async fn run(_app: Arc<App>, job: Running) -> Outcome {
+pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
     match job.kind {
-        Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => {
-            Outcome::Fail {
-                why: "this version does not know how".into(),
-            }
-        }
+        Kind::WebhookDeliver => webhooks::deliver(&app, &job).await,
+        Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => Outcome::Fail {
+            why: "this version does not know how".into(),
+        },
     }
 }
 
 /// Says in its own table that a job is dead, in the transaction that buries it.
-async fn buried(_tx: &mut WriteTx, _job: &Job, kind: Kind) -> Result<(), Error> {
+async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
     match kind {
-        Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => {
-            Ok(())
-        }
+        Kind::WebhookDeliver => webhooks::gave_up(tx, job).await,
+        Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => Ok(()),
     }
 }
 
 /// Says in its own table that a dead job is tried again, in the transaction that revives it.
-async fn revived(_tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
+async fn revived(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
     match job.kind.parse() {
-        Ok(Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep)
-        | Err(_) => Ok(()),
+        Ok(Kind::WebhookDeliver) => webhooks::tries_again(tx, job).await,
+        Ok(Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep) | Err(_) => Ok(()),
     }
 }
 

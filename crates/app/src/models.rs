@@ -15,6 +15,7 @@ use crate::credits::{self, SHOOT};
 use crate::idempotency::Once;
 use crate::invites;
 use crate::page::{Page, Slice};
+use crate::webhooks;
 
 /// What a person without an account is called.
 const ANONYMOUS: &str = "anon_";
@@ -36,12 +37,12 @@ pub enum News {
 
 /// Tells the organization's receiver, in the transaction that makes the news.
 pub(crate) async fn announce(
-    _app: &App,
-    _tx: &mut WriteTx,
-    _news: News,
-    _model: &Model,
+    app: &App,
+    tx: &mut WriteTx,
+    news: News,
+    model: &Model,
 ) -> Result<(), Error> {
-    Ok(())
+    webhooks::emit(app, tx, news.into(), model).await
 }
 
 /// A page of models, newest first.

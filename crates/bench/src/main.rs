@@ -19,6 +19,7 @@ mod route;
 mod seed;
 mod start;
 mod verification;
+mod webhooks;
 
 use report::Report;
 
@@ -58,6 +59,8 @@ enum Part {
     Deletion,
     /// Only start, memory and size.
     Start,
+    /// Only the fan-out of webhooks.
+    Webhooks,
     /// The bare route itself: the other side of the comparison.
     #[command(hide = true)]
     Bare(bare::Bare),
@@ -91,6 +94,9 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         }
         if wants(|part| matches!(part, Part::Deletion)) {
             deletion::measure(&headshot, args.deletions, &mut report).await?;
+        }
+        if wants(|part| matches!(part, Part::Webhooks)) {
+            webhooks::measure(&mut report).await?;
         }
         if wants(|part| matches!(part, Part::Route)) {
             let plan = route::Plan {

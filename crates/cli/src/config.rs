@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use headshot_app::outbound::Guard;
 use headshot_app::peppers::Pepper;
+use headshot_app::vault::Vault;
 use headshot_domain::{Networks, TrustedProxies};
 use headshot_storage::Db;
 use serde::Deserialize;
@@ -29,6 +31,9 @@ struct Raw {
     keys_in_memory_max: Option<usize>,
     open_invites_max: Option<u32>,
     job_lease_seconds: Option<u32>,
+    webhook_allow_http: Option<bool>,
+    webhook_allow_networks: Option<String>,
+    encryption_key: Option<String>,
     log: Option<String>,
     pepper: Option<String>,
     retired_peppers: Option<String>,
@@ -48,6 +53,8 @@ pub(crate) struct Config {
     /// 0 is no limit; `None` follows the organization's credits.
     pub(crate) open_invites_max: Option<i64>,
     pub(crate) job_lease_seconds: u32,
+    pub(crate) webhook_guard: Guard,
+    pub(crate) encryption_key: Option<String>,
     /// What to log, as in `info,headshot_app=debug`.
     pub(crate) log: String,
     pub(crate) pepper: Option<String>,
@@ -106,6 +113,17 @@ impl Config {
         if !(1..=3_600).contains(&job_lease_seconds) {
             bail!("job_lease_seconds: use 1 to 3600");
         }
+        let webhook_guard = Guard {
+            allow_http: raw.webhook_allow_http.unwrap_or(false),
+            allow_networks: raw
+                .webhook_allow_networks
+                .unwrap_or_default()
+                .parse()
+                .context("webhook_allow_networks")?,
+        };
+        if let Some(text) = &raw.encryption_key {
+            Vault::parse(text).context("encryption_key")?;
+        }
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
         check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
@@ -119,6 +137,8 @@ impl Config {
             keys_in_memory_max,
             open_invites_max: raw.open_invites_max.map(i64::from),
             job_lease_seconds,
+            webhook_guard,
+            encryption_key: raw.encryption_key,
             log,
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
@@ -164,11 +184,23 @@ impl Config {
                     .map_or_else(|| "(by credits)".to_owned(), |max| max.to_string()),
             ),
             ("job_lease_seconds", self.job_lease_seconds.to_string()),
+            (
+                "webhook_allow_http",
+                self.webhook_guard.allow_http.to_string(),
+            ),
+            (
+                "webhook_allow_networks",
+                self.webhook_guard.allow_networks.to_string(),
+            ),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
                 "retired_peppers",
                 secret(&self.retired_peppers, "(in the data folder)"),
+            ),
+            (
+                "encryption_key",
+                secret(&self.encryption_key, "(in the data folder)"),
             ),
         ]
     }
@@ -221,6 +253,11 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         (&mut raw.log, "HEADSHOT_LOG"),
         (&mut raw.pepper, "HEADSHOT_PEPPER"),
         (&mut raw.retired_peppers, "HEADSHOT_RETIRED_PEPPERS"),
+        (
+            &mut raw.webhook_allow_networks,
+            "HEADSHOT_WEBHOOK_ALLOW_NETWORKS",
+        ),
+        (&mut raw.encryption_key, "HEADSHOT_ENCRYPTION_KEY"),
     ];
     for (field, name) in texts {
         if let Some(value) = variable(name) {
@@ -241,6 +278,12 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     }
     if let Some(seconds) = number("HEADSHOT_JOB_LEASE_SECONDS")? {
         raw.job_lease_seconds = Some(seconds);
+    }
+    if let Some(text) = variable("HEADSHOT_WEBHOOK_ALLOW_HTTP") {
+        let allow = text.parse().with_context(|| {
+            format!("HEADSHOT_WEBHOOK_ALLOW_HTTP: \"{text}\" is neither true nor false")
+        })?;
+        raw.webhook_allow_http = Some(allow);
     }
     Ok(())
 }
@@ -283,6 +326,8 @@ mod tests {
         assert!(message("log_retention_days = 0").starts_with("log_retention_days: "));
         assert!(message("job_lease_seconds = 0").starts_with("job_lease_seconds: "));
         assert!(message("job_lease_seconds = 3601").starts_with("job_lease_seconds: "));
+        assert!(message("webhook_allow_networks = 'x'").starts_with("webhook_allow_networks: "));
+        assert!(message("encryption_key = 'x'").starts_with("encryption_key: "));
         assert!(message("pubic_url = 'http://x'").contains("pubic_url"));
     }
 
@@ -305,8 +350,9 @@ mod tests {
         let mut config = checked("database_url = 'postgres://u:p%40ss:w@db:5432/h'").unwrap();
         config.pepper = Some("abcd".into());
         config.retired_peppers = Some("efgh".into());
+        config.encryption_key = Some("ijkl".into());
         let shown = format!("{:?}", config.shown());
-        for secret in ["abcd", "efgh", "p%40ss"] {
+        for secret in ["abcd", "efgh", "ijkl", "p%40ss"] {
             assert!(!shown.contains(secret), "{secret}");
         }
         assert!(shown.contains("postgres://u:***@db:5432/h"));

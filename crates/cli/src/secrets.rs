@@ -1,4 +1,5 @@
-//! The secrets that must not be in the database: peppers, and the key of device cookies. They are in
+//! The secrets that must not be in the database: peppers, the key of device cookies, the key that
+//! encrypts webhook secrets. They are in
 //! `<data dir>/secrets`, readable by the server's user only, or in the environment.
 
 use std::fs;
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::vault::Vault;
 use headshot_domain::{Entropy, entropy};
 use zeroize::Zeroizing;
 
@@ -15,6 +17,7 @@ use crate::config::Config;
 const PEPPER: &str = "pepper";
 const RETIRED: &str = "pepper.retired";
 const COOKIE: &str = "cookie";
+const ENCRYPTION: &str = "encryption";
 
 fn folder(config: &Config) -> PathBuf {
     config.data_dir.join("secrets")
@@ -47,6 +50,15 @@ pub(crate) fn several(list: &str) -> impl Iterator<Item = &str> {
 /// The key of device cookies.
 pub(crate) fn cookie(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<String> {
     Ok(load_or_create(&folder(config), COOKIE, entropy)?.to_string())
+}
+
+/// The key that encrypts webhook secrets, made when it is asked for the first time.
+pub(crate) fn vault(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Vault> {
+    let key = match &config.encryption_key {
+        Some(text) => Zeroizing::new(text.clone()),
+        None => load_or_create(&folder(config), ENCRYPTION, entropy)?,
+    };
+    Vault::parse(&key).context("encryption_key")
 }
 
 /// Retires the current pepper and makes a new one; the new one's id.

@@ -30,6 +30,7 @@ pub mod sign_in;
 pub mod tallies;
 pub mod teams;
 pub mod users;
+pub mod webhooks;
 
 pub use conn::{AsConn, Conn, ReadConn, WriteTx};
 pub use db::Db;
@@ -55,6 +56,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("tallies", tallies::STATEMENTS),
     ("teams", teams::STATEMENTS),
     ("users", users::STATEMENTS),
+    ("webhooks", webhooks::STATEMENTS),
 ];
 
 /// Reads a stored text as `T`, or says which column is corrupt.

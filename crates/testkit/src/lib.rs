@@ -18,11 +18,13 @@
 mod clock;
 mod postgres;
 mod proxy;
+mod receiver;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::vault::Vault;
 use headshot_app::{App, Settings};
 use headshot_domain::{Clock, Entropy, OsEntropy};
 use headshot_storage::Db;
@@ -31,6 +33,7 @@ use tempfile::TempDir;
 pub use clock::ManualClock;
 pub use postgres::postgres;
 pub use proxy::Proxy;
+pub use receiver::{Call, Receiver};
 
 /// A migrated database of one test. Its files go when it is dropped; a PostgreSQL database goes
 /// with its server.
@@ -76,14 +79,35 @@ pub fn app(db: &Db, clock: &Arc<ManualClock>) -> Arc<App> {
 
 /// The same with other peppers.
 pub fn app_with(db: &Db, clock: &Arc<ManualClock>, peppers: Peppers) -> Arc<App> {
-    let settings = Settings {
+    made(db, clock, (peppers, settings()))
+}
+
+/// The same with other settings.
+pub fn app_set(db: &Db, clock: &Arc<ManualClock>, change: impl FnOnce(&mut Settings)) -> Arc<App> {
+    let mut settings = settings();
+    change(&mut settings);
+    let peppers = Peppers::new(pepper(0xab), Vec::new());
+    made(db, clock, (peppers, settings))
+}
+
+fn settings() -> Settings {
+    Settings {
         public_url: "http://127.0.0.1:8080".into(),
         log_retention: Duration::from_hours(90 * 24),
         keys_in_memory_max: 10_000,
         cookie_secret: "cookie secret of the tests".into(),
         open_invites_max: None,
         jobs: headshot_app::jobs::Limits::default(),
-    };
+        vault: Vault::parse(&"cd".repeat(32)).expect("64 hexadecimal characters"),
+        webhook_guard: headshot_app::outbound::Guard {
+            allow_http: true,
+            allow_networks: "127.0.0.0/8".parse().expect("a network"),
+        },
+        webhook_time_max: headshot_app::outbound::TIME_MAX,
+    }
+}
+
+fn made(db: &Db, clock: &Arc<ManualClock>, (peppers, settings): (Peppers, Settings)) -> Arc<App> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     Arc::new(App::new(db.clone(), peppers, settings, (clock, entropy)))

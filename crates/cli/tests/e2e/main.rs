@@ -20,3 +20,4 @@ mod forms;
 mod samples;
 mod support;
 mod trouble;
+mod webhooks;
