@@ -217,7 +217,7 @@ fn shortened(why: &str) -> String {
 /// Does one try of a claimed job, and stores how it ended.
 async fn attempt<R, F>(app: Arc<App>, job: Job, run: R)
 where
-    R: Fn(Arc<App>, Running) -> F + Send,
+    R: Fn(Arc<App>, Running) -> F + Send + Sync,
     F: Future<Output = Outcome> + Send,
 {
     let Ok(kind) = job.kind.parse::<Kind>() else {

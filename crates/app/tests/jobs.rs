@@ -1,6 +1,7 @@
 //! The worker: retries, deaths, panics, lost leases, lanes, and a stop in good order.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers outside of the test functions stop the test too"
 )]

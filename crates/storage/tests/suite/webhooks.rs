@@ -1,5 +1,6 @@
 //! Webhook endpoints, events and deliveries.
 
+use headshot_domain::WebhookState::{Delivered, Failed, Pending};
 use headshot_domain::{DeliveryId, OrgId, Timestamp, WebhookState};
 use headshot_storage::webhooks::{self, Delivery, Endpoint, Event};
 use rstest::rstest;
@@ -97,7 +98,6 @@ async fn events_are_paged_by_time_and_id(#[case] kind: Kind) {
     let database = kind.open().await;
     with_orgs(&database, &["org_1", "org_2"]).await;
     let mut tx = write(&database).await;
-    use WebhookState::{Delivered, Failed, Pending};
     for (id, org, ms, state) in [
         ("evt_a", "org_1", 1, Failed),
         ("evt_b", "org_1", 2, Delivered),
