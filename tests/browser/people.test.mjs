@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startDemo } from "./lib/server.mjs";
 import { stage } from "./lib/stage.mjs";
-import { PASSWORD, setUp, signIn } from "./lib/steps.mjs";
+import { KEY, PASSWORD, setUp, signIn } from "./lib/steps.mjs";
 
 /** The demo has members; nothing else makes them yet. */
 const here = stage(startDemo);
@@ -130,4 +130,71 @@ test("a set-up link works once, and an unknown page says so", async () => {
     assert.equal(answer.status(), 404);
     await page.getByRole("heading", { level: 1, name: "This page does not exist" }).waitFor();
   });
+});
+
+test("who signed in by a link gives the password before a key is generated", async () => {
+  const said = here.server.said.map((line) => line.trim());
+  const link = said.find((line) => line.includes("/auth/magic?token="));
+  const password = said.find((line) => line.startsWith("Password")).split(/\s+/)[1];
+  await here.story(async (visitor) => {
+    const { page } = visitor;
+    await page.goto(link);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+    visitor.expectStatus(403);
+    await page.goto("/app/admin/api");
+    await page.getByRole("button", { name: "Generate API Key", exact: true }).click();
+    await page.getByRole("heading", { name: "Confirm that it is you" }).waitFor();
+    const field = page.getByLabel("Password");
+    assert.ok(await field.evaluate((input) => input === document.activeElement), "ready to type");
+    await field.fill("not the password");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("The password is not right.").waitFor();
+    await field.fill(password);
+    await page.getByRole("button", { name: "Continue" }).click();
+    assert.match(await page.getByLabel("API key", { exact: true }).inputValue(), KEY);
+  });
+});
+
+test("a person of two organizations goes from one to the other", async () => {
+  const { resetUrl } = await here.server.command("user", "reset-password", "jonas@acme.example");
+  await here.server.createOrg({ name: "Lindqvist Portraits", email: "jonas@acme.example" });
+  await here.story(async (visitor) => {
+    const { page } = visitor;
+    await page.goto(resetUrl);
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Set password and sign in" }).click();
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+    await page.getByText("Organization: Lindqvist Portraits").click();
+    await page.getByRole("button", { name: "Acme Corporation" }).click();
+    await page.getByRole("heading", { level: 1, name: /^Hello/ }).waitFor();
+    const own = page.getByRole("button", { name: "Lindqvist Portraits" });
+    await own.focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+  });
+});
+
+test("a phone shows the whole key", async () => {
+  const org = await here.server.createOrg({ name: "Soylent", email: "owner@soylent.example" });
+  await here.story(
+    async (visitor) => {
+      const { page } = visitor;
+      await setUp(visitor, org);
+      for (const width of [390, 1280]) {
+        await page.setViewportSize({ width, height: 844 });
+        await page.goto("/app/admin/api");
+        await page.getByRole("button", { name: "Generate API Key", exact: true }).click();
+        const secret = page.getByLabel("API key", { exact: true });
+        const hidden = await secret.evaluate((field) => [
+          field.scrollWidth - field.clientWidth,
+          field.scrollHeight - field.clientHeight,
+        ]);
+        assert.deepEqual(hidden, [0, 0], `${width} px`);
+        await page.getByRole("link", { name: "I have stored it" }).click();
+        await page.getByRole("heading", { level: 1, name: "API" }).waitFor();
+      }
+    },
+    { viewport: { width: 390, height: 844 } },
+  );
 });

@@ -14,37 +14,45 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("headshot-pages", &[]),
     ("headshot-storage", &["headshot-domain"]),
     ("headshot-outbound", &["headshot-domain"]),
+    ("headshot-blobs", &["headshot-domain"]),
     (
         "headshot-app",
-        &["headshot-domain", "headshot-storage", "headshot-outbound"],
-    ),
-    (
-        "headshot-web",
         &[
             "headshot-domain",
             "headshot-storage",
-            "headshot-app",
-            "headshot-pages",
+            "headshot-blobs",
+            "headshot-outbound",
         ],
+    ),
+    (
+        "headshot-web",
+        &["headshot-domain", "headshot-app", "headshot-pages"],
     ),
     (
         "headshot",
         &[
             "headshot-domain",
             "headshot-storage",
+            "headshot-blobs",
             "headshot-app",
             "headshot-web",
         ],
     ),
     (
         "headshot-testkit",
-        &["headshot-domain", "headshot-storage", "headshot-app"],
+        &[
+            "headshot-domain",
+            "headshot-storage",
+            "headshot-blobs",
+            "headshot-app",
+        ],
     ),
     (
         "headshot-bench",
         &[
             "headshot-domain",
             "headshot-storage",
+            "headshot-blobs",
             "headshot-app",
             "headshot-web",
             "headshot-testkit",

@@ -3,9 +3,13 @@
 use std::net::IpAddr;
 
 use headshot_domain::{KeyId, OrgId, Timestamp, UserId};
-use headshot_storage::audit::{self, Entry, Head};
+use headshot_storage::audit::{self, Head};
 use headshot_storage::{AsConn, Error, WriteTx};
 use sha2::{Digest, Sha256};
+
+use crate::App;
+
+pub use headshot_storage::audit::Entry;
 
 /// Who does something, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +129,42 @@ fn chained(previous: &[u8], entry: &Entry) -> Vec<u8> {
 /// The first characters of a row's hash, for people.
 pub fn short_hash(hash: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&hash[..hash.len().min(4)])
+}
+
+/// An organization's newest `limit` entries before place `before`, newest first; those of the whole
+/// server and of all organizations without one.
+pub async fn newest(
+    app: &App,
+    org: Option<&OrgId>,
+    (before, limit): (i64, i64),
+) -> Result<Vec<Entry>, Error> {
+    let mut conn = app.db.read().await?;
+    match org {
+        Some(org) => audit::newest(&mut conn, org.as_str(), before, limit).await,
+        None => audit::newest_of_all(&mut conn, before, limit).await,
+    }
+}
+
+/// What [`verify_up_to`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// The chain was followed.
+    Whole(Verified),
+    /// The chain is longer than asked for; nothing was checked.
+    TooLong {
+        /// How many entries there are.
+        entries: i64,
+    },
+}
+
+/// Follows the whole chain if it has at most `entries_max` entries.
+pub async fn verify_up_to(app: &App, entries_max: i64) -> Result<Checked, Error> {
+    let mut conn = app.db.read().await?;
+    let entries = audit::head(&mut conn).await?.seq;
+    if entries > entries_max {
+        return Ok(Checked::TooLong { entries });
+    }
+    Ok(Checked::Whole(verify(&mut conn).await?))
 }
 
 /// What [`verify`] found.

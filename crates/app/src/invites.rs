@@ -5,7 +5,7 @@ use std::time::Duration;
 use headshot_domain::{
     Credits, Email, InviteId, InviteState, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId,
 };
-use headshot_storage::invites::{self, Invite};
+use headshot_storage::invites;
 use headshot_storage::models::Model;
 use headshot_storage::organizations::Organization;
 use headshot_storage::tallies::{self, Tally};
@@ -18,6 +18,8 @@ use crate::audit::{self, Actor, Event};
 use crate::credits::SHOOT;
 use crate::idempotency::Once;
 use crate::page::{Page, STEP, Slice};
+
+pub use headshot_storage::invites::Invite;
 
 /// How long an invite can be used (contract: invites.md).
 pub const LIFE: Duration = Duration::from_hours(30 * 24);

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_domain::{ApiKeySecret, KeyId, Networks, OrgId, ScopeSet, Timestamp, api_key};
-use headshot_storage::api_keys::{self, ApiKey, LIVE_MAX, LastUse, Secret};
-use headshot_storage::api_requests::{self, DeadKeyUse, KeyState};
+use headshot_storage::api_keys::{self, LIVE_MAX, Secret};
+use headshot_storage::api_requests;
 use headshot_storage::{Error, auth};
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
 use crate::verification::memory::Digest;
 use crate::verification::{Found, KeyEntry, Receipt};
+
+pub use headshot_storage::api_keys::{ApiKey, LastUse};
+pub use headshot_storage::api_requests::{DeadKeyUse, KeyState};
 
 /// The longest name of a key, in characters.
 pub const NAME_MAX: usize = 100;

@@ -8,15 +8,18 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headshot_blobs::Objects;
 use headshot_domain::{Clock, Entropy, entropy};
 use headshot_outbound::{Client, Guard};
-use headshot_storage::{Db, Error, api_keys};
+use headshot_storage::{Db, Error, api_keys, auth};
 use tokio_util::sync::CancellationToken;
 
 pub mod accounts;
 pub mod audit;
 pub mod caller;
 pub mod credits;
+pub mod doctor;
+pub mod gallery;
 pub mod idempotency;
 pub mod invites;
 pub mod jobs;
@@ -24,12 +27,15 @@ pub mod keys;
 pub mod maintenance;
 pub mod members;
 pub mod models;
+pub mod objects;
 pub mod organizations;
 pub mod page;
 pub mod passwords;
 pub mod peppers;
+pub mod photos;
 pub mod rate_limit;
 pub mod request_log;
+pub mod retention;
 pub mod teams;
 pub mod vault;
 pub mod verification;
@@ -67,6 +73,10 @@ pub struct Settings {
     pub webhook_guard: Guard,
     /// How long one delivery of a webhook may take.
     pub webhook_time_max: Duration,
+    /// Signs the URLs of photos.
+    pub photo_signer: photos::Signer,
+    /// How long things are kept.
+    pub retention: retention::Rules,
 }
 
 /// A failure and all its causes on one line.
@@ -96,6 +106,8 @@ pub enum Roles {
 pub struct App {
     /// The database.
     pub db: Db,
+    /// Photos and uploads.
+    pub objects: Objects,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -127,9 +139,9 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    /// An application on a migrated database. Starts nothing.
+    /// An application on a migrated database and its objects. Starts nothing.
     pub fn new(
-        db: Db,
+        (db, objects): (Db, Objects),
         peppers: Peppers,
         settings: Settings,
         (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
@@ -144,6 +156,7 @@ impl App {
         );
         Self {
             db,
+            objects,
             node: Arc::new(node),
             passwords: Passwords::new(&*entropy),
             recorder: Recorder::default(),
@@ -171,6 +184,12 @@ impl App {
         .await
     }
 
+    /// Whether the database answers.
+    pub async fn is_ready(&self) -> Result<(), Error> {
+        let mut conn = self.db.read().await?;
+        auth::epoch(&mut conn).await.map(drop)
+    }
+
     /// Logs a failure with all its causes, once, at the place where it stops.
     pub fn report(&self, error: &(dyn StdError + 'static), what: &str) {
         tracing::error!(cause = causes(error), "{what}");
@@ -196,6 +215,8 @@ impl App {
             .then(|| tokio::spawn(maintenance::run(Arc::clone(&self), stop.clone())));
         let worker = (roles != Roles::Web)
             .then(|| tokio::spawn(jobs::work(Arc::clone(&self), jobs::run, stop.clone())));
+        let deletions = (roles != Roles::Web)
+            .then(|| tokio::spawn(objects::run(Arc::clone(&self), stop.clone())));
         if roles != Roles::Worker {
             let log_stop = CancellationToken::new();
             let log = tokio::spawn(request_log::run(Arc::clone(&self), log_stop.clone()));
@@ -207,9 +228,9 @@ impl App {
             }
         }
         stop.cancelled().await;
-        if let Some(clean_up) = clean_up {
+        for work in [clean_up, deletions].into_iter().flatten() {
             // What it had begun is rolled back; the next start does it.
-            clean_up.abort();
+            work.abort();
         }
         if let Some(worker) = worker
             && worker.await.is_err()

@@ -1,12 +1,14 @@
 //! Members: people of an organization who get headshots.
 
 use headshot_domain::{MemberStage, OrgId};
-use headshot_storage::members::{self, Member};
+use headshot_storage::members;
 use headshot_storage::tallies::{self, Tally};
 use headshot_storage::{Error, ReadConn};
 
 use crate::App;
 use crate::page::{Page, Slice};
+
+pub use headshot_storage::members::Member;
 
 /// A page of members, newest first.
 pub async fn list(

@@ -4,9 +4,9 @@ use headshot_domain::{
     Credits, Email, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId, Timestamp,
     entropy,
 };
-use headshot_storage::models::{self, Filter, Model};
+use headshot_storage::models;
 use headshot_storage::organizations::Organization;
-use headshot_storage::{Error, WriteTx, organizations, photos, tallies, teams, users};
+use headshot_storage::{Error, WriteTx, organizations, tallies, teams, users};
 
 use crate::App;
 use crate::accounts;
@@ -14,8 +14,11 @@ use crate::audit::{self, Actor, Event};
 use crate::credits::{self, SHOOT};
 use crate::idempotency::Once;
 use crate::invites;
+use crate::objects;
 use crate::page::{Page, Slice};
 use crate::webhooks;
+
+pub use headshot_storage::models::{Filter, Model};
 
 /// What a person without an account is called.
 const ANONYMOUS: &str = "anon_";
@@ -107,6 +110,20 @@ pub enum CreateError {
     /// The database failed.
     #[error(transparent)]
     Internal(#[from] Error),
+}
+
+/// Whether an organization may create sessions through the API.
+///
+/// # Errors
+/// [`CreateError::NotEnabled`] when it may not.
+pub async fn check_enabled(app: &App, org: &OrgId) -> Result<(), CreateError> {
+    let mut conn = app.db.read().await?;
+    let found = organizations::find(&mut conn, org).await?;
+    if found.is_some_and(|org| org.whitelabel) {
+        Ok(())
+    } else {
+        Err(CreateError::NotEnabled)
+    }
 }
 
 /// Creates a session for a person without an account, and the URL that opens it.
@@ -340,10 +357,11 @@ pub async fn delete(
         Err(AdvanceError::NotNow(_)) => return Err(DeleteError::AlreadyDeleted),
         Err(AdvanceError::Internal(error)) => return Err(error.into()),
     }
-    photos::delete_of_model(&mut tx, id, app.clock.now()).await?;
+    let doomed = objects::doom_model(app, &mut tx, (org, id)).await?;
     models::delete_links(&mut tx, id).await?;
     record(app, &mut tx, actor, ("model.deleted", &before)).await?;
     tx.commit().await?;
+    objects::erase(app, doomed).await;
     Ok(())
 }
 

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use headshot_domain::{Credits, Email, OrgId, Plan, Role, TeamId, UserId};
-use headshot_storage::organizations::{self, Organization};
+use headshot_storage::organizations;
 use headshot_storage::sign_in::LinkPurpose;
-use headshot_storage::teams::{self, Team};
 use headshot_storage::users::{self, User};
-use headshot_storage::{AsConn, Error, auth, credits};
+use headshot_storage::{AsConn, Error, auth, credits, teams};
 
 use crate::App;
 use crate::accounts;
 use crate::audit::{self, Actor, Event};
 use crate::caller::Caller;
 use crate::credits::entry_id;
+
+pub use headshot_storage::organizations::Organization;
+pub use headshot_storage::teams::Team;
 
 /// What the API says of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +93,24 @@ pub async fn credits_left(app: &App, org: &OrgId) -> Result<CreditsLeft, Error> 
     ))
 }
 
+/// Who is in an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct People {
+    /// All teams, oldest first.
+    pub teams: Vec<Team>,
+    /// How many people, owner and admins included.
+    pub members: i64,
+}
+
+/// An organization's teams and the number of its people.
+pub async fn people(app: &App, org: &OrgId) -> Result<People, Error> {
+    let mut conn = app.db.read().await?;
+    Ok(People {
+        teams: teams::list(&mut conn, org).await?,
+        members: users::count_members(&mut conn, org).await?,
+    })
+}
+
 /// A new organization and its owner.
 #[derive(Debug, Clone)]
 pub struct NewOrganization {
@@ -108,8 +128,8 @@ pub struct NewOrganization {
     pub whitelabel: bool,
 }
 
-/// A created organization.
-#[derive(Debug, Clone)]
+/// A created organization. Prints without the link's token.
+#[derive(Clone)]
 pub struct Created {
     /// The organization.
     pub org: Organization,
@@ -117,6 +137,15 @@ pub struct Created {
     pub owner: User,
     /// The token of the owner's set-up link; `None` when the owner has a password already.
     pub setup_token: Option<String>,
+}
+
+impl std::fmt::Debug for Created {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Created")
+            .field("org", &self.org)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why an organization can't be created.

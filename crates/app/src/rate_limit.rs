@@ -170,7 +170,7 @@ impl AddressLimiter {
 }
 
 /// The whole address for IPv4; its /64 for IPv6, where one host has that many addresses.
-pub(crate) fn subject(address: IpAddr) -> IpAddr {
+pub fn subject(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

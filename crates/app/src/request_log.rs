@@ -10,13 +10,17 @@ use std::time::Duration;
 
 use headshot_domain::{Clock, Entropy, KeyId, OrgId, RequestId, Timestamp, entropy};
 use headshot_storage::api_keys::LastUse;
-use headshot_storage::api_requests::{self, Filter, Gap, HourCount, KeyState, Logged, Request};
+use headshot_storage::api_requests::{self, HourCount};
 use headshot_storage::{Db, Error, auth};
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
 use crate::keys;
+
+pub use headshot_storage::api_requests::{
+    DEAD_KEY_ATTEMPTS_MAX, Filter, Gap, KeyState, Logged, Request,
+};
 
 /// Requests that wait to be written at most. Beyond it they are counted, not kept.
 pub const QUEUE_MAX: usize = 65_536;
@@ -379,6 +383,29 @@ pub async fn page(app: &App, org: &OrgId, filter: &Filter) -> Result<Page, Error
     rows.extend(gaps.into_iter().filter(shown).map(Row::Gap));
     rows.sort_by(|a, b| b.id().cmp(a.id()));
     Ok(Page { rows, older })
+}
+
+/// The newest requests and gaps that `filter` lets through, newest first, at most `limit`: of an
+/// organization, or those that no key gave to one.
+pub async fn newest(
+    app: &App,
+    org: Option<&OrgId>,
+    filter: Filter,
+    limit: usize,
+) -> Result<Vec<Row>, Error> {
+    let nobody = OrgId::from("");
+    let mut filter = filter;
+    let mut rows = Vec::new();
+    while rows.len() < limit {
+        let next = page(app, org.unwrap_or(&nobody), &filter).await?;
+        rows.extend(next.rows);
+        filter.before = next.older;
+        if filter.before.is_none() {
+            break;
+        }
+    }
+    rows.truncate(limit);
+    Ok(rows)
 }
 
 /// One request of an organization.

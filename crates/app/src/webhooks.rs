@@ -7,7 +7,7 @@ use headshot_domain::{DeliveryId, Entropy, OrgId, Timestamp, WebhookEvent, Webho
 use headshot_outbound::{Exchange, PREVIOUS_SIGNATURE, Refusal, SIGNATURE, TIMESTAMP, sign};
 use headshot_storage::jobs::Job;
 use headshot_storage::models::Model;
-use headshot_storage::webhooks::{self, Delivery, Endpoint, Event};
+use headshot_storage::webhooks;
 use headshot_storage::{Error, WriteTx};
 use serde::Serialize;
 use serde_json::json;
@@ -17,6 +17,8 @@ use crate::App;
 use crate::audit::{self, Actor};
 use crate::jobs::{self, Kind, NewJob, Outcome, Running};
 use crate::models::News;
+
+pub use headshot_storage::webhooks::{Delivery, Endpoint, Event};
 
 /// How long after each try in vain the next one comes: at once, 5 minutes, 15 minutes, an hour.
 const SCHEDULE: [Duration; 4] = [

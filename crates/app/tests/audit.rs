@@ -5,7 +5,7 @@
     reason = "helpers outside of the test functions stop the test too"
 )]
 
-use headshot_app::audit::{self, Actor, Event, Verified};
+use headshot_app::audit::{self, Actor, Checked, Event, Verified};
 use headshot_domain::{OrgId, Timestamp};
 use headshot_storage::{AsConn, Conn, Db};
 use headshot_testkit::TestDb;
@@ -235,4 +235,20 @@ async fn an_added_row_is_found(#[case] kind: Kind) {
         after(kind, hidden).await,
         broken(5, "was added behind the end")
     );
+}
+
+#[tokio::test]
+async fn a_chain_is_followed_up_to_a_length() {
+    let database = Kind::Sqlite.with_rows(3).await;
+    let app = headshot_testkit::app(&database.db, &headshot_testkit::ManualClock::new());
+    let whole = Checked::Whole(verify(&database).await);
+    assert_eq!(audit::verify_up_to(&app, 3).await.unwrap(), whole);
+    let too_long = Checked::TooLong { entries: 3 };
+    assert_eq!(audit::verify_up_to(&app, 2).await.unwrap(), too_long);
+    let seqs = async |org: Option<&OrgId>| {
+        let entries = audit::newest(&app, org, (i64::MAX, 9)).await.unwrap();
+        entries.iter().map(|entry| entry.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(seqs(Some(&OrgId::from("org_1"))).await, [2]);
+    assert_eq!(seqs(None).await, [3, 2, 1]);
 }

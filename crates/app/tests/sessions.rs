@@ -16,7 +16,8 @@ use headshot_app::App;
 use headshot_app::accounts::{self, ABSOLUTE_TIMEOUT, IDLE_TIMEOUT, SignInError, Visitor};
 use headshot_app::audit::Actor;
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_domain::Plan;
+use headshot_domain::{OrgId, Plan};
+use headshot_storage::audit::newest;
 use headshot_storage::sign_in::LinkPurpose;
 use headshot_testkit::{ManualClock, TestDb, app, sqlite};
 
@@ -184,4 +185,80 @@ async fn the_throttle_ends_with_its_window() {
     assert!(matches!(refused, Err(SignInError::Throttled { .. })));
     office.clock.advance(MOMENT + MOMENT);
     assert!(office.sign_in(PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_session_switches_to_an_organization_of_the_person_and_to_no_other() {
+    let office = office().await;
+    let token = office.set_up().await;
+    let found = async |name: &str, owner: &str| {
+        let new = NewOrganization {
+            name: name.to_owned(),
+            website: String::new(),
+            owner: owner.parse().unwrap(),
+            plan: Plan::Standard,
+            credits: None,
+            whitelabel: false,
+        };
+        let created = organizations::create(&office.app, &Actor::command_line(), new).await;
+        created.unwrap().org.id
+    };
+    let second = found("Beta", EMAIL).await;
+    let foreign = found("Gamma", "somebody@gamma.example").await;
+    let switch = async |org: &OrgId| {
+        let signed_in = accounts::session(&office.app, &token).await.unwrap();
+        let signed_in = signed_in.unwrap();
+        let address = visitor().address;
+        let switched = accounts::switch_org(&office.app, &signed_in, address, org).await;
+        let now = accounts::session(&office.app, &token)
+            .await
+            .unwrap()
+            .unwrap();
+        (switched.unwrap(), now.org.id)
+    };
+    let switches = async |org: &OrgId| {
+        let mut conn = office.app.db.read().await.unwrap();
+        let rows = newest(&mut conn, org.as_str(), i64::MAX, 100)
+            .await
+            .unwrap();
+        rows.iter()
+            .filter(|row| row.action == "session.switched")
+            .count()
+    };
+    assert_eq!(switch(&second).await, (true, second.clone()));
+    assert_eq!(switches(&second).await, 1);
+    assert_eq!(switch(&second).await, (true, second.clone()));
+    assert_eq!(switches(&second).await, 1, "nothing changed");
+    assert_eq!(switch(&foreign).await, (false, second.clone()));
+    assert_eq!(switches(&foreign).await, 0);
+}
+
+/// What is printed for a developer holds nothing that signs anybody in.
+#[tokio::test]
+async fn printed_values_hold_no_secret() {
+    let office = office().await;
+    let new = NewOrganization {
+        name: "Beta".to_owned(),
+        website: String::new(),
+        owner: "owner@beta.example".parse().unwrap(),
+        plan: Plan::Standard,
+        credits: None,
+        whitelabel: false,
+    };
+    let created = organizations::create(&office.app, &Actor::command_line(), new).await;
+    let created = created.unwrap();
+    let printed = format!("{created:?}");
+    assert!(printed.contains("owner@beta.example"), "{printed}");
+    assert!(
+        !printed.contains(&created.setup_token.unwrap()),
+        "{printed}"
+    );
+    let link = accounts::open_link(&office.app, &office.setup).await;
+    let token = office.set_up().await;
+    let signed_in = accounts::session(&office.app, &token).await.unwrap();
+    let printed = format!("{signed_in:?} {link:?}");
+    assert!(printed.contains(EMAIL), "{printed}");
+    for secret in ["argon2id", &token, &office.setup] {
+        assert!(!printed.contains(secret), "{secret}: {printed}");
+    }
 }

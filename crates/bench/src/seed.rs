@@ -9,7 +9,10 @@ use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::photos::Signer;
+use headshot_app::retention::Rules;
 use headshot_app::{App, Settings, teams};
+use headshot_blobs::{Location, Objects};
 use headshot_domain::{Networks, OrgId, OsEntropy, Plan, ScopeSet, SystemClock};
 use headshot_storage::Db;
 use tempfile::TempDir;
@@ -97,9 +100,14 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
             allow_networks: "127.0.0.0/8".parse()?,
         },
         webhook_time_max: headshot_app::outbound::TIME_MAX,
+        photo_signer: Signer::parse(PEPPER)?,
+        retention: Rules {
+            inputs: None,
+            results: None,
+        },
     };
     Ok(App::new(
-        db,
+        (db, Objects::open(&Location::Memory)?),
         Peppers::new(Pepper::parse(PEPPER)?, Vec::new()),
         settings,
         (Arc::new(SystemClock::new()), Arc::new(OsEntropy)),

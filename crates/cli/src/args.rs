@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(Audit),
+    /// The API log.
+    #[command(subcommand)]
+    Log(Log),
     /// Work that waits, runs, or failed for the last time.
     #[command(subcommand)]
     Jobs(Jobs),
@@ -50,12 +53,37 @@ pub(crate) enum Command {
     /// Bring the database's schema up to date. Other commands do it too when they start.
     #[command(after_help = "Example:\n  headshot migrate")]
     Migrate,
+    /// Check that database, audit log and objects fit together; fails when they don't.
+    #[command(after_help = "Example:\n  headshot doctor --repair")]
+    Doctor(Doctor),
+    /// Copy database, objects and secrets into a folder, beside a running server.
+    #[command(after_help = "Example:\n  headshot backup /backup/2026-05-01")]
+    Backup(Folder),
+    /// Put a backup into an empty data folder and store.
+    #[command(after_help = "Example:\n  headshot restore /backup/2026-05-01")]
+    Restore(Folder),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print the OpenAPI document of this server.
     #[command(after_help = "Example:\n  headshot openapi > openapi.json")]
     Openapi,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Doctor {
+    /// Remove objects that no row knows and that are older than an hour, and count again.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Folder {
+    /// The backup's folder.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +122,16 @@ pub(crate) enum Org {
         after_help = "Example:\n  headshot org create --name \"Acme Corporation\" --owner-email owner@acme.com --plan enterprise --credits 100"
     )]
     Create(OrgCreate),
+    /// Delete finished shoots with everything in them after some days.
+    #[command(after_help = "Example:\n  headshot org retention --org org_abc123def456 --days 30")]
+    Retention {
+        /// The organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
+        /// After how many days; 0 is never.
+        #[arg(long, value_name = "N")]
+        days: i64,
+    },
     /// List the organizations.
     #[command(after_help = "Example:\n  headshot org list --json")]
     List(Json),
@@ -255,6 +293,50 @@ pub(crate) enum Audit {
     /// Check that no row was changed, removed or inserted.
     #[command(after_help = "Example:\n  headshot audit verify --json")]
     Verify(Json),
+    /// List the newest entries, of one organization or of everything on this server.
+    #[command(after_help = "Example:\n  headshot audit list --org org_abc123def456 --json")]
+    List(AuditList),
+}
+
+/// The most rows that a list prints.
+const ROWS_MAX: i64 = 10_000;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditList {
+    /// Only this organization; without it also what concerns the whole server.
+    #[arg(long, value_name = "UID")]
+    pub(crate) org: Option<String>,
+    /// How many entries at most.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=ROWS_MAX))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Log {
+    /// List the newest requests of an organization, or those that no key gave to one.
+    #[command(after_help = "Example:\n  headshot log list --unknown --since 24h --json")]
+    List(LogList),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true).args(["org", "unknown"]))]
+pub(crate) struct LogList {
+    /// Requests of this organization.
+    #[arg(long, value_name = "UID")]
+    pub(crate) org: Option<String>,
+    /// Requests without a key of this server: none, a malformed or an unknown one.
+    #[arg(long)]
+    pub(crate) unknown: bool,
+    /// Only those that are no older, such as 30m, 24h or 7d.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) since: Option<Duration>,
+    /// How many rows at most.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=ROWS_MAX))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -280,7 +362,10 @@ pub(crate) enum Jobs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Secrets {
-    /// Retire the pepper and make a new one. Keys keep working; restart the servers.
+    /// Make the next pepper, which servers know from their next start on.
+    #[command(after_help = "Example:\n  headshot secrets prepare-pepper")]
+    PreparePepper,
+    /// Make the prepared pepper current and retire the one before. Keys keep working.
     #[command(after_help = "Example:\n  headshot secrets rotate-pepper")]
     RotatePepper,
 }

@@ -4,9 +4,10 @@ use std::io::Read;
 
 use anyhow::bail;
 use headshot_app::accounts;
-use headshot_app::audit::{self, Actor, Verified};
+use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
+use headshot_app::retention;
 use headshot_domain::{ApiKeySecret, KeyId, OrgId, Timestamp};
 use headshot_storage::api_keys::ApiKey;
 use headshot_storage::organizations::Organization;
@@ -14,11 +15,13 @@ use headshot_storage::sign_in::LinkPurpose;
 use serde_json::{Value, json};
 
 use crate::args::{
-    Args, Audit, Command, ConfigCommand, CreditsCommand, Key, KeyCreate, Org, OrgCreate, Secrets,
-    User,
+    Args, Audit, Command, ConfigCommand, CreditsCommand, Key, KeyCreate, Log, Org, OrgCreate,
+    Secrets, User,
 };
 use crate::config::Config;
-use crate::{demo, jobs, output, secrets, serve, wiring};
+use crate::{backup, demo, doctor, jobs, output, secrets, serve, wiring};
+
+mod records;
 
 /// The most organizations that a list prints.
 const ORGS_MAX: i64 = 10_000;
@@ -34,7 +37,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Openapi => openapi(&Config::load(file)?),
+        Command::Secrets(Secrets::PreparePepper) => prepare_pepper(&Config::load(file)?),
         Command::Secrets(Secrets::RotatePepper) => rotate_pepper(&Config::load(file)?),
+        Command::Doctor(given) => doctor::run(&Config::load(file)?, given).await,
+        Command::Backup(given) => backup::back_up(&Config::load(file)?, &given.folder).await,
+        Command::Restore(given) => backup::restore(&Config::load(file)?, &given.folder).await,
         Command::Migrate => migrate(&Config::load(file)?).await,
         Command::Org(command) => org(&Config::load(file)?, command).await,
         Command::Key(command) => key(&Config::load(file)?, command).await,
@@ -42,7 +49,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::User(command) => user(&Config::load(file)?, command).await,
         Command::Jobs(command) => jobs::run(&Config::load(file)?, command).await,
         Command::Audit(Audit::Verify(given)) => {
-            audit_verify(&Config::load(file)?, given.json).await
+            records::audit_verify(&Config::load(file)?, given.json).await
+        }
+        Command::Audit(Audit::List(given)) => {
+            let app = wiring::app(&Config::load(file)?).await?;
+            records::audit_list(&app, given).await
+        }
+        Command::Log(Log::List(given)) => {
+            let app = wiring::app(&Config::load(file)?).await?;
+            records::log_list(&app, given).await
         }
     }
 }
@@ -64,6 +79,14 @@ fn config_check(config: &Config, json: bool) {
 fn openapi(config: &Config) -> anyhow::Result<()> {
     let document = headshot_web::api::openapi::document(&config.public_url);
     output::line(document.to_pretty_json()?);
+    Ok(())
+}
+
+fn prepare_pepper(config: &Config) -> anyhow::Result<()> {
+    let id = secrets::prepare_pepper(config, &headshot_domain::OsEntropy)?;
+    output::line(format!(
+        "Pepper {id} is prepared. Restart every server, then run headshot secrets rotate-pepper."
+    ));
     Ok(())
 }
 
@@ -89,6 +112,15 @@ async fn org(config: &Config, command: Org) -> anyhow::Result<()> {
     let app = wiring::app(config).await?;
     match command {
         Org::Create(given) => org_create(&app, given).await,
+        Org::Retention { org, days } => {
+            let org = OrgId::from(org);
+            retention::set(&app, &Actor::command_line(), &org, days).await?;
+            output::line(match days {
+                0 => format!("Shoots of {org} are kept."),
+                days => format!("Shoots of {org} are deleted {days} days after they are finished."),
+            });
+            Ok(())
+        }
         Org::List(given) => {
             let mut conn = app.db.read().await?;
             let orgs = headshot_storage::organizations::list(&mut conn, ORGS_MAX).await?;
@@ -156,23 +188,14 @@ async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
         Key::Create(given) => key_create(&app, given).await,
         Key::List { org, json } => {
             let org = OrgId::from(org);
-            let known = {
-                let mut conn = app.db.read().await?;
-                headshot_storage::organizations::find(&mut conn, &org).await?
-            };
-            if known.is_none() {
-                bail!("there is no organization {org}");
-            }
+            known_org(&app, Some(org.to_string())).await?;
             let keys = keys::list(&app, &org).await?;
             if json.json {
                 let list: Vec<Value> = keys.live.iter().map(key_json).collect();
                 output::json(&json!({ "keys": list }));
             } else {
-                for key in keys.live {
-                    output::line(format!(
-                        "{}  {}  {:<24}  {}",
-                        key.id, key.hint, key.name, key.scopes
-                    ));
+                for key in &keys.live {
+                    output::line(key_line(key));
                 }
             }
             Ok(())
@@ -196,6 +219,37 @@ async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
         }
         Key::Check { key } => check_key(key),
     }
+}
+
+/// The organization that was given, if one was; it must exist.
+async fn known_org(
+    app: &headshot_app::App,
+    given: Option<String>,
+) -> anyhow::Result<Option<OrgId>> {
+    let Some(org) = given.map(OrgId::from) else {
+        return Ok(None);
+    };
+    let mut conn = app.db.read().await?;
+    let known = headshot_storage::organizations::find(&mut conn, &org).await?;
+    match known {
+        Some(known) => Ok(Some(known.id)),
+        None => bail!("there is no organization {org}"),
+    }
+}
+
+fn key_line(key: &ApiKey) -> String {
+    let expiry = match key.expires_at {
+        Some(at) => format!("expires {at}"),
+        None => "never expires".to_owned(),
+    };
+    let last_use = match &key.last_use {
+        Some(last) => format!("last used {}", last.at),
+        None => "never used".to_owned(),
+    };
+    format!(
+        "{}  {}  {:<24}  {}  {expiry}  {last_use}",
+        key.id, key.hint, key.name, key.scopes
+    )
 }
 
 fn key_json(key: &ApiKey) -> Value {
@@ -298,27 +352,4 @@ async fn user(config: &Config, command: User) -> anyhow::Result<()> {
         ));
     }
     Ok(())
-}
-
-async fn audit_verify(config: &Config, json: bool) -> anyhow::Result<()> {
-    let db = wiring::open_existing(config).await?;
-    let mut conn = db.read().await?;
-    match audit::verify(&mut conn).await? {
-        Verified::Intact { entries, head } => {
-            if json {
-                output::json(&json!({ "intact": true, "entries": entries, "head": head }));
-            } else {
-                output::line(format!(
-                    "{entries} entries are as they were written. Newest hash: {head}"
-                ));
-            }
-            Ok(())
-        }
-        Verified::Broken { seq, what } => {
-            if json {
-                output::json(&json!({ "intact": false, "entry": seq, "what": what }));
-            }
-            bail!("audit entry {seq} {what}")
-        }
-    }
 }

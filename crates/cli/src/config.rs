@@ -2,11 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use headshot_app::outbound::Guard;
 use headshot_app::peppers::Pepper;
+use headshot_app::photos::Signer;
+use headshot_app::retention::Rules;
 use headshot_app::vault::Vault;
+use headshot_blobs::Location;
 use headshot_domain::{Networks, TrustedProxies};
 use headshot_storage::Db;
 use serde::Deserialize;
@@ -18,14 +22,15 @@ use crate::secrets;
 const FILE: &str = "headshot.toml";
 
 /// The file's keys, all optional. Each is also an environment variable, `HEADSHOT_` and the name in
-/// capitals.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// capitals. Holds secrets: never printed.
+#[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Raw {
     data_dir: Option<PathBuf>,
     listen: Option<String>,
     public_url: Option<String>,
     database_url: Option<String>,
+    storage_url: Option<String>,
     trusted_proxies: Option<String>,
     log_retention_days: Option<u32>,
     keys_in_memory_max: Option<usize>,
@@ -37,7 +42,17 @@ struct Raw {
     log: Option<String>,
     pepper: Option<String>,
     retired_peppers: Option<String>,
+    cookie_secret: Option<String>,
+    input_retention_days: Option<u32>,
+    result_retention_days: Option<u32>,
+    photo_secret: Option<String>,
+    /// `AWS_*`, as usual; from the environment only.
+    #[serde(skip)]
+    aws: Vec<(String, String)>,
 }
+
+/// The shortest key of device cookies, in characters.
+const COOKIE_SECRET_MIN: usize = 32;
 
 /// The configuration, checked and complete.
 #[derive(Clone)]
@@ -47,6 +62,7 @@ pub(crate) struct Config {
     /// Without a slash at the end.
     pub(crate) public_url: String,
     pub(crate) database_url: String,
+    pub(crate) storage: Location,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) log_retention_days: u32,
     pub(crate) keys_in_memory_max: usize,
@@ -55,17 +71,22 @@ pub(crate) struct Config {
     pub(crate) job_lease_seconds: u32,
     pub(crate) webhook_guard: Guard,
     pub(crate) encryption_key: Option<String>,
+    pub(crate) retention: Rules,
     /// What to log, as in `info,headshot_app=debug`.
     pub(crate) log: String,
     pub(crate) pepper: Option<String>,
     pub(crate) retired_peppers: Option<String>,
+    pub(crate) cookie_secret: Option<String>,
+    pub(crate) photo_secret: Option<String>,
 }
 
 impl Config {
     /// Reads `file` (or `headshot.toml` if it is there) and the environment.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        check_names(names())?;
         let mut raw = read_file(file)?;
         overlay(&mut raw, variable)?;
+        raw.aws = aws_variables();
         Self::check(raw)
     }
 
@@ -76,16 +97,7 @@ impl Config {
             format!("listen: \"{listen}\" is not an address such as 127.0.0.1:8080")
         })?;
         let public_url = raw.public_url.unwrap_or_else(|| format!("http://{listen}"));
-        let public_url = public_url.trim_end_matches('/').to_owned();
-        let host = ["http://", "https://"]
-            .iter()
-            .find_map(|scheme| public_url.strip_prefix(scheme));
-        let well_formed = |host: &str| !host.is_empty() && !host.contains(char::is_whitespace);
-        if !host.is_some_and(well_formed) {
-            bail!(
-                "public_url: \"{public_url}\" is not an address such as https://headshots.acme.com"
-            );
-        }
+        let public_url = check_public_url(&public_url)?;
         let database_url = raw
             .database_url
             .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("headshot.db").display()));
@@ -96,6 +108,20 @@ impl Config {
             );
         }
         Db::check_url(&database_url).context("database_url")?;
+        let storage_url = raw
+            .storage_url
+            .unwrap_or_else(|| format!("file://{}", data_dir.join("objects").display()));
+        let storage = Location::parse(&storage_url, raw.aws).context("storage_url")?;
+        let retention = Rules {
+            inputs: days(
+                "input_retention_days",
+                raw.input_retention_days.unwrap_or(30),
+            )?,
+            results: days(
+                "result_retention_days",
+                raw.result_retention_days.unwrap_or(0),
+            )?,
+        };
         let proxies: Networks = raw
             .trusted_proxies
             .unwrap_or_default()
@@ -113,25 +139,23 @@ impl Config {
         if !(1..=3_600).contains(&job_lease_seconds) {
             bail!("job_lease_seconds: use 1 to 3600");
         }
-        let webhook_guard = Guard {
-            allow_http: raw.webhook_allow_http.unwrap_or(false),
-            allow_networks: raw
-                .webhook_allow_networks
-                .unwrap_or_default()
-                .parse()
-                .context("webhook_allow_networks")?,
-        };
-        if let Some(text) = &raw.encryption_key {
-            Vault::parse(text).context("encryption_key")?;
-        }
+        let webhook_guard = check_webhooks(&raw)?;
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
         check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
+        let short = |secret: &String| secret.trim().chars().count() < COOKIE_SECRET_MIN;
+        if raw.cookie_secret.as_ref().is_some_and(short) {
+            bail!("cookie_secret: use at least {COOKIE_SECRET_MIN} random characters");
+        }
+        if let Some(secret) = &raw.photo_secret {
+            Signer::parse(secret).context("photo_secret")?;
+        }
         Ok(Self {
             data_dir,
             listen,
             public_url,
             database_url,
+            storage,
             trusted_proxies: TrustedProxies(proxies),
             log_retention_days,
             keys_in_memory_max,
@@ -142,6 +166,9 @@ impl Config {
             log,
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
+            cookie_secret: raw.cookie_secret,
+            retention,
+            photo_secret: raw.photo_secret,
         })
     }
 
@@ -175,6 +202,7 @@ impl Config {
             ("listen", self.listen.to_string()),
             ("public_url", self.public_url.clone()),
             ("database_url", without_password(&self.database_url)),
+            ("storage_url", self.storage.to_string()),
             ("trusted_proxies", self.trusted_proxies.0.to_string()),
             ("log_retention_days", self.log_retention_days.to_string()),
             ("keys_in_memory_max", self.keys_in_memory_max.to_string()),
@@ -192,6 +220,8 @@ impl Config {
                 "webhook_allow_networks",
                 self.webhook_guard.allow_networks.to_string(),
             ),
+            ("input_retention_days", shown_days(self.retention.inputs)),
+            ("result_retention_days", shown_days(self.retention.results)),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
@@ -202,8 +232,61 @@ impl Config {
                 "encryption_key",
                 secret(&self.encryption_key, "(in the data folder)"),
             ),
+            (
+                "cookie_secret",
+                secret(&self.cookie_secret, "(in the data folder)"),
+            ),
+            (
+                "photo_secret",
+                secret(&self.photo_secret, "(in the data folder)"),
+            ),
         ]
     }
+}
+
+/// The address without a slash at the end. It may be no more than scheme, host and port: pages,
+/// cookies and the API live at the root.
+fn check_public_url(url: &str) -> anyhow::Result<String> {
+    let origin = url.trim_end_matches('/');
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| origin.strip_prefix(scheme));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '\\');
+    let Some(host) = host.filter(|host| !host.is_empty() && !host.contains(odd)) else {
+        bail!("public_url: \"{url}\" is not an address such as https://headshots.acme.com");
+    };
+    let parts = [('#', "fragment"), ('?', "query"), ('/', "path")];
+    let part = parts.iter().find(|(mark, _)| host.contains(*mark));
+    match part {
+        Some((_, part)) => bail!(
+            "public_url: \"{url}\" has a {part}; give scheme, host and port only, as in https://headshots.acme.com"
+        ),
+        None => Ok(origin.to_owned()),
+    }
+}
+
+/// A time in days, where 0 is for ever.
+fn days(name: &str, days: u32) -> anyhow::Result<Option<Duration>> {
+    if days > 36_500 {
+        bail!("{name}: use 1 to 36500, or 0 for ever");
+    }
+    Ok((days > 0).then(|| Duration::from_hours(24 * u64::from(days))))
+}
+
+fn shown_days(time: Option<Duration>) -> String {
+    let days = time.map_or(0, |time| time.as_secs() / 86_400);
+    days.to_string()
+}
+
+fn check_webhooks(raw: &Raw) -> anyhow::Result<Guard> {
+    if let Some(text) = &raw.encryption_key {
+        Vault::parse(text).context("encryption_key")?;
+    }
+    let networks = raw.webhook_allow_networks.as_deref().unwrap_or_default();
+    Ok(Guard {
+        allow_http: raw.webhook_allow_http.unwrap_or(false),
+        allow_networks: networks.parse().context("webhook_allow_networks")?,
+    })
 }
 
 fn check_peppers(current: Option<&str>, retired: Option<&str>) -> anyhow::Result<()> {
@@ -237,6 +320,70 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The names of all variables that are set to something.
+fn names() -> Vec<String> {
+    std::env::vars_os()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// The environment variables that are read.
+const VARIABLES: [&str; 20] = [
+    "HEADSHOT_DATA_DIR",
+    "HEADSHOT_LISTEN",
+    "HEADSHOT_PUBLIC_URL",
+    "HEADSHOT_DATABASE_URL",
+    "HEADSHOT_TRUSTED_PROXIES",
+    "HEADSHOT_LOG_RETENTION_DAYS",
+    "HEADSHOT_KEYS_IN_MEMORY_MAX",
+    "HEADSHOT_OPEN_INVITES_MAX",
+    "HEADSHOT_JOB_LEASE_SECONDS",
+    "HEADSHOT_WEBHOOK_ALLOW_HTTP",
+    "HEADSHOT_WEBHOOK_ALLOW_NETWORKS",
+    "HEADSHOT_ENCRYPTION_KEY",
+    "HEADSHOT_STORAGE_URL",
+    "HEADSHOT_INPUT_RETENTION_DAYS",
+    "HEADSHOT_RESULT_RETENTION_DAYS",
+    "HEADSHOT_PHOTO_SECRET",
+    "HEADSHOT_LOG",
+    "HEADSHOT_PEPPER",
+    "HEADSHOT_RETIRED_PEPPERS",
+    "HEADSHOT_COOKIE_SECRET",
+];
+
+/// Refuses a name that looks like ours and is not, as the file's unknown keys are refused: a
+/// misspelt pepper must not quietly become a new one. What Kubernetes sets for a service with the
+/// name `headshot` is let through.
+fn check_names(names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
+    for name in names {
+        let Some(rest) = name.strip_prefix("HEADSHOT_") else {
+            continue;
+        };
+        let of_kubernetes =
+            rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_");
+        if !of_kubernetes && !VARIABLES.contains(&&*name) {
+            bail!(
+                "{name}: there is no such setting; there are {}",
+                VARIABLES.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn aws_variables() -> Vec<(String, String)> {
+    let texts = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts
+        .filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty())
+        .collect()
+}
+
 fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     let number = |name: &str| {
         let parse = |text: String| {
@@ -249,6 +396,7 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         (&mut raw.listen, "HEADSHOT_LISTEN"),
         (&mut raw.public_url, "HEADSHOT_PUBLIC_URL"),
         (&mut raw.database_url, "HEADSHOT_DATABASE_URL"),
+        (&mut raw.storage_url, "HEADSHOT_STORAGE_URL"),
         (&mut raw.trusted_proxies, "HEADSHOT_TRUSTED_PROXIES"),
         (&mut raw.log, "HEADSHOT_LOG"),
         (&mut raw.pepper, "HEADSHOT_PEPPER"),
@@ -258,6 +406,8 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
             "HEADSHOT_WEBHOOK_ALLOW_NETWORKS",
         ),
         (&mut raw.encryption_key, "HEADSHOT_ENCRYPTION_KEY"),
+        (&mut raw.cookie_secret, "HEADSHOT_COOKIE_SECRET"),
+        (&mut raw.photo_secret, "HEADSHOT_PHOTO_SECRET"),
     ];
     for (field, name) in texts {
         if let Some(value) = variable(name) {
@@ -284,6 +434,12 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
             format!("HEADSHOT_WEBHOOK_ALLOW_HTTP: \"{text}\" is neither true nor false")
         })?;
         raw.webhook_allow_http = Some(allow);
+    }
+    if let Some(days) = number("HEADSHOT_INPUT_RETENTION_DAYS")? {
+        raw.input_retention_days = Some(days);
+    }
+    if let Some(days) = number("HEADSHOT_RESULT_RETENTION_DAYS")? {
+        raw.result_retention_days = Some(days);
     }
     Ok(())
 }
@@ -314,6 +470,9 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.public_url, "http://127.0.0.1:8080");
         assert_eq!(config.database_url, "sqlite://./headshot-data/headshot.db");
+        assert_eq!(config.storage.to_string(), "file://./headshot-data/objects");
+        assert_eq!(config.retention.inputs, Some(Duration::from_hours(30 * 24)));
+        assert_eq!(config.retention.results, None);
     }
 
     #[test]
@@ -322,6 +481,13 @@ mod tests {
         assert!(message("listen = 'everywhere'").starts_with("listen: "));
         assert!(message("public_url = 'ftp://x'").starts_with("public_url: "));
         assert!(message("database_url = 'mysql://x'").starts_with("database_url: "));
+        assert!(message("storage_url = 'ftp://x'").starts_with("storage_url: "));
+        assert!(message("storage_url = 's3://A'").starts_with("storage_url: "));
+        assert!(message("photo_secret = 'abc'").starts_with("photo_secret: "));
+        let days = "input_retention_days";
+        assert!(message(&format!("{days} = 36501")).starts_with("input_retention_days: "));
+        assert!(checked(&format!("{days} = 36500")).is_ok());
+        assert!(message("result_retention_days = 36501").starts_with("result_retention_days: "));
         assert!(message("trusted_proxies = 'x'").starts_with("trusted_proxies: "));
         assert!(message("log_retention_days = 0").starts_with("log_retention_days: "));
         assert!(message("job_lease_seconds = 0").starts_with("job_lease_seconds: "));
@@ -351,10 +517,79 @@ mod tests {
         config.pepper = Some("abcd".into());
         config.retired_peppers = Some("efgh".into());
         config.encryption_key = Some("ijkl".into());
+        config.cookie_secret = Some("ijkl".into());
+        config.photo_secret = Some("ijkl".into());
         let shown = format!("{:?}", config.shown());
         for secret in ["abcd", "efgh", "ijkl", "p%40ss"] {
             assert!(!shown.contains(secret), "{secret}");
         }
         assert!(shown.contains("postgres://u:***@db:5432/h"));
+    }
+
+    #[test]
+    fn the_public_address_is_scheme_host_and_port() {
+        let url = |text: &str| check_public_url(text).map_err(|wrong| wrong.to_string());
+        for (given, kept) in [
+            ("https://acme.com", "https://acme.com"),
+            ("https://acme.com/", "https://acme.com"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(url(given).as_deref(), Ok(kept));
+        }
+        for (given, part) in [
+            ("https://acme.com/headshots", "has a path"),
+            ("https://acme.com/headshots/", "has a path"),
+            ("https://acme.com?x=/", "has a query"),
+            ("https://acme.com/a?x", "has a query"),
+            ("https://acme.com/#top", "has a fragment"),
+            ("https://user@acme.com", "is not an address"),
+            ("https://", "is not an address"),
+            ("https://acme .com", "is not an address"),
+        ] {
+            let wrong = url(given).unwrap_err();
+            assert!(wrong.contains(part) && wrong.contains(given), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_secret_has_32_characters() {
+        let with = |length: usize| checked(&format!("cookie_secret = '{}'", "s".repeat(length)));
+        assert!(with(COOKIE_SECRET_MIN).is_ok());
+        assert!(with(COOKIE_SECRET_MIN - 1).is_err());
+    }
+
+    #[test]
+    fn misspelt_variables_are_named() {
+        let check = |name: &str| check_names([name.to_owned()]);
+        for known in VARIABLES {
+            check(known).unwrap();
+        }
+        for others in [
+            "PATH",
+            "HEADSHOT_PORT",
+            "HEADSHOT_PORT_80_TCP",
+            "HEADSHOT_SERVICE_HOST",
+        ] {
+            check(others).unwrap();
+        }
+        for misspelt in ["HEADSHOT_PEPER", "HEADSHOT_", "HEADSHOT_listen"] {
+            let wrong = check(misspelt).unwrap_err().to_string();
+            assert!(wrong.starts_with(&format!("{misspelt}: ")), "{wrong}");
+        }
+    }
+
+    /// Each variable is read into its field, and each field has its variable.
+    #[test]
+    fn every_variable_is_read() {
+        let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+        overlay(&mut Raw::default(), |name| {
+            asked.borrow_mut().insert(name.to_owned());
+            None
+        })
+        .unwrap();
+        let asked = asked.into_inner();
+        assert!(VARIABLES.iter().all(|name| asked.contains(*name)));
+        assert_eq!(asked.len(), VARIABLES.len());
+        assert_eq!(checked("").unwrap().shown().len(), VARIABLES.len());
     }
 }

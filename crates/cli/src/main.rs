@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod backup;
 mod commands;
 mod config;
 mod demo;
+mod doctor;
 mod jobs;
 mod output;
 mod secrets;

@@ -1,6 +1,6 @@
-//! The secrets that must not be in the database: peppers, the key of device cookies, the key that
-//! encrypts webhook secrets. They are in
-//! `<data dir>/secrets`, readable by the server's user only, or in the environment.
+//! The secrets that must not be in the database: peppers, the keys of device cookies and photo URLs,
+//! the key that encrypts webhook secrets. They are in `<data dir>/secrets`, readable by the server's
+//! user only, or in the environment.
 
 use std::fs;
 use std::io::Write;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::photos::Signer;
 use headshot_app::vault::Vault;
 use headshot_domain::{Entropy, entropy};
 use zeroize::Zeroizing;
@@ -16,10 +17,12 @@ use crate::config::Config;
 
 const PEPPER: &str = "pepper";
 const RETIRED: &str = "pepper.retired";
+const NEXT: &str = "pepper.next";
 const COOKIE: &str = "cookie";
 const ENCRYPTION: &str = "encryption";
+const PHOTOS: &str = "photos";
 
-fn folder(config: &Config) -> PathBuf {
+pub(crate) fn folder(config: &Config) -> PathBuf {
     config.data_dir.join("secrets")
 }
 
@@ -34,10 +37,14 @@ pub(crate) fn peppers(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<
         Some(text) => text.clone(),
         None => read(&folder(config).join(RETIRED))?.unwrap_or_default(),
     };
-    let retired = several(&retired)
+    let mut others = several(&retired)
         .map(|text| Pepper::parse(text).context("retired_peppers"))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Peppers::new(current, retired))
+    // Known before it makes any key: servers that become current earlier are understood.
+    if let Some(next) = read(&folder(config).join(NEXT))? {
+        others.push(Pepper::parse(&next).context(NEXT)?);
+    }
+    Ok(Peppers::new(current, others))
 }
 
 /// The peppers of a list, without the blanks around them.
@@ -49,7 +56,27 @@ pub(crate) fn several(list: &str) -> impl Iterator<Item = &str> {
 
 /// The key of device cookies.
 pub(crate) fn cookie(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<String> {
-    Ok(load_or_create(&folder(config), COOKIE, entropy)?.to_string())
+    match &config.cookie_secret {
+        Some(secret) => Ok(secret.trim().to_owned()),
+        None => Ok(load_or_create(&folder(config), COOKIE, entropy)?.to_string()),
+    }
+}
+
+/// Makes the pepper that [`rotate_pepper`] will make current; its id. Once there is one, that.
+pub(crate) fn prepare_pepper(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<String> {
+    refuse_environment(config)?;
+    let next = load_or_create(&folder(config), NEXT, entropy)?;
+    Ok(Pepper::parse(&next).context(NEXT)?.id().to_owned())
+}
+
+/// Makes the prepared pepper current and retires the one before; the new one's id.
+/// What signs the URLs of photos.
+pub(crate) fn photo_signer(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Signer> {
+    let secret = match &config.photo_secret {
+        Some(text) => Zeroizing::new(text.clone()),
+        None => load_or_create(&folder(config), PHOTOS, entropy)?,
+    };
+    Signer::parse(&secret).context("photo_secret")
 }
 
 /// The key that encrypts webhook secrets, made when it is asked for the first time.
@@ -63,19 +90,34 @@ pub(crate) fn vault(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Va
 
 /// Retires the current pepper and makes a new one; the new one's id.
 pub(crate) fn rotate_pepper(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<String> {
+    refuse_environment(config)?;
+    let folder = folder(config);
+    let Some(next) = read(&folder.join(NEXT))?.map(Zeroizing::new) else {
+        anyhow::bail!(
+            "no pepper is prepared: run headshot secrets prepare-pepper, restart every server, then run this again"
+        );
+    };
+    let id = Pepper::parse(&next).context(NEXT)?.id().to_owned();
+    let current = load_or_create(&folder, PEPPER, entropy)?;
+    // After a stop between the last two steps it is current already.
+    if current.trim() != next.trim() {
+        let retired = read(&folder.join(RETIRED))?.unwrap_or_default();
+        // First retire, then replace: whenever this stops, every key's pepper is still there.
+        replace(&folder, RETIRED, &format!("{}\n{retired}", current.trim()))?;
+        replace(&folder, PEPPER, &next)?;
+    }
+    let path = folder.join(NEXT);
+    fs::remove_file(&path).with_context(|| format!("{} can't be removed", path.display()))?;
+    Ok(id)
+}
+
+fn refuse_environment(config: &Config) -> anyhow::Result<()> {
     if config.pepper.is_some() {
         anyhow::bail!(
-            "the pepper comes from HEADSHOT_PEPPER: put it into HEADSHOT_RETIRED_PEPPERS and set a new one"
+            "the pepper comes from HEADSHOT_PEPPER: see \"Rotate the pepper\" in docs/operating.md"
         );
     }
-    let folder = folder(config);
-    let current = load_or_create(&folder, PEPPER, entropy)?;
-    let retired = read(&folder.join(RETIRED))?.unwrap_or_default();
-    // First retire, then replace: whenever this stops, every key's pepper is still there.
-    replace(&folder, RETIRED, &format!("{}\n{retired}", current.trim()))?;
-    let fresh = new_secret(entropy);
-    replace(&folder, PEPPER, &fresh)?;
-    Ok(Pepper::parse(&fresh)?.id().to_owned())
+    Ok(())
 }
 
 fn new_secret(entropy: &dyn Entropy) -> Zeroizing<String> {

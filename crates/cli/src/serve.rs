@@ -56,7 +56,8 @@ pub(crate) async fn serve(
     let background = tokio::spawn(Arc::clone(&app).run(roles, background_stop.clone()));
     let web = Web::new(Arc::clone(&app), config.trusted_proxies.clone());
     let router = headshot_web::router(&web);
-    headshot_web::server::serve(listener, router, signal).await;
+    let proxies = config.trusted_proxies.clone();
+    headshot_web::server::serve(listener, router, proxies, signal).await;
     background_stop.cancel();
     background
         .await

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use headshot_app::jobs::Limits;
 use headshot_app::{App, Settings};
+use headshot_blobs::Objects;
 use headshot_domain::{OsEntropy, SystemClock};
 use headshot_storage::Db;
 
@@ -28,10 +29,12 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         webhook_time_max: headshot_app::outbound::TIME_MAX,
         cookie_secret: secrets::cookie(config, &*entropy)?,
         open_invites_max: config.open_invites_max,
+        photo_signer: secrets::photo_signer(config, &*entropy)?,
+        retention: config.retention,
     };
     let peppers = secrets::peppers(config, &*entropy)?;
     let app = App::new(
-        db,
+        (db, Objects::open(&config.storage)?),
         peppers,
         settings,
         (Arc::new(SystemClock::new()), entropy),

@@ -3,6 +3,7 @@
 //! The checksum lets a mistyped or cut key be refused without hashing or a look-up, and lets a
 //! secret scanner tell a real key from a look-alike.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroize;
@@ -126,37 +127,88 @@ fn checksum(body: &[u8]) -> [u8; CHECKSUM_LENGTH] {
 }
 
 /// Replaces every stretch of `text` that looks like a key by `hsp_[redacted]`, whether or not its
-/// checksum is right and even if its underscore is percent-encoded. For anything that is stored or
-/// logged.
-pub fn redact(text: &str) -> std::borrow::Cow<'_, str> {
-    const WORD: &str = "hsp";
-    if !text.contains(WORD) {
+/// checksum is right and even if it is percent-encoded, once or several times over. For anything
+/// that is stored or logged.
+pub fn redact(text: &str) -> Cow<'_, str> {
+    const MARK: &[u8] = b"hsp_";
+    if !text.contains('%') && !text.contains("hsp_") {
         return text.into();
     }
-    let in_run = |byte: &u8| byte.is_ascii_alphanumeric() || b"_%".contains(byte);
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(WORD) {
-        let length = rest[at..].bytes().take_while(in_run).count();
-        let run = &rest[at..at + length];
-        let marked = ["hsp_", "hsp%5F", "hsp%5f"]
-            .iter()
-            .any(|mark| run.starts_with(mark));
-        clean.push_str(&rest[..at]);
-        if marked && length > REDACT_LENGTH_MIN {
-            clean.push_str("hsp_[redacted]");
-            rest = &rest[at + length..];
-        } else {
-            clean.push_str(WORD);
-            rest = &rest[at + WORD.len()..];
+    let units = decoded(text);
+    let starts_key = |at: usize| {
+        let mark = units[at..].iter().map(|unit| unit.byte).take(MARK.len());
+        units[at].byte == MARK[0] && mark.eq(MARK.iter().copied())
+    };
+    let mut clean = String::new();
+    // How far the units have been looked at, and how much of the text is in `clean`.
+    let (mut at, mut copied) = (0, 0);
+    while at < units.len() {
+        if starts_key(at) {
+            let length = units[at..].iter().take_while(|unit| unit.in_run()).count();
+            if length > REDACT_LENGTH_MIN {
+                clean.push_str(&text[copied..units[at].start]);
+                clean.push_str("hsp_[redacted]");
+                at += length;
+                copied = units.get(at).map_or(text.len(), |unit| unit.start);
+                continue;
+            }
         }
+        at += 1;
     }
-    clean.push_str(rest);
+    if copied == 0 {
+        return text.into();
+    }
+    clean.push_str(&text[copied..]);
     clean.into()
 }
 
 /// Shorter runs are hints (`hsp_AbCd`), not secrets.
 const REDACT_LENGTH_MIN: usize = 12;
+
+/// One byte of a text after decoding.
+struct Unit {
+    byte: u8,
+    /// Where it begins in the text.
+    start: usize,
+    /// Whether it was percent-encoded.
+    encoded: bool,
+}
+
+impl Unit {
+    fn in_run(&self) -> bool {
+        self.encoded || self.byte.is_ascii_alphanumeric() || self.byte == b'_' || self.byte == b'%'
+    }
+}
+
+/// The text's bytes, percent-decoded until nothing is left to decode (`%2568` is `%68` is `h`).
+fn decoded(text: &str) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::with_capacity(text.len());
+    for (start, byte) in text.bytes().enumerate() {
+        units.push(Unit {
+            byte,
+            start,
+            encoded: false,
+        });
+        while let Some((before, [percent, high, low])) = units.split_last_chunk()
+            && percent.byte == b'%'
+            && let (Some(high), Some(low)) = (hex_digit(high.byte), hex_digit(low.byte))
+        {
+            let (kept, start) = (before.len(), percent.start);
+            units.truncate(kept);
+            units.push(Unit {
+                byte: (high << 4) | low,
+                start,
+                encoded: true,
+            });
+        }
+    }
+    units
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    let digit = char::from(byte).to_digit(16)?;
+    u8::try_from(digit).ok()
+}
 
 #[cfg(test)]
 mod tests {
@@ -205,7 +257,44 @@ mod tests {
         );
     }
 
+    #[test]
+    fn redaction_sees_through_percent_encoding() {
+        let key = ApiKeySecret::generate(&SeededEntropy::new(4));
+        let spell = |text: &str| {
+            let encoded = text.bytes().map(|byte| format!("%{byte:02x}"));
+            encoded.collect::<Vec<_>>().concat()
+        };
+        let once = spell(key.expose());
+        let twice = once.replace('%', "%25");
+        let thrice = spell(&twice);
+        let first = key.expose().replacen('h', "%68", 1);
+        let middle = key.expose().replacen("sp_", "%73p%5f", 1);
+        for encoded in [&once, &twice, &thrice, &first, &middle] {
+            let path = format!("/api/v2/models?a=%C3%A4&key={encoded}&x=%20");
+            assert_eq!(
+                redact(&path),
+                "/api/v2/models?a=%C3%A4&key=hsp_[redacted]&x=%20",
+                "{encoded}"
+            );
+        }
+        for harmless in ["%", "%6", "%zz", "a%20b", "%68sp", "100%hsp_", "%E6%BC%A2"] {
+            assert_eq!(redact(harmless), harmless);
+        }
+    }
+
+    #[test]
+    fn twelve_characters_are_a_hint_and_thirteen_are_not() {
+        assert_eq!(redact("hsp_12345678"), "hsp_12345678");
+        assert_eq!(redact("hsp_123456789"), "hsp_[redacted]");
+    }
+
     proptest! {
+        #[test]
+        fn redaction_is_finished(text in "(hsp_|%|[0-9A-Fa-f]|%25|%68|ä){0,60}") {
+            let clean = redact(&text).into_owned();
+            prop_assert_eq!(redact(&clean).into_owned(), clean);
+        }
+
         #[test]
         fn generated_keys_parse(seed: u64) {
             let key = ApiKeySecret::generate(&SeededEntropy::new(seed));

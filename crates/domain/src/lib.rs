@@ -41,7 +41,7 @@ pub use job::{JobKind, JobState};
 pub use member::MemberStage;
 pub use model::{Gender, ModelEvent, ModelStatus, ModelVersion};
 pub use network::{Networks, TrustedProxies};
-pub use photo::{Liked, PhotoStatus, Variant};
+pub use photo::{ImageFormat, Liked, PhotoStatus, Variant};
 pub use plan::Plan;
 pub use role::Role;
 pub use scope::{Access, Scope, ScopeSet};

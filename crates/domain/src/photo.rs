@@ -35,3 +35,40 @@ words! {
         Original = "original",
     }
 }
+
+words! {
+    /// How a picture is encoded; the text is also how its file ends.
+    ImageFormat {
+        /// JPEG.
+        Jpeg = "jpg",
+        /// PNG.
+        Png = "png",
+        /// WebP.
+        Webp = "webp",
+        /// HEIF with HEVC, as phones make it.
+        Heic = "heic",
+    }
+}
+
+impl ImageFormat {
+    /// Its media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Webp => "image/webp",
+            Self::Heic => "image/heic",
+        }
+    }
+}
+
+impl Variant {
+    /// What stands between a file's name and its ending.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Main => "",
+            Self::Thumbnail => "_thumb",
+            Self::Original => "_original",
+        }
+    }
+}

@@ -31,7 +31,9 @@ pub enum SetupPurpose {
 }
 
 /// `/auth/setup?token=`; posts `token`, `name` (first password only), `password` to `/auth/setup`.
-#[derive(Debug, Clone, Template)]
+///
+/// Holds the token: prints without it.
+#[derive(Clone, Template)]
 #[template(path = "setup.html")]
 pub struct Setup {
     /// Anti-forgery token.
@@ -48,6 +50,15 @@ pub struct Setup {
     pub error: Option<String>,
     /// First password or reset.
     pub purpose: SetupPurpose,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("email", &self.email)
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Setup {
@@ -71,8 +82,8 @@ pub struct LinkInvalid;
 
 /// A sign-in link, opened: one button spends it, so that mail scanners do not.
 ///
-/// Posts `token` to `/auth/magic`.
-#[derive(Debug, Clone, Template)]
+/// Posts `token` to `/auth/magic`. Prints without it.
+#[derive(Clone, Template)]
 #[template(path = "magic_confirm.html")]
 pub struct MagicConfirm {
     /// Anti-forgery token.
@@ -81,6 +92,14 @@ pub struct MagicConfirm {
     pub token: String,
     /// Address that is signed in.
     pub email: String,
+}
+
+impl std::fmt::Debug for MagicConfirm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MagicConfirm")
+            .field("email", &self.email)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Asks for the password again before something serious and repeats the original form.

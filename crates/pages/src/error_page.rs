@@ -61,6 +61,34 @@ impl ErrorPage {
         )
     }
 
+    /// 403: the link of a photo was not made by this server, or was changed.
+    pub fn link_invalid(request_id: &str) -> Self {
+        Self::make(
+            403,
+            [
+                "This link does not work",
+                "It opens nothing.",
+                "It is not whole, or it was changed.",
+                "Copy it again from where you got it.",
+            ],
+            request_id,
+        )
+    }
+
+    /// 403: the link of a photo has run out.
+    pub fn link_expired(request_id: &str) -> Self {
+        Self::make(
+            403,
+            [
+                "This link has run out",
+                "It does not open the photo any more.",
+                "Links to photos work for 24 hours.",
+                "Ask for a new one where you got this one.",
+            ],
+            request_id,
+        )
+    }
+
     /// 403: the form was too old or came from another site.
     pub fn stale_form(request_id: &str) -> Self {
         Self::make(

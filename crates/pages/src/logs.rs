@@ -83,8 +83,8 @@ pub enum KeyState {
 /// One request of the log.
 #[derive(Debug, Clone)]
 pub struct LogRow {
-    /// Identifier used in the detail's path.
-    pub id: String,
+    /// Where the request's own page is, with the filters of the list.
+    pub url: String,
     /// When it arrived.
     pub when: When,
     /// HTTP method.

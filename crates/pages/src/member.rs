@@ -1,6 +1,6 @@
 //! What a member sees until the member pages exist.
 
-use crate::{Template, ui::Icon};
+use crate::{OrgChoice, Template, ui::Icon};
 
 /// `/team-member`: says truthfully that there is nothing to do here yet.
 #[derive(Debug, Clone, Template)]
@@ -14,4 +14,6 @@ pub struct MemberHome {
     pub user_email: String,
     /// Organization.
     pub org_name: String,
+    /// All organizations of the person; the switch appears from two on.
+    pub orgs: Vec<OrgChoice>,
 }

@@ -50,6 +50,8 @@ statements! {
         WHERE seq > $1 ORDER BY seq LIMIT $2";
     NEWEST = "SELECT seq, at, org_id, actor, action, target, detail, address, hash FROM audit_entries \
         WHERE org_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    NEWEST_OF_ALL = "SELECT seq, at, org_id, actor, action, target, detail, address, hash FROM audit_entries \
+        WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -129,5 +131,15 @@ pub async fn newest(
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
     let rows = fetch_all!(conn, EntryRow, NEWEST, org, before, limit)?;
+    Ok(rows.into_iter().map(Entry::from).collect())
+}
+
+/// The newest `limit` rows before place `before`, whatever their organization, newest first.
+pub async fn newest_of_all(
+    conn: &mut impl AsConn,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, Error> {
+    let rows = fetch_all!(conn, EntryRow, NEWEST_OF_ALL, before, limit)?;
     Ok(rows.into_iter().map(Entry::from).collect())
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
 use crate::auth;
-use crate::conn::{ReadConn, ReadInner, WriteInner, WriteTx};
+use crate::conn::{ReadConn, ReadInner, WriteInner, WriteTx, fetch_all};
 use crate::dialect;
 use crate::error::Error;
 
@@ -153,6 +153,40 @@ impl Db {
         let mut tx = self.write().await?;
         auth::lock_epoch(&mut tx).await?;
         Ok(())
+    }
+
+    /// The migrations of this version that the database has not had. Changes nothing.
+    pub async fn missing_migrations(&self) -> Result<Vec<i64>, Error> {
+        let known = match &self.pools {
+            Pools::Sqlite { .. } => sqlx::migrate!("./migrations/sqlite"),
+            Pools::Postgres(_) => sqlx::migrate!("./migrations/postgres"),
+        };
+        let mut conn = self.read().await?;
+        let done = fetch_all!(&mut conn, (i64,), dialect::APPLIED_MIGRATIONS)?;
+        let is_missing = |version: &i64| !done.contains(&(*version,));
+        Ok(known
+            .iter()
+            .map(|one| one.version)
+            .filter(is_missing)
+            .collect())
+    }
+
+    /// Writes a copy of a SQLite database, as it is at one moment, to `path`, where nothing may be
+    /// yet; `false` for PostgreSQL, which has its own tools. Servers may go on writing.
+    pub async fn copy_to(&self, path: &Path) -> Result<bool, Error> {
+        let Pools::Sqlite { path: own, .. } = &self.pools else {
+            return Ok(false);
+        };
+        let of = |source| Error::of(source, &self.location);
+        create_private(path).map_err(|source| Error::of_file(source, &self.location))?;
+        let mut conn = sqlite_base(own).connect().await.map_err(of)?;
+        sqlx::query(dialect::SQLITE_COPY)
+            .bind(path.display().to_string())
+            .execute(&mut conn)
+            .await
+            .map_err(of)?;
+        conn.close().await.map_err(of)?;
+        Ok(true)
     }
 
     fn migration_error(&self, error: MigrateError) -> Error {

@@ -27,6 +27,13 @@ pub(crate) const POSTGRES_SESSION: &str = "SET lock_timeout = '5s'; SET statemen
 pub(crate) const POSTGRES_NO_TIMEOUTS: &str = "SET lock_timeout = 0; SET statement_timeout = 0; \
     SET idle_in_transaction_session_timeout = 0";
 
+/// Writes a copy as of one moment, without what was deleted in it. The file has to be empty.
+pub(crate) const SQLITE_COPY: &str = "VACUUM INTO $1";
+
+/// The migrator's own table, on both.
+pub(crate) const APPLIED_MIGRATIONS: &str =
+    "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
+
 /// How often a SQLite process looks whether another process has written, while somebody waits.
 const SQLITE_POLL: Duration = Duration::from_millis(5);
 

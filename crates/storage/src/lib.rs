@@ -18,6 +18,7 @@ pub mod api_requests;
 pub mod audit;
 pub mod auth;
 pub mod credits;
+pub mod doomed;
 pub mod idempotency;
 pub mod invites;
 pub mod jobs;
@@ -25,10 +26,12 @@ pub mod members;
 pub mod models;
 pub mod organizations;
 pub mod photos;
+pub mod retention;
 pub mod sessions;
 pub mod sign_in;
 pub mod tallies;
 pub mod teams;
+pub mod uploads;
 pub mod users;
 pub mod webhooks;
 
@@ -44,6 +47,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("audit", audit::STATEMENTS),
     ("auth", auth::STATEMENTS),
     ("credits", credits::STATEMENTS),
+    ("doomed", doomed::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("invites", invites::STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -51,10 +55,12 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("models", models::STATEMENTS),
     ("organizations", organizations::STATEMENTS),
     ("photos", photos::STATEMENTS),
+    ("retention", retention::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
     ("sign_in", sign_in::STATEMENTS),
     ("tallies", tallies::STATEMENTS),
     ("teams", teams::STATEMENTS),
+    ("uploads", uploads::STATEMENTS),
     ("users", users::STATEMENTS),
     ("webhooks", webhooks::STATEMENTS),
 ];

@@ -84,6 +84,8 @@ statements! {
     FIND_BY_ID = "SELECT id, org_id, model_id, place, status, liked, format, recipe, created_at, deleted_at FROM photos WHERE id = $1";
     SET_LIKED = "UPDATE photos SET liked = $2 WHERE id = $1 AND status = 'active'";
     DELETE_OF_MODEL = "UPDATE photos SET status = 'deleted', deleted_at = $2, recipe = '' WHERE model_id = $1 AND status = 'active'";
+    ACTIVE = "SELECT id, org_id, model_id, place, status, liked, format, recipe, created_at, deleted_at FROM photos \
+        WHERE model_id = $1 AND org_id = $2 AND status = 'active' ORDER BY place";
     FAVORITES = favorites!("ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
     FAVORITES_OF_TEAM = favorites!("AND m.team_id = $4 ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
 }
@@ -179,6 +181,15 @@ pub async fn find(
 pub async fn find_by_id(conn: &mut impl AsConn, id: &PhotoId) -> Result<Option<Photo>, Error> {
     let row = fetch_optional!(conn, Row, FIND_BY_ID, id.as_str())?;
     row.map(Photo::try_from).transpose()
+}
+
+/// All photos of a session whose files are there; a shoot makes a limited number.
+pub async fn active(
+    conn: &mut impl AsConn,
+    (org, model): (&OrgId, &ModelId),
+) -> Result<Vec<Photo>, Error> {
+    let rows = fetch_all!(conn, Row, ACTIVE, model.as_str(), org.as_str())?;
+    rows.into_iter().map(Photo::try_from).collect()
 }
 
 /// Replaces the rating of a photo.

@@ -6,7 +6,7 @@
 
 use headshot_domain::{Credits, MemberStage, ModelStatus, OrgId, TeamId};
 
-use crate::conn::{AsConn, WriteTx, fetch_one, fetch_optional, statements};
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
 
 /// What is counted.
@@ -43,7 +43,47 @@ impl Tally<'_> {
     }
 }
 
+/// A tally that is not what it counts.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Wrong {
+    /// The organization.
+    pub org_id: String,
+    /// The tally's name.
+    pub name: String,
+    /// What it says.
+    pub told: i64,
+    /// What is there.
+    pub counted: i64,
+}
+
+/// Every tally beside what it counts.
+macro_rules! compared {
+    ($rest:literal) => {
+        concat!(
+            "SELECT COALESCE(t.org_id, c.org_id) AS org_id, COALESCE(t.name, c.name) AS name, \
+             COALESCE(t.n, 0) AS told, COALESCE(c.n, 0) AS counted FROM tallies t FULL JOIN ( \
+             SELECT org_id, 'credits' AS name, CAST(SUM(amount) AS BIGINT) AS n FROM credit_entries GROUP BY org_id \
+             UNION ALL SELECT r.org_id, 'reserved', CAST(SUM(r.reserved) AS BIGINT) FROM ( \
+             SELECT org_id, reserved FROM invites UNION ALL SELECT org_id, reserved FROM models) r GROUP BY r.org_id \
+             UNION ALL SELECT org_id, 'invites', COUNT(*) FROM invites GROUP BY org_id \
+             UNION ALL SELECT org_id, 'invites.open', COUNT(*) FROM invites WHERE state = 'open' GROUP BY org_id \
+             UNION ALL SELECT org_id, 'members.' || stage, COUNT(*) FROM memberships WHERE listed = 1 GROUP BY org_id, stage \
+             UNION ALL SELECT org_id, 'models.' || status || '.' || COALESCE(team_id, ''), COUNT(*) FROM models \
+             GROUP BY org_id, status, COALESCE(team_id, '') \
+             UNION ALL SELECT org_id, 'favorites.' || COALESCE(team_id, ''), COUNT(*) FROM models \
+             WHERE favorite_id IS NOT NULL GROUP BY org_id, COALESCE(team_id, '') \
+             ) c ON c.org_id = t.org_id AND c.name = t.name WHERE COALESCE(t.n, 0) <> COALESCE(c.n, 0) ",
+            $rest
+        )
+    };
+}
+
 statements! {
+    WRONG = compared!("ORDER BY 1, 2 LIMIT $1");
+    WRONG_ONE = compared!("AND COALESCE(t.org_id, c.org_id) = $1 AND COALESCE(t.name, c.name) = $2");
+    NUMBER = "SELECT COUNT(*) FROM tallies";
+    LOCK = "INSERT INTO tallies (org_id, name, n) VALUES ($1, $2, 0) ON CONFLICT (org_id, name) DO UPDATE SET n = tallies.n";
+    SET = "UPDATE tallies SET n = $3 WHERE org_id = $1 AND name = $2";
     ADD = "INSERT INTO tallies (org_id, name, n) VALUES ($1, $2, $3) \
         ON CONFLICT (org_id, name) DO UPDATE SET n = tallies.n + EXCLUDED.n RETURNING n";
     GET = "SELECT n FROM tallies WHERE org_id = $1 AND name = $2";
@@ -71,6 +111,27 @@ pub async fn lock_credits(tx: &mut WriteTx, org: &OrgId) -> Result<(Credits, Cre
 pub async fn get(conn: &mut impl AsConn, org: &OrgId, tally: Tally<'_>) -> Result<i64, Error> {
     let found = fetch_optional!(conn, (i64,), GET, org.as_str(), tally.name())?;
     Ok(found.map_or(0, |row| row.0))
+}
+
+/// Some tallies that are not what they count. Reads every row that is counted.
+pub async fn wrong(conn: &mut impl AsConn, limit: i64) -> Result<Vec<Wrong>, Error> {
+    fetch_all!(conn, Wrong, WRONG, limit)
+}
+
+/// How many tallies there are.
+pub async fn number(conn: &mut impl AsConn) -> Result<i64, Error> {
+    Ok(fetch_one!(conn, (i64,), NUMBER)?.0)
+}
+
+/// Counts again what a tally counts, and corrects it.
+pub async fn recount(tx: &mut WriteTx, wrong: &Wrong) -> Result<(), Error> {
+    let (org, name) = (&wrong.org_id, &wrong.name);
+    // First the lock: whoever has counted something uncommitted is waited for.
+    execute!(tx, LOCK, org, name)?;
+    if let Some(wrong) = fetch_optional!(tx, Wrong, WRONG_ONE, org, name)? {
+        execute!(tx, SET, org, name, wrong.counted)?;
+    }
+    Ok(())
 }
 
 /// All listed members.

@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::parsed;
 use crate::tallies::{self, Tally};
 
-/// A person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A person. Prints without the password's hash.
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The public id.
     pub id: UserId,
@@ -18,6 +18,16 @@ pub struct User {
     pub name: Option<String>,
     /// Argon2id in PHC form; `None` until the set-up link is used.
     pub password_hash: Option<String>,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("email", &self.email)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A person's place in one organization.
@@ -184,4 +194,22 @@ pub async fn count_members(conn: &mut impl AsConn, org: &OrgId) -> Result<i64, E
 /// The address of an organization's owner, of the first one if there are several.
 pub async fn owner_email(conn: &mut impl AsConn, org: &OrgId) -> Result<Option<String>, Error> {
     Ok(fetch_optional!(conn, (String,), OWNER_EMAIL, org.as_str())?.map(|row| row.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_hash() {
+        let user = User {
+            id: "usr_1".into(),
+            email: "owner@acme.com".into(),
+            name: None,
+            password_hash: Some("$argon2id$secret".into()),
+        };
+        let debug = format!("{user:?}");
+        assert!(debug.contains("owner@acme.com"), "{debug}");
+        assert!(!debug.contains("argon2id"), "{debug}");
+    }
 }

@@ -24,9 +24,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::photos::Signer;
+use headshot_app::retention::Rules;
 use headshot_app::vault::Vault;
 use headshot_app::{App, Settings};
-use headshot_domain::{Clock, Entropy, OsEntropy};
+use headshot_blobs::{Location, Objects};
+use headshot_domain::OsEntropy;
 use headshot_storage::Db;
 use tempfile::TempDir;
 
@@ -90,7 +93,33 @@ pub fn app_set(db: &Db, clock: &Arc<ManualClock>, change: impl FnOnce(&mut Setti
     made(db, clock, (peppers, settings))
 }
 
-fn settings() -> Settings {
+fn made(db: &Db, clock: &Arc<ManualClock>, (peppers, settings): (Peppers, Settings)) -> Arc<App> {
+    let objects = Objects::open(&Location::Memory).expect("memory is always there");
+    Arc::new(App::new(
+        (db.clone(), objects),
+        peppers,
+        settings,
+        (Arc::clone(clock) as _, Arc::new(OsEntropy)),
+    ))
+}
+
+/// The same with its own objects and settings.
+pub fn app_on(
+    db: &Db,
+    clock: &Arc<ManualClock>,
+    objects: &Objects,
+    settings: Settings,
+) -> Arc<App> {
+    Arc::new(App::new(
+        (db.clone(), objects.clone()),
+        Peppers::new(pepper(0xab), Vec::new()),
+        settings,
+        (Arc::clone(clock) as _, Arc::new(OsEntropy)),
+    ))
+}
+
+/// What an operator gets who sets nothing.
+pub fn settings() -> Settings {
     Settings {
         public_url: "http://127.0.0.1:8080".into(),
         log_retention: Duration::from_hours(90 * 24),
@@ -104,13 +133,12 @@ fn settings() -> Settings {
             allow_networks: "127.0.0.0/8".parse().expect("a network"),
         },
         webhook_time_max: headshot_app::outbound::TIME_MAX,
+        photo_signer: Signer::parse(&"cd".repeat(32)).expect("64 hexadecimal characters"),
+        retention: Rules {
+            inputs: Some(Duration::from_hours(30 * 24)),
+            results: None,
+        },
     }
-}
-
-fn made(db: &Db, clock: &Arc<ManualClock>, (peppers, settings): (Peppers, Settings)) -> Arc<App> {
-    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    Arc::new(App::new(db.clone(), peppers, settings, (clock, entropy)))
 }
 
 /// The pepper whose bytes are all `byte`.

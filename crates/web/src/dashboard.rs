@@ -35,11 +35,11 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/auth/logout", post(access::logout))
         .route("/auth/setup", get(access::setup_page).post(access::setup))
         .route("/auth/magic", get(access::magic_page).post(access::magic))
+        .route("/auth/organization", post(access::switch))
         .route("/team-member", get(access::member_home))
         .route("/app", get(to_overview))
         .route("/app/admin", get(to_overview))
         .route("/app/admin/overview", get(overview::page))
-        .route("/app/admin/organization", post(overview::switch))
         .route("/app/admin/api", get(api_keys::page))
         .route(
             "/app/admin/api/keys",
@@ -103,6 +103,10 @@ pub(crate) enum PageError {
     NotFound,
     /// The role does not include the page.
     Forbidden,
+    /// The link was not made by this server, or was changed.
+    LinkInvalid,
+    /// The link has run out.
+    LinkExpired,
     /// The form's token is missing or not this browser's.
     StaleForm,
     /// The database does not answer; why, for the operator's log only.
@@ -118,6 +122,12 @@ impl From<StorageError> for PageError {
             StorageError::Unavailable { .. } => Self::Offline(cause),
             _ => Self::Internal(cause),
         }
+    }
+}
+
+impl From<headshot_blobs::Error> for PageError {
+    fn from(error: headshot_blobs::Error) -> Self {
+        Self::Internal(headshot_app::causes(&error))
     }
 }
 
@@ -145,6 +155,8 @@ impl PageError {
         match self {
             Self::NotFound => ErrorPage::not_found(id),
             Self::Forbidden => ErrorPage::forbidden(id),
+            Self::LinkInvalid => ErrorPage::link_invalid(id),
+            Self::LinkExpired => ErrorPage::link_expired(id),
             Self::StaleForm => ErrorPage::stale_form(id),
             Self::Offline(_) => ErrorPage::offline(id),
             Self::Internal(_) => ErrorPage::internal(id),

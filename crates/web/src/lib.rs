@@ -18,6 +18,7 @@ mod cookies;
 mod dashboard;
 mod docs;
 mod operations;
+mod photos;
 pub mod server;
 mod words;
 
@@ -82,6 +83,7 @@ pub fn router(web: &Web) -> Router {
         .merge(dashboard::routes())
         .merge(docs::routes())
         .merge(operations::routes())
+        .merge(photos::routes())
         .fallback(dashboard::not_found)
         .method_not_allowed_fallback(dashboard::not_found)
         .layer(axum::middleware::from_fn_with_state(

@@ -42,12 +42,8 @@ async fn healthy() -> &'static str {
 
 /// The database answers too.
 async fn ready(State(web): State<Web>) -> (StatusCode, &'static str) {
-    let checked = async {
-        let mut conn = web.app().db.read().await?;
-        headshot_storage::auth::epoch(&mut conn).await
-    };
-    match checked.await {
-        Ok(_) => (StatusCode::OK, "ready\n"),
+    match web.app().is_ready().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
         Err(error) => {
             web.app().report(&error, "the database does not answer");
             (

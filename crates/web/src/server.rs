@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use headshot_domain::TrustedProxies;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,8 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::arrival::Peer;
+use peers::Peers;
 use refusal::Refusals;
 
+mod peers;
 mod refusal;
 
 /// How long a client may take to send its headers, also on an idle connection.
@@ -31,9 +34,19 @@ const CONNECTIONS_MAX: usize = 8_192;
 /// How long a graceful stop waits for running requests.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Serves `router` on `listener` until `stop`, then lets running requests end.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// How long `accept` is left alone after it failed: some descriptors have to be closed first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `router` on `listener` until `stop`, then lets running requests end. One
+/// address can't hold all connections; `proxies`, who bring everybody's, can.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    proxies: TrustedProxies,
+    stop: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
+    let peers = Peers::new(proxies);
     let places = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
     while let Some(Ok(place)) = stop
         .run_until_cancelled(std::sync::Arc::clone(&places).acquire_owned())
@@ -49,18 +62,21 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                     error = &error as &dyn std::error::Error,
                     "a connection was not accepted"
                 );
-                // Out of file descriptors: wait for some to be closed.
-                stop.run_until_cancelled(tokio::time::sleep(Duration::from_millis(50)))
+                stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE))
                     .await;
                 continue;
             }
+        };
+        // Closed without a word: an answer would cost what the limit is there to save.
+        let Some(share) = peers.take(peer.ip()) else {
+            continue;
         };
         let connection = connection(stream, Peer(peer), router.clone());
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             // A client that goes away is not our failure.
             let _ended = watched.await;
-            drop(place);
+            drop((place, share));
         });
     }
     drop(listener);

@@ -29,14 +29,14 @@ async function freePort() {
   return port;
 }
 
-/** Resolves when a line of `stdout` holds `mark`; rejects with what was said if the process ends before. */
+/** Resolves to what was said when a line of `stdout` holds `mark`; rejects with what was said if the process ends before. */
 function ready(child, mark) {
   return new Promise((resolve, reject) => {
     const said = [];
     createInterface({ input: child.stderr }).on("line", (line) => said.push(line));
     createInterface({ input: child.stdout }).on("line", (line) => {
       said.push(line);
-      if (line.includes(mark)) resolve();
+      if (line.includes(mark)) resolve(said);
     });
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`headshot ended with ${code}:\n${said.join("\n")}`)));
@@ -52,7 +52,7 @@ class Server {
 
   async start(args, mark) {
     this.child = spawn(binary, args, { cwd: this.dir, env: this.env });
-    await ready(this.child, mark);
+    this.said = await ready(this.child, mark);
   }
 
   /** Runs a headshot command beside the server and reads its JSON. */

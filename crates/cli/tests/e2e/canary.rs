@@ -35,6 +35,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 fn careless(key: &str) -> Vec<Request> {
     let organization = "/api/v2/organization";
     let spelled: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let half = spelled[..24].to_owned() + &key[8..];
     let json = format!(r#"{{"key":"{key}","more":"#);
     vec![
         get(organization).bearer(key),
@@ -48,6 +49,10 @@ fn careless(key: &str) -> Vec<Request> {
         get(&format!("{organization}?key={key}")).bearer(key),
         get(&format!("{organization}?key={spelled}")).bearer(key),
         get(&format!("{organization}?key={}", key.replace('_', "%5F"))).bearer(key),
+        get(&format!("{organization}?key={half}")).bearer(key),
+        get(&format!("/api/v2/{half}/organization")).bearer(key),
+        get(&format!("/auth/login?next=/{half}")),
+        get(&format!("/app/admin/audit?{half}")),
         get(&format!("{organization}?{key}")).bearer(key),
         get(&format!("{organization}?a=x{key}y")).bearer(key),
         get(&format!("/api/v2/{key}/organization")).bearer(key),
@@ -180,8 +185,8 @@ fn a_key_and_a_password_are_found_nowhere_afterwards() {
 }
 
 fn hidden_key(html: &str) -> String {
-    let value = "id=\"secret-value\" class=\"mono\" type=\"text\" readonly value=\"";
-    crate::support::browser::between(html, value, "\"").expect("the key is shown")
+    let (_, rest) = html.split_once("id=\"secret-value\"").expect("a key");
+    crate::support::browser::between(rest, ">", "</textarea>").expect("the key is shown")
 }
 
 /// Every page that an admin can open.

@@ -199,6 +199,22 @@ fn key_create_list_delete() {
     assert_eq!(list[0]["name"], "CI");
     let printed = place.run(&["key", "list", "--org", &org.uid]);
     assert!(!printed.contains(&secret[8..40]), "{printed}");
+    let expiry = limited["expiresAt"].as_str().expect("a time");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(
+        lines[0].ends_with(&format!("  expires {expiry}  never used")),
+        "{printed}"
+    );
+    assert!(
+        lines[1].ends_with("  never expires  never used"),
+        "{printed}"
+    );
+    let server = place.serve();
+    let answer = get("/api/v2/organization").bearer(secret).send(&server);
+    assert_eq!(answer.status, 200);
+    server.stop();
+    let printed = place.run(&["key", "list", "--org", &org.uid]);
+    assert!(printed.contains("  last used 2"), "{printed}");
 
     let id = made["id"].as_str().expect("an id");
     let gone = place.json(&["key", "delete", id, "--json"]);
@@ -261,6 +277,8 @@ fn an_unknown_organization_is_a_failure() {
         &["key", "list", "--org", "org_nobody"],
         &["key", "list", "--org", "org_nobody", "--json"],
         &["credits", "grant", "--org", "org_nobody", "--amount", "1"],
+        &["audit", "list", "--org", "org_nobody"],
+        &["log", "list", "--org", "org_nobody", "--json"],
     ] {
         assert_eq!(
             place.failure(args),
@@ -349,9 +367,96 @@ fn credits_users_audit_migrate_config_openapi() {
     assert_eq!(shown, document);
     assert!(
         place
+            .run(&["secrets", "prepare-pepper"])
+            .contains("is prepared")
+    );
+    assert!(
+        place
             .run(&["secrets", "rotate-pepper"])
             .contains("is current")
     );
+}
+
+#[test]
+fn audit_list_and_log_list() {
+    let place = Place::new();
+    let org = place.org("standard");
+    let key = place.key(&org, &[]);
+    let elsewhere = Place::new();
+    let unknown = elsewhere.key(&elsewhere.org("standard"), &[]).key;
+    let server = place.serve();
+    let path = "/api/v2/organization";
+    assert_eq!(get(path).bearer(&key.key).send(&server).status, 200);
+    assert_eq!(get(path).bearer(&unknown).send(&server).status, 401);
+    assert_eq!(get(path).send(&server).status, 401);
+    // Ten failures of an address that no account has: a row of the whole server.
+    let mut browser = crate::support::Browser::new(&server);
+    for _ in 0..10 {
+        browser.sign_in("nobody@acme.example", "a wrong guess");
+    }
+    server.stop();
+
+    let listed = |args: &[&str]| place.json(&[args, &["--json"]].concat());
+    let all = listed(&["audit", "list"])["entries"].take();
+    let fields = [
+        "action",
+        "actor",
+        "address",
+        "at",
+        "detail",
+        "hash",
+        "organization",
+        "seq",
+        "target",
+    ];
+    assert_eq!(keys(&all[0]), fields);
+    assert_eq!(all[0]["action"], "sign-in.throttled");
+    assert_eq!(all[0]["organization"], Value::Null);
+    assert_eq!(all[0]["detail"]["tries"], 10);
+    let of_org = listed(&["audit", "list", "--org", &org.uid])["entries"].take();
+    let of_org = of_org.as_array().expect("a list");
+    assert!(of_org.iter().all(|entry| entry["organization"] == *org.uid));
+    assert_eq!(of_org.len() + 1, all.as_array().map_or(0, Vec::len));
+    let printed = place.run(&["audit", "list", "--limit", "2"]);
+    assert_eq!(printed.lines().count(), 2);
+    assert!(
+        printed.contains("  server  visitor  sign-in.throttled  account:"),
+        "{printed}"
+    );
+
+    let rows = |args: &[&str]| listed(args)["rows"].as_array().expect("a list").clone();
+    let of_org = rows(&["log", "list", "--org", &org.uid]);
+    assert_eq!(of_org.len(), 1);
+    assert_eq!(of_org[0]["key"], *key.id);
+    assert_eq!(of_org[0]["status"], 200);
+    // Two requests of one millisecond have no order.
+    let tries = rows(&["log", "list", "--unknown", "--since", "24h"]);
+    let states: BTreeSet<&str> = tries
+        .iter()
+        .filter_map(|row| row["keyState"].as_str())
+        .collect();
+    assert_eq!(Vec::from_iter(states), ["missing", "unknown"]);
+    assert!(is_time(&tries[0]["at"]));
+    let printed = place.run(&["log", "list", "--unknown"]);
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    for part in [
+        "  401  GET /api/v2/organization  - (missing)  127.0.0.1",
+        " (unknown)  ",
+    ] {
+        assert!(printed.contains(part), "{printed}");
+    }
+    assert!(!printed.contains(&unknown[8..40]), "{printed}");
+    let printed = place.run(&["log", "list", "--unknown", "--limit", "1"]);
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+    for (args, part) in [
+        (&["log", "list"][..], "--org"),
+        (&["log", "list", "--org", "org_1", "--unknown"], "--unknown"),
+        (&["log", "list", "--unknown", "--since", "soon"], "--since"),
+        (&["log", "list", "--unknown", "--limit", "0"], "--limit"),
+        (&["audit", "list", "--limit", "10001"], "--limit"),
+    ] {
+        assert_refused(&place, args, part);
+    }
 }
 
 #[test]
@@ -369,6 +474,9 @@ fn every_command_helps_with_an_example() {
         "credits grant",
         "user reset-password",
         "audit verify",
+        "audit list",
+        "log list",
+        "secrets prepare-pepper",
         "secrets rotate-pepper",
         "migrate",
         "config check",

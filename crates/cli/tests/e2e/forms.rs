@@ -1,6 +1,7 @@
 //! The dashboard through its forms, as a browser without script sends them.
 
 use crate::support::browser::{between, hidden};
+use crate::support::database::texts;
 use crate::support::{Answer, Browser, Org, Place, Server, eventually, get};
 
 const PASSWORD: &str = "correct horse battery";
@@ -43,7 +44,7 @@ fn generate(browser: &mut Browser, more: &[(&str, &str)]) -> Answer {
 fn secret(page: &Answer) -> String {
     let html = page.text();
     let (_, rest) = html.split_once("id=\"secret-value\"").expect("a key");
-    between(rest, "value=\"", "\"").expect("a key")
+    between(rest, ">", "</textarea>").expect("a key")
 }
 
 /// The whole story of a key, from the owner's first password to the receipt.
@@ -97,6 +98,21 @@ fn an_owner_generates_uses_and_deletes_a_key() {
         let page = browser.get("/app/admin/api/logs").text();
         (page.contains("was tried 1 time since from 1 address")).then_some(())
     });
+    // A row leads to its request, and that back to the same filters.
+    let filters = "status=4xx&path=organization";
+    let list = browser
+        .get(&format!("/app/admin/api/logs?{filters}"))
+        .text();
+    let row = between(&list, "href=\"/app/admin/api/logs/", "\"").expect("a row");
+    let detail = browser.get(&format!("/app/admin/api/logs/{row}"));
+    assert_eq!(detail.status, 200);
+    let detail = detail.text();
+    let (before, _) = detail.split_once(">Back to the log").expect("a link");
+    let (_, link) = before.rsplit_once("href=\"").expect("a link");
+    assert_eq!(
+        link.replace("&#38;", "&"),
+        format!("/app/admin/api/logs?{filters}\"")
+    );
     // Again: it says so, and nothing happens.
     let again = browser.post(&delete, &[("csrf", &hidden(&html, "csrf"))]);
     assert_eq!(again.status, 404);
@@ -107,6 +123,7 @@ fn an_owner_generates_uses_and_deletes_a_key() {
         "deleted an API key",
         "got the receipt",
         "signed in",
+        "<bdi>Command line</bdi>",
     ] {
         assert!(audit.contains(action), "{action}: {audit}");
     }
@@ -129,11 +146,7 @@ fn a_restricted_key_holds_what_was_chosen() {
     let key = secret(&made);
     let status = |path: &str| get(path).bearer(&key).send(&served.server).status;
     assert_eq!(status(ORGANIZATION), 200);
-    assert_eq!(
-        status("/api/v2/organization/teams"),
-        404,
-        "allowed, and not built"
-    );
+    assert_eq!(status("/api/v2/organization/teams"), 200);
     assert_eq!(status("/api/v2/organization/invites"), 403);
     let elsewhere = get(ORGANIZATION)
         .bearer(&key)
@@ -177,6 +190,65 @@ fn a_restricted_key_holds_what_was_chosen() {
         .place
         .json(&["key", "list", "--org", &served.org.uid, "--json"]);
     assert_eq!(count["keys"].as_array().map(Vec::len), Some(1));
+}
+
+/// A password that was given ten minutes ago is asked for again, and the form goes on from there.
+/// The moment is put back in the database: the server's clock is the machine's.
+#[test]
+fn an_old_sign_in_is_asked_for_the_password() {
+    let served = served();
+    let mut browser = served.owner();
+    let grow_old = || {
+        let sql = "UPDATE sessions SET authenticated_at = authenticated_at - 600000 RETURNING id";
+        assert_eq!(texts(&served.place.database(), sql).len(), 1);
+    };
+    grow_old();
+    let asked = generate(
+        &mut browser,
+        &[("kind", "restricted"), ("scope.teams", "read")],
+    );
+    assert_eq!(asked.status, 403);
+    let html = asked.text();
+    assert!(html.contains("Confirm that it is you"), "{html}");
+    assert!(html.contains("to generate an API key"), "{html}");
+    let repeat = |html: &str, password: &str| {
+        let names = ["csrf", "nonce", "kind", "scope.teams"];
+        let mut fields: Vec<_> = names.map(|name| (name, hidden(html, name))).into();
+        fields.push(("password", password.to_owned()));
+        fields
+    };
+    let mut send = |path: &str, fields: &[(&str, String)]| {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        browser.post(path, &fields)
+    };
+    let keys = "/app/admin/api/keys";
+    let refused = send(keys, &repeat(&html, "a wrong guess"));
+    assert_eq!(refused.status, 403);
+    let made = send(keys, &repeat(&refused.text(), PASSWORD));
+    assert_eq!(made.status, 200, "{}", made.text());
+    let key = secret(&made);
+    let teams = get("/api/v2/organization/teams").bearer(&key);
+    assert_eq!(teams.send(&served.server).status, 200);
+    assert_eq!(
+        get(ORGANIZATION).bearer(&key).send(&served.server).status,
+        403,
+        "what was chosen was kept"
+    );
+    // A deletion asks as well, and a password lately given is enough for both.
+    let list = browser.get(LIST).text();
+    let delete = between(&list, "href=\"/app/admin/api/keys/", "\"").expect("a link");
+    let delete = format!("/app/admin/api/keys/{delete}");
+    grow_old();
+    let asked = browser.submit(&delete, &delete, &[]);
+    assert_eq!(asked.status, 403);
+    assert!(asked.text().contains("name=\"password\""));
+    assert_eq!(teams.send(&served.server).status, 404, "still alive");
+    let receipt = browser.submit(&delete, &delete, &[("password", PASSWORD)]);
+    assert_eq!(receipt.status, 200, "{}", receipt.text());
+    assert_eq!(teams.send(&served.server).status, 401);
 }
 
 /// The same form sent twice makes one key.
@@ -297,6 +369,41 @@ fn sign_in_is_throttled_and_the_owner_is_not_locked_out() {
     assert_eq!(forging.sign_in(OWNER, PASSWORD).status, 429);
 }
 
+/// Machines with data folders of their own that share the cookie secret know each other's browsers.
+#[test]
+fn a_device_is_known_to_every_machine_with_the_same_cookie_secret() {
+    let database = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", database.path().join("db").display());
+    let machine = |secret: &str| {
+        Place::new()
+            .with("HEADSHOT_DATABASE_URL", &url)
+            .with("HEADSHOT_COOKIE_SECRET", &secret.repeat(32))
+    };
+    let (first, second, other) = (machine("a"), machine("a"), machine("b"));
+    let setup_url = first.org("standard").setup_url;
+    let server = first.serve();
+    let mut owner = Browser::new(&server);
+    assert_eq!(owner.set_up(&setup_url, PASSWORD).status, 303);
+    let device = owner.cookies["headshot_device"].clone();
+    let mut stranger = Browser::new(&server);
+    for _ in 0..10 {
+        assert_eq!(stranger.sign_in(OWNER, "a wrong guess").status, 401);
+    }
+    let sign_in = |place: &Place| {
+        let server = place.serve();
+        let mut browser = Browser::new(&server);
+        let cookie = ("headshot_device".to_owned(), device.clone());
+        browser.cookies.extend([cookie]);
+        browser.sign_in(OWNER, PASSWORD).status
+    };
+    assert_eq!(sign_in(&other), 429, "a stranger's browser there");
+    assert_eq!(sign_in(&second), 303);
+    let shown = second.run(&["config", "check"]);
+    assert!(shown.contains("cookie_secret        (set)"), "{shown}");
+    assert!(!shown.contains("aaaa"), "{shown}");
+    assert!(!second.data_dir().join("secrets/cookie").exists());
+}
+
 #[test]
 fn unknown_addresses_are_answered_like_known_ones() {
     let served = served();
@@ -344,7 +451,7 @@ fn forged_forms_are_refused() {
         "/app/admin/api/keys",
         delete.as_str(),
         "/auth/logout",
-        "/app/admin/organization",
+        "/auth/organization",
         "/app/admin/settings/password",
         "/app/admin/settings/sessions/end-others",
         "/app/admin/settings/sessions/ses_1/end",
@@ -394,6 +501,77 @@ fn forged_forms_are_refused() {
         200,
         "still alive"
     );
+}
+
+/// A person of two organizations sees either, as the role there allows.
+#[test]
+fn a_person_switches_between_organizations() {
+    let place = Place::new();
+    let args = ["demo", "--data-dir", "data", "--listen", "127.0.0.1:0"];
+    let mut server = Server::spawn(place.command(&args));
+    let dashboard = server.line("Dashboard");
+    let (_, address) = dashboard.split_once("http://").expect("an address");
+    let address = address.split('/').next().expect("an address");
+    server.address = address.parse().expect("an address");
+    server.line("Stop with Ctrl-C");
+    let amara = "amara@acme.example";
+    let found = |name: &str, owner: &str| {
+        let args = [
+            "org",
+            "create",
+            "--json",
+            "--name",
+            name,
+            "--owner-email",
+            owner,
+        ];
+        let made = place.json(&args);
+        made["organization"]["uid"]
+            .as_str()
+            .expect("uid")
+            .to_owned()
+    };
+    let reset = place.json(&["user", "reset-password", amara, "--json"]);
+    let reset = reset["resetUrl"].as_str().expect("a link").to_owned();
+    let mut browser = Browser::new(&server);
+    let member = "/team-member";
+    assert_eq!(
+        browser.set_up(&reset, PASSWORD).header("location"),
+        Some(member)
+    );
+    let alone = browser.get(member).text();
+    assert!(!alone.contains("Your organizations"), "{alone}");
+
+    let own = found("Amara & Sons", amara);
+    let foreign = found("Globex", OWNER);
+    let page = browser.get(member).text();
+    assert!(page.contains("Amara &#38; Sons"), "{page}");
+    assert!(!page.contains("Globex"), "{page}");
+    let switch = "/auth/organization";
+    let refused = browser.submit(member, switch, &[("organization", &foreign)]);
+    assert_eq!(refused.status, 404);
+    let refused = browser.submit(member, switch, &[("organization", "")]);
+    assert_eq!(refused.status, 404);
+    let acme = between(&page, "name=\"organization\" value=\"", "\" aria-current").expect("one");
+    let own_button = format!("value=\"{own}\"><bdi>");
+    assert!(page.contains(&own_button), "not the current one: {page}");
+
+    let switched = browser.submit(member, switch, &[("organization", &own)]);
+    assert_eq!(
+        switched.header("location"),
+        Some("/"),
+        "{}",
+        switched.text()
+    );
+    let overview = "/app/admin/overview";
+    assert_eq!(browser.get("/").header("location"), Some(overview));
+    let page = browser.get(overview).text();
+    assert!(page.contains("Acme Corporation"), "the way back: {page}");
+    let audit = browser.get("/app/admin/audit").text();
+    assert!(audit.contains("switched to this organization"), "{audit}");
+    browser.submit(overview, switch, &[("organization", &acme)]);
+    assert_eq!(browser.get("/").header("location"), Some(member));
+    assert_eq!(browser.get(overview).status, 403);
 }
 
 #[test]

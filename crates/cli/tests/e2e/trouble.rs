@@ -87,7 +87,14 @@ fn a_database_that_goes_away_and_comes_back() {
         .header("Cookie", "headshot_session=x")
         .send(&server);
     assert_eq!(page.status, 503);
-    assert!(page.text().starts_with("<!doctype html>"));
+    let id = page.header("x-request-id").expect("an id").to_owned();
+    let html = page.text();
+    assert!(html.starts_with("<!doctype html>"));
+    assert!(html.contains("The database does not answer"), "{html}");
+    assert!(html.contains(&id), "{html}");
+    assert!(!html.contains("postgres"), "why is the operator's: {html}");
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert!(page.header("content-security-policy").is_some());
 
     proxy.mend();
     eventually("it recovers", || (call().status == 200).then_some(()));
@@ -258,12 +265,50 @@ fn a_port_in_use() {
     );
 }
 
+/// One address can't take all connections; a proxy brings everybody's.
+#[test]
+fn an_address_holds_256_connections_at_most() {
+    let place = Place::new();
+    let server = place.serve();
+    let health = get("/healthz");
+    let open = |server: &Server| {
+        let mut connection = Connection::open(server.address).expect("open");
+        let answered = connection.exchange(&health).map(|answer| answer.status);
+        (connection, answered.ok())
+    };
+    let mut held: Vec<_> = (0..256).map(|_| open(&server)).collect();
+    assert!(held.iter().all(|(_, status)| *status == Some(200)));
+    assert_eq!(open(&server).1, None, "closed");
+    held.pop();
+    eventually("a place is free again", || open(&server).1);
+    eventually("the operator is told", || {
+        server
+            .printed()
+            .contains("127.0.0.1 holds 256")
+            .then_some(())
+    });
+    drop(held);
+    server.stop();
+
+    let place = place.with("HEADSHOT_TRUSTED_PROXIES", "127.0.0.1");
+    let server = place.serve();
+    let held: Vec<_> = (0..257).map(|_| open(&server)).collect();
+    assert!(held.iter().all(|(_, status)| *status == Some(200)));
+}
+
 #[test]
 fn configuration_mistakes_name_the_field() {
     for (variable, value, field) in [
         ("HEADSHOT_LISTEN", "everywhere", "listen: "),
         ("HEADSHOT_LISTEN", "127.0.0.1", "listen: "),
         ("HEADSHOT_PUBLIC_URL", "acme.example", "public_url: "),
+        (
+            "HEADSHOT_PUBLIC_URL",
+            "https://acme.example/headshots",
+            "public_url: ",
+        ),
+        ("HEADSHOT_COOKIE_SECRET", "short", "cookie_secret: "),
+        ("HEADSHOT_PEPER", "abcd", "HEADSHOT_PEPER: "),
         ("HEADSHOT_DATABASE_URL", "mysql://x", "database_url: "),
         (
             "HEADSHOT_DATABASE_URL",
@@ -394,23 +439,42 @@ fn many_first_starts_at_once() {
     );
 }
 
-/// A rotated pepper: keys keep working in servers that start afterwards.
+/// Keys of before and after work on every server, also on those that run with the old pepper.
 #[test]
 fn a_rotated_pepper() {
     let place = Place::new();
     let org = place.org("standard");
     let key = place.key(&org, &[]);
-    place.run(&["secrets", "rotate-pepper"]);
-    let server = place.serve();
-    assert_eq!(get(ORGANIZATION).bearer(&key.key).send(&server).status, 200);
-    let newer = place.key(&org, &[]);
-    assert_eq!(
-        get(ORGANIZATION).bearer(&newer.key).send(&server).status,
-        200
-    );
-    for key in [&key, &newer] {
-        place.run(&["key", "delete", &key.id]);
-        assert_eq!(get(ORGANIZATION).bearer(&key.key).send(&server).status, 401);
+    let rotate = ["secrets", "rotate-pepper"];
+    let line = place.failure(&rotate);
+    assert!(line.contains("secrets prepare-pepper"), "{line}");
+    let prepared = place.run(&["secrets", "prepare-pepper"]);
+    assert_eq!(place.run(&["secrets", "prepare-pepper"]), prepared, "one");
+    // Started between the two steps: the old pepper is current there.
+    let older = place.serve();
+    let early = place.key(&org, &[]);
+    place.run(&rotate);
+    place.failure(&rotate);
+    let newer = place.serve();
+    let late = place.key(&org, &[]);
+    for key in [&key, &early, &late] {
+        for server in [&older, &newer] {
+            assert_eq!(get(ORGANIZATION).bearer(&key.key).send(server).status, 200);
+        }
     }
+    for key in [&key, &early, &late] {
+        place.run(&["key", "delete", &key.id]);
+        for server in [&older, &newer] {
+            assert_eq!(get(ORGANIZATION).bearer(&key.key).send(server).status, 401);
+        }
+    }
+    // Stopped between making it current and removing the file: running it again ends it.
+    let secrets = place.data_dir().join("secrets");
+    fs::copy(secrets.join("pepper"), secrets.join("pepper.next")).expect("copied");
+    let retired = fs::read_to_string(secrets.join("pepper.retired")).expect("read");
+    place.run(&rotate);
+    assert!(!secrets.join("pepper.next").exists());
+    let after = fs::read_to_string(secrets.join("pepper.retired")).expect("read");
+    assert_eq!(after, retired);
     assert!(LEASE < Duration::from_secs(1));
 }

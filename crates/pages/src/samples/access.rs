@@ -1,4 +1,4 @@
-use super::{HOSTILE_NAME, Sample, sample, shell};
+use super::{HOSTILE_NAME, Sample, org, sample, shell};
 use crate::{
     ConfirmPassword, Error, ErrorPage, Gallery, LinkInvalid, Login, MagicConfirm, MemberHome,
     NavItem, Setup, SetupPurpose,
@@ -46,13 +46,15 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
             "confirm-password-refused",
             &confirm(Some("The password is wrong.".to_owned())),
         )?,
+        sample("member-home", &member_home())?,
         sample(
-            "member-home",
+            "member-home-several",
             &MemberHome {
-                csrf: "csrf-token".to_owned(),
-                user_name: "Tomás Reyes".to_owned(),
-                user_email: "tomas@acme.example".to_owned(),
-                org_name: "Acme Corporation".to_owned(),
+                orgs: vec![
+                    org("org_acme4f9b2c71", "Acme Corporation", true),
+                    org("org_globex8810aa", HOSTILE_NAME, false),
+                ],
+                ..member_home()
             },
         )?,
         sample("error-404", &ErrorPage::not_found("req_01JD9X3K7Q"))?,
@@ -75,6 +77,16 @@ fn login() -> Login {
         error: None,
         notice: None,
         next: "/app/admin/overview".to_owned(),
+    }
+}
+
+fn member_home() -> MemberHome {
+    MemberHome {
+        csrf: "csrf-token".to_owned(),
+        user_name: "Tomás Reyes".to_owned(),
+        user_email: "tomas@acme.example".to_owned(),
+        org_name: "Acme Corporation".to_owned(),
+        orgs: vec![org("org_acme4f9b2c71", "Acme Corporation", true)],
     }
 }
 

@@ -155,7 +155,7 @@ fn step(label: &str, detail: &str, done: bool) -> ChecklistItem {
 
 fn accepted() -> LogRow {
     LogRow {
-        id: "01JD9X3K7Q".to_owned(),
+        url: "/app/admin/api/logs/01JD9X3K7Q?status=4xx".to_owned(),
         when: when("2026-11-24T14:01:00.120Z", "24 Nov, 14:01:00"),
         method: "GET".to_owned(),
         path: "/api/v2/organization".to_owned(),
@@ -172,7 +172,7 @@ fn accepted() -> LogRow {
 
 fn refused() -> LogRow {
     LogRow {
-        id: "01JD9X3K7R".to_owned(),
+        url: "/app/admin/api/logs/01JD9X3K7R?status=4xx".to_owned(),
         status: 403,
         path: "/api/v2/organization/models".to_owned(),
         code: Some("FORBIDDEN".to_owned()),
@@ -185,7 +185,7 @@ fn refused() -> LogRow {
 
 fn deleted_key() -> LogRow {
     LogRow {
-        id: "01JD9X3K7S".to_owned(),
+        url: "/app/admin/api/logs/01JD9X3K7S?status=4xx".to_owned(),
         status: 401,
         code: Some("UNAUTHORIZED".to_owned()),
         key_label: "CI".to_owned(),

@@ -11,6 +11,9 @@ CREATE TABLE tallies (
 INSERT INTO tallies (org_id, name, n)
     SELECT org_id, 'credits', CAST(SUM(amount) AS BIGINT) FROM credit_entries GROUP BY org_id;
 
+-- Days after which a finished shoot is deleted with everything in it; 0 keeps it.
+ALTER TABLE organizations ADD COLUMN erase_after_days BIGINT NOT NULL DEFAULT 0;
+
 ALTER TABLE users ADD COLUMN anonymous BIGINT NOT NULL DEFAULT 0;
 
 -- Which stage a listed member is at, and the session that says so.
@@ -114,6 +117,17 @@ CREATE TABLE uploads (
     created_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX uploads_digest ON uploads (model_id, digest);
+CREATE INDEX uploads_created ON uploads (created_at, id);
+
+-- Objects that are to be deleted: written in the transaction that deletes their rows, and kept for
+-- an hour after it, so that nobody who was still writing leaves one behind.
+CREATE TABLE doomed_objects (
+    path TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    folder BIGINT NOT NULL,
+    gone BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX doomed_objects_due ON doomed_objects (gone, created_at, path);
 
 -- Work that follows from a transaction, written in it.
 CREATE TABLE jobs (

@@ -77,7 +77,11 @@ async fn rows_take_places_in_order_and_move_the_head(#[case] kind: Kind) {
     let newest = audit::newest(&mut conn, "org_1", i64::MAX, 9)
         .await
         .unwrap();
-    assert_eq!(newest, [third, first.clone()]);
+    assert_eq!(newest, [third.clone(), first.clone()]);
+    let all = audit::newest_of_all(&mut conn, i64::MAX, 2).await.unwrap();
+    assert_eq!(all, [third, second.clone()]);
+    let all = audit::newest_of_all(&mut conn, 3, 9).await.unwrap();
+    assert_eq!(all, [second.clone(), first.clone()]);
     assert_eq!(
         audit::newest(&mut conn, "org_1", 3, 9).await.unwrap(),
         [first]

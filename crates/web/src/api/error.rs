@@ -6,10 +6,12 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use headshot_app::StorageError;
 use headshot_app::caller::Forbidden;
+use headshot_app::gallery::PhotoError;
+use headshot_app::teams::TeamError;
+use headshot_app::{StorageError, invites, models};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 /// Why a request got no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +26,22 @@ pub enum ApiError {
     RateLimited,
     /// No such route, or not with this method.
     NoSuchRoute,
-    /// A published operation that this server does not have yet.
-    NotBuilt,
     /// The request can't be understood; says why.
     InvalidRequest(String),
+    /// Text that is no mail address.
+    InvalidEmail,
+    /// The organization has no such thing; says what.
+    NotFound(&'static str),
+    /// There is one already; says of what.
+    AlreadyExists(String),
+    /// It was deleted before; says what.
+    AlreadyDeleted(&'static str),
+    /// No credit is left.
+    InsufficientCredits,
+    /// Too many invites are open.
+    InviteLimit,
+    /// The organization may not use this; says what.
+    NotEnabled(String),
     /// The request took too long.
     TimedOut,
     /// The server failed.
@@ -47,8 +61,44 @@ pub struct ErrorBody {
     #[schema(example = "Invalid API key")]
     pub error: String,
     /// What went wrong, for programs.
-    #[schema(example = "UNAUTHORIZED")]
+    #[schema(value_type = ErrorCode, example = "UNAUTHORIZED")]
     pub code: String,
+}
+
+/// What went wrong, for programs.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "names the values in the document")]
+pub(crate) enum ErrorCode {
+    Unauthorized,
+    Forbidden,
+    InvalidRequest,
+    InvalidEmail,
+    NotFound,
+    AlreadyExists,
+    InsufficientCredits,
+    AlreadyDeleted,
+    RateLimitExceeded,
+    InviteLimitExceeded,
+    InternalError,
+}
+
+/// The errors that every operation may answer with.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "names the answers in the document")]
+pub(crate) enum Common {
+    /// The key is missing or not valid.
+    #[response(status = 401)]
+    Unauthorized(#[to_schema] ErrorBody),
+    /// The key lacks the scope or may not be used from here, or the organization lacks the feature.
+    #[response(status = 403)]
+    Forbidden(#[to_schema] ErrorBody),
+    /// The organization's requests of this minute are used up, or too many invites are open.
+    #[response(status = 429)]
+    TooMany(#[to_schema] ErrorBody),
+    /// The server failed.
+    #[response(status = 500)]
+    Failed(#[to_schema] ErrorBody),
 }
 
 /// What the API log keeps of an error; put on the answer for the gate to find.
@@ -98,11 +148,24 @@ impl ApiError {
                 "There is no such operation".to_owned(),
                 "route",
             ),
-            Self::NotBuilt => {
-                let text = "This server does not offer this operation yet".to_owned();
-                (404, "NOT_FOUND", text, "route")
-            }
             Self::InvalidRequest(why) => (400, "INVALID_REQUEST", why.clone(), "request"),
+            Self::InvalidEmail => (400, "INVALID_EMAIL", "Invalid email".to_owned(), "request"),
+            Self::NotFound(what) => (404, "NOT_FOUND", (*what).to_owned(), "request"),
+            Self::AlreadyExists(what) => (400, "ALREADY_EXISTS", what.clone(), "request"),
+            Self::AlreadyDeleted(what) => (400, "ALREADY_DELETED", (*what).to_owned(), "request"),
+            Self::InsufficientCredits => (
+                402,
+                "INSUFFICIENT_CREDITS",
+                "Insufficient credits".to_owned(),
+                "credits",
+            ),
+            Self::InviteLimit => (
+                429,
+                "INVITE_LIMIT_EXCEEDED",
+                "Invite limit exceeded".to_owned(),
+                "invite limit",
+            ),
+            Self::NotEnabled(what) => (403, "FORBIDDEN", what.clone(), "feature"),
             Self::TimedOut => (
                 500,
                 "INTERNAL_ERROR",
@@ -153,6 +216,81 @@ impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         Self::Internal {
             cause: headshot_app::causes(&error),
+        }
+    }
+}
+
+impl From<invites::CreateError> for ApiError {
+    fn from(error: invites::CreateError) -> Self {
+        use invites::CreateError as E;
+        match error {
+            E::NoSuchTeam => Self::NotFound("Team not found"),
+            E::AlreadyInvited | E::AlreadyMember => Self::AlreadyExists(error.to_string()),
+            E::LimitExceeded => Self::InviteLimit,
+            E::InsufficientCredits => Self::InsufficientCredits,
+            E::Internal(error) => error.into(),
+        }
+    }
+}
+
+impl From<invites::RevokeError> for ApiError {
+    fn from(error: invites::RevokeError) -> Self {
+        use invites::RevokeError as E;
+        match error {
+            E::NotFound => Self::NotFound("Invite not found"),
+            E::AlreadyUsed => Self::InvalidRequest(error.to_string()),
+            E::Internal(error) => error.into(),
+        }
+    }
+}
+
+impl From<TeamError> for ApiError {
+    fn from(error: TeamError) -> Self {
+        use TeamError as E;
+        match error {
+            // Also a taken name (contract: README.md, C4).
+            E::NameMissing | E::NameUnusable | E::AlreadyExists | E::TooMany => {
+                Self::InvalidRequest(error.to_string())
+            }
+            E::NotFound => Self::NotFound("Team not found"),
+            E::NobodyFound => {
+                Self::NotFound("None of these people is a member of the organization")
+            }
+            E::Internal(error) => error.into(),
+        }
+    }
+}
+
+impl From<PhotoError> for ApiError {
+    fn from(error: PhotoError) -> Self {
+        match error {
+            PhotoError::NoSuchModel => Self::NotFound("Model not found"),
+            PhotoError::NoSuchPhoto => Self::NotFound("Photo not found"),
+            PhotoError::Internal(error) => error.into(),
+        }
+    }
+}
+
+impl From<models::CreateError> for ApiError {
+    fn from(error: models::CreateError) -> Self {
+        use models::CreateError as E;
+        match error {
+            E::NotEnabled => Self::NotEnabled(error.to_string()),
+            E::NoSuchTeam => Self::NotFound("Team not found"),
+            E::AlreadyExists => Self::AlreadyExists(error.to_string()),
+            E::InsufficientCredits => Self::InsufficientCredits,
+            E::Internal(error) => error.into(),
+        }
+    }
+}
+
+impl From<models::DeleteError> for ApiError {
+    fn from(error: models::DeleteError) -> Self {
+        use models::DeleteError as E;
+        match error {
+            E::NotFound => Self::NotFound("Model not found"),
+            E::AlreadyDeleted => Self::AlreadyDeleted("Model already deleted"),
+            E::Internal(error) => error.into(),
         }
     }
 }

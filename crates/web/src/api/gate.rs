@@ -16,8 +16,8 @@ use futures_util::FutureExt;
 use headshot_app::caller::Caller;
 use headshot_app::keys::{self, Refused, Verification};
 use headshot_app::rate_limit::Quota;
+use headshot_app::request_log::{KeyState, Request as LogRow};
 use headshot_domain::Timestamp;
-use headshot_storage::api_requests::{KeyState, Request as LogRow};
 
 use crate::Web;
 use crate::api::error::{ApiError, Cause, Refusal};
@@ -419,9 +419,4 @@ fn no_sniff(headers: &mut HeaderMap) {
 /// Any path that is no operation, and any method that an operation does not have.
 pub(crate) async fn no_such_route() -> ApiError {
     ApiError::NoSuchRoute
-}
-
-/// An operation whose content comes with a later release.
-pub(crate) async fn not_built() -> ApiError {
-    ApiError::NotBuilt
 }

@@ -5,14 +5,30 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, ServerBuilder};
 
-use crate::api::{error, revoke, v2};
+use crate::api::{error, revoke, v1, v2};
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(v2::organization, v2::credits, revoke::revoke),
+    paths(
+        v2::organization::organization, v2::organization::credits,
+        v2::invites::list, v2::invites::create, v2::invites::get, v2::invites::revoke,
+        v2::teams::list, v2::teams::create, v2::teams::update, v2::teams::delete, v2::teams::add_members,
+        v2::people::list, v2::people::accepted, v2::people::pending, v2::people::finished,
+        v2::models::list, v2::models::create, v2::models::get, v2::models::delete,
+        v2::photos::list, v2::photos::favorite, v2::photos::download, v2::photos::get, v2::photos::favorites,
+        v1::organization, v1::credits, v1::credits_by_post, v1::create_invite, v1::revoke_invite,
+        v1::list_invites, v1::get_invite,
+        revoke::revoke,
+    ),
     components(schemas(error::ErrorBody)),
     tags(
         (name = "organization", description = "Organization details and credits. Scope `organization`."),
+        (name = "invites", description = "Invitations. Scope `invites`."),
+        (name = "teams", description = "Teams. Scope `teams`."),
+        (name = "team-members", description = "The people of the organization. Scope `teams`."),
+        (name = "models", description = "One person's headshot session each. Scope `models`."),
+        (name = "photos", description = "Generated headshots. Scope `photos`."),
+        (name = "legacy", description = "v1, for older clients. The scopes are the same."),
         (name = "keys", description = "What the holder of a key can do with the key itself."),
     ),
     security(("bearerAuth" = [])),
@@ -37,6 +53,14 @@ pub fn document(base_url: &str) -> utoipa::openapi::OpenApi {
         .bearer_format(ApiKeySecret::PATTERN)
         .description(Some("An API key of one organization, from Admin > API."))
         .build();
+    for (path, item) in &mut document.paths.paths {
+        if path.starts_with("/api/v1/") {
+            let operations = [&mut item.get, &mut item.post];
+            for operation in operations.into_iter().flatten() {
+                operation.deprecated = Some(utoipa::openapi::Deprecated::True);
+            }
+        }
+    }
     if let Some(components) = document.components.as_mut() {
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(scheme));
     }

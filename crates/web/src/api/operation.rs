@@ -1,13 +1,8 @@
 //! The published operations: method, path, scope. Contract: README.md, one-page summary; v1-legacy.md.
 
-use axum::Router;
 use axum::http::Method;
-use axum::routing::{MethodFilter, on};
 use headshot_domain::Access::{self, Read, Write};
 use headshot_domain::Scope::{self, Invites, Models, Organization, Photos, Teams};
-
-use crate::Web;
-use crate::api::gate;
 
 /// One published operation.
 pub(crate) struct Operation {
@@ -17,59 +12,55 @@ pub(crate) struct Operation {
     /// What a key needs for it.
     pub(crate) scope: Scope,
     pub(crate) access: Access,
-    /// Whether this server has it.
-    pub(crate) built: bool,
 }
 
 const fn op(
     method: &'static str,
     path: &'static str,
     (scope, access): (Scope, Access),
-    built: bool,
 ) -> Operation {
     Operation {
         method,
         path,
         scope,
         access,
-        built,
     }
 }
 
 /// All of them, v2 in the contract's order, then v1.
 #[rustfmt::skip]
 pub(crate) const OPERATIONS: [Operation; 31] = [
-    op("GET", "/api/v2/organization", (Organization, Read), true),
-    op("GET", "/api/v2/organization/credits", (Organization, Read), true),
-    op("GET", "/api/v2/organization/invites", (Invites, Read), false),
-    op("POST", "/api/v2/organization/invites", (Invites, Write), false),
-    op("GET", "/api/v2/organization/invites/{email}", (Invites, Read), false),
-    op("POST", "/api/v2/organization/invites/revoke", (Invites, Write), false),
-    op("GET", "/api/v2/organization/teams", (Teams, Read), false),
-    op("POST", "/api/v2/organization/teams", (Teams, Write), false),
-    op("PUT", "/api/v2/organization/teams/{teamId}", (Teams, Write), false),
-    op("DELETE", "/api/v2/organization/teams/{teamId}", (Teams, Write), false),
-    op("POST", "/api/v2/organization/teams/{teamId}/members", (Teams, Write), false),
-    op("GET", "/api/v2/organization/team", (Teams, Read), false),
-    op("GET", "/api/v2/organization/team/accepted", (Teams, Read), false),
-    op("GET", "/api/v2/organization/team/pending", (Teams, Read), false),
-    op("GET", "/api/v2/organization/team/finished", (Teams, Read), false),
-    op("GET", "/api/v2/organization/models", (Models, Read), false),
-    op("POST", "/api/v2/organization/models", (Models, Write), false),
-    op("GET", "/api/v2/organization/models/{modelId}", (Models, Read), false),
-    op("DELETE", "/api/v2/organization/models/{modelId}", (Models, Write), false),
-    op("GET", "/api/v2/organization/models/{modelId}/photos", (Photos, Read), false),
-    op("GET", "/api/v2/organization/models/{modelId}/photos/favorite", (Photos, Read), false),
-    op("GET", "/api/v2/organization/models/{modelId}/photos/{photoId}", (Photos, Read), false),
-    op("POST", "/api/v2/organization/models/{modelId}/photos/download", (Photos, Read), false),
-    op("GET", "/api/v2/organization/photos/favorites", (Photos, Read), false),
-    op("GET", "/api/v1/organization", (Organization, Read), true),
-    op("GET", "/api/v1/organization/credits", (Organization, Read), true),
-    op("POST", "/api/v1/organization/credits", (Organization, Read), true),
-    op("POST", "/api/v1/organization/invite", (Invites, Write), false),
-    op("POST", "/api/v1/organization/invite/revoke", (Invites, Write), false),
-    op("GET", "/api/v1/organization/invites", (Invites, Read), false),
-    op("GET", "/api/v1/organization/invite/id/{id}", (Invites, Read), false),
+    op("GET", "/api/v2/organization", (Organization, Read)),
+    op("GET", "/api/v2/organization/credits", (Organization, Read)),
+    op("GET", "/api/v2/organization/invites", (Invites, Read)),
+    op("POST", "/api/v2/organization/invites", (Invites, Write)),
+    op("GET", "/api/v2/organization/invites/{email}", (Invites, Read)),
+    op("POST", "/api/v2/organization/invites/revoke", (Invites, Write)),
+    op("GET", "/api/v2/organization/teams", (Teams, Read)),
+    op("POST", "/api/v2/organization/teams", (Teams, Write)),
+    op("PUT", "/api/v2/organization/teams/{teamId}", (Teams, Write)),
+    op("DELETE", "/api/v2/organization/teams/{teamId}", (Teams, Write)),
+    op("POST", "/api/v2/organization/teams/{teamId}/members", (Teams, Write)),
+    op("GET", "/api/v2/organization/team", (Teams, Read)),
+    op("GET", "/api/v2/organization/team/accepted", (Teams, Read)),
+    op("GET", "/api/v2/organization/team/pending", (Teams, Read)),
+    op("GET", "/api/v2/organization/team/finished", (Teams, Read)),
+    op("GET", "/api/v2/organization/models", (Models, Read)),
+    op("POST", "/api/v2/organization/models", (Models, Write)),
+    op("GET", "/api/v2/organization/models/{modelId}", (Models, Read)),
+    op("DELETE", "/api/v2/organization/models/{modelId}", (Models, Write)),
+    op("GET", "/api/v2/organization/models/{modelId}/photos", (Photos, Read)),
+    op("GET", "/api/v2/organization/models/{modelId}/photos/favorite", (Photos, Read)),
+    op("GET", "/api/v2/organization/models/{modelId}/photos/{photoId}", (Photos, Read)),
+    op("POST", "/api/v2/organization/models/{modelId}/photos/download", (Photos, Read)),
+    op("GET", "/api/v2/organization/photos/favorites", (Photos, Read)),
+    op("GET", "/api/v1/organization", (Organization, Read)),
+    op("GET", "/api/v1/organization/credits", (Organization, Read)),
+    op("POST", "/api/v1/organization/credits", (Organization, Read)),
+    op("POST", "/api/v1/organization/invite", (Invites, Write)),
+    op("POST", "/api/v1/organization/invite/revoke", (Invites, Write)),
+    op("GET", "/api/v1/organization/invites", (Invites, Read)),
+    op("GET", "/api/v1/organization/invite/id/{inviteId}", (Invites, Read)),
 ];
 
 /// The operation behind a matched route, if the method is one of its.
@@ -95,20 +86,6 @@ pub(crate) fn allowed(path: &str) -> String {
     }
     methods.sort_unstable();
     methods.join(", ")
-}
-
-/// Adds the routes that exist for the scope check only.
-pub(crate) fn unbuilt(mut router: Router<Web>) -> Router<Web> {
-    for operation in OPERATIONS.iter().filter(|operation| !operation.built) {
-        let filter = match operation.method {
-            "GET" => MethodFilter::GET,
-            "POST" => MethodFilter::POST,
-            "PUT" => MethodFilter::PUT,
-            _ => MethodFilter::DELETE,
-        };
-        router = router.route(operation.path, on(filter, gate::not_built));
-    }
-    router
 }
 
 #[cfg(test)]

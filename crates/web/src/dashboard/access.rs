@@ -4,15 +4,17 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use headshot_app::accounts::{self, NewSession, OpenLink, SetPasswordError, SignInError};
-use headshot_domain::Role;
+use headshot_app::accounts::{
+    self, LinkPurpose, NewSession, OpenLink, SetPasswordError, SignInError,
+};
+use headshot_domain::{OrgId, Role};
 use headshot_pages::{LinkInvalid, Login, MagicConfirm, MemberHome, Setup, SetupPurpose};
-use headshot_storage::sign_in::LinkPurpose;
 use serde::Deserialize;
 
 use crate::Web;
 use crate::cookies::{self, Kind};
 use crate::dashboard::extract::{Person, PersonForm, Visit, VisitorForm, holds_key};
+use crate::dashboard::shell::org_choices;
 use crate::dashboard::{PageError, html, html_with};
 use crate::words;
 
@@ -158,8 +160,8 @@ pub(crate) async fn logout(
     Ok(response)
 }
 
-/// A link's token.
-#[derive(Debug, Deserialize)]
+/// A link's token: never printed.
+#[derive(Deserialize)]
 pub(crate) struct TokenQuery {
     #[serde(default)]
     token: String,
@@ -261,13 +263,33 @@ pub(crate) async fn magic(
     }
 }
 
-pub(crate) async fn member_home(person: Person) -> Result<Response, PageError> {
+/// Shows another organization of the person from now on.
+pub(crate) async fn switch(
+    State(web): State<Web>,
+    form: PersonForm,
+) -> Result<Response, PageError> {
+    let org = OrgId::from(form.fields.get("organization"));
+    let PersonForm { person, .. } = form;
+    let address = person.visit.visitor.address;
+    if accounts::switch_org(web.app(), &person.signed_in, address, &org).await? {
+        Ok(see_other("/"))
+    } else {
+        Err(PageError::NotFound)
+    }
+}
+
+pub(crate) async fn member_home(
+    State(web): State<Web>,
+    person: Person,
+) -> Result<Response, PageError> {
+    let orgs = org_choices(&web, &person).await?;
     let user = person.signed_in.user;
     html(&MemberHome {
         csrf: person.csrf,
         user_name: user.name.unwrap_or_else(|| user.email.clone()),
         user_email: user.email,
         org_name: person.signed_in.org.name,
+        orgs,
     })
 }
 

@@ -3,10 +3,9 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use headshot_app::audit::{self, Actor, Verified};
+use headshot_app::audit::{self, Actor, Checked, Entry, Verified};
 use headshot_domain::Timestamp;
 use headshot_pages::{Audit, AuditRow, ChainState, ChainStatus, NavItem};
-use headshot_storage::audit::{Entry, newest};
 use serde::Deserialize;
 
 use crate::Web;
@@ -50,10 +49,10 @@ pub(crate) async fn page(
 pub(crate) async fn newest_rows(
     web: &Web,
     person: &Person,
-    (before, limit): (i64, i64),
+    page: (i64, i64),
 ) -> Result<Vec<AuditRow>, PageError> {
-    let mut conn = web.app().db.read().await?;
-    let entries = newest(&mut conn, person.signed_in.org.id.as_str(), before, limit).await?;
+    let org = &person.signed_in.org.id;
+    let entries = audit::newest(web.app(), Some(org), page).await?;
     Ok(entries.iter().map(|entry| row(entry, person)).collect())
 }
 
@@ -61,11 +60,21 @@ fn row(entry: &Entry, person: &Person) -> AuditRow {
     AuditRow {
         seq: entry.seq,
         when: words::ago(entry.at, person.visit.now),
-        actor: Actor::display(&entry.actor).to_owned(),
+        actor: actor_words(&entry.actor).to_owned(),
         action: action_words(&entry.action).to_owned(),
         target: target_words(entry),
         address: entry.address.clone(),
         hash: audit::short_hash(&entry.hash),
+    }
+}
+
+/// Who did it, as the beginning of a sentence.
+fn actor_words(actor: &str) -> &str {
+    match Actor::display(actor) {
+        "command line" => "Command line",
+        "server" => "Server",
+        "visitor" => "Visitor",
+        other => other,
     }
 }
 
@@ -79,6 +88,7 @@ fn action_words(action: &str) -> &str {
         "key.deleted" => "deleted an API key",
         "key.deletion.effective" => "got the receipt: no process accepts the key since",
         "session.began" => "signed in",
+        "session.switched" => "switched to this organization",
         "session.ended" => "signed another browser out",
         "password.set" => "set a password",
         "link.setup" => "made a set-up link",
@@ -117,31 +127,37 @@ fn target_words(entry: &Entry) -> String {
 }
 
 async fn chain(web: &Web) -> Result<ChainStatus, PageError> {
-    let mut conn = web.app().db.read().await?;
-    let head = headshot_storage::audit::head(&mut conn).await?;
-    if head.seq > CHECKED_MAX {
-        let text = format!(
-            "{} entries. Check the chain on the server with headshot audit verify.",
-            head.seq
-        );
-        return Ok(ChainStatus {
+    Ok(match audit::verify_up_to(web.app(), CHECKED_MAX).await? {
+        Checked::TooLong { entries } => ChainStatus {
             state: ChainState::Unchecked,
-            text,
-        });
-    }
-    Ok(match audit::verify(&mut conn).await? {
-        Verified::Intact { entries, head } => ChainStatus {
+            text: format!(
+                "{entries} entries. Check the chain on the server with headshot audit verify."
+            ),
+        },
+        Checked::Whole(Verified::Intact { entries, head }) => ChainStatus {
             state: ChainState::Intact,
             text: format!(
                 "All {entries} entries of this server match; the newest hash is {}.",
                 &head[..16]
             ),
         },
-        Verified::Broken { seq, what } => ChainStatus {
+        Checked::Whole(Verified::Broken { seq, what }) => ChainStatus {
             state: ChainState::Broken,
             text: format!(
                 "Entry {seq} {what}. Somebody went around the server: tell the operator."
             ),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_begins_the_sentence() {
+        assert_eq!(actor_words("command line"), "Command line");
+        assert_eq!(actor_words("user:usr_1 server@acme.com"), "server@acme.com");
+        assert_eq!(actor_words("key:key_1"), "key:key_1");
+    }
 }

@@ -1,11 +1,10 @@
 //! Keys as the pages show them.
 
 use headshot_app::audit::Actor;
+use headshot_app::keys::{self, ApiKey, DeadKeyUse};
 use headshot_app::verification::Receipt;
 use headshot_domain::{Access, Networks, Scope, ScopeSet, Timestamp};
 use headshot_pages::{DeletedKeyRow, KeyDeletedReceipt, KeyRow, LastUse, ScopeGrant};
-use headshot_storage::api_keys::{self, ApiKey};
-use headshot_storage::api_requests::DeadKeyUse;
 
 use crate::words;
 
@@ -28,7 +27,7 @@ fn network_list(networks: &Networks) -> Vec<String> {
         .collect()
 }
 
-fn last_use(last: &api_keys::LastUse, now: Timestamp) -> LastUse {
+fn last_use(last: &keys::LastUse, now: Timestamp) -> LastUse {
     LastUse {
         when: words::ago(last.at, now),
         address: last.address.clone().unwrap_or_default(),

@@ -5,15 +5,11 @@ use std::collections::HashMap;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use headshot_app::keys::{self, Keys};
-use headshot_app::request_log::{self, Row};
+use headshot_app::keys::{self, ApiKey, DeadKeyUse, Keys};
+use headshot_app::request_log::{self, DEAD_KEY_ATTEMPTS_MAX, Filter, Gap, KeyState, Logged, Row};
 use headshot_domain::{KeyId, OrgId, Timestamp};
 use headshot_pages::{
     Choice, GapRow, KeyState as PageState, LogDetail, LogEntry, LogFilters, LogRow, Logs, NavItem,
-};
-use headshot_storage::api_keys::ApiKey;
-use headshot_storage::api_requests::{
-    DEAD_KEY_ATTEMPTS_MAX, DeadKeyUse, Filter, Gap, KeyState, Logged,
 };
 use serde::Deserialize;
 
@@ -41,10 +37,20 @@ pub(crate) struct LogQuery {
 impl LogQuery {
     /// Somebody may look for a key by pasting it: the page and its links don't repeat it.
     fn redacted(mut self) -> Self {
-        for field in [&mut self.key, &mut self.path, &mut self.address] {
+        for field in [
+            &mut self.key,
+            &mut self.path,
+            &mut self.address,
+            &mut self.before,
+        ] {
             *field = headshot_domain::api_key::redact(field).into_owned();
         }
         self
+    }
+
+    /// Where this page of the list begins.
+    fn page(&self) -> Option<&str> {
+        Some(&*self.before).filter(|before| !before.is_empty())
     }
 
     /// What the query asks for, or what is wrong with it.
@@ -62,8 +68,8 @@ impl LogQuery {
         })
     }
 
-    /// The same filters on the page that begins before a request.
-    fn url(&self, before: Option<&str>) -> String {
+    /// The same filters at `path`, on the page that begins before a request.
+    fn url(&self, path: &str, before: Option<&str>) -> String {
         let fields = [
             ("from", &*self.from),
             ("to", &*self.to),
@@ -78,9 +84,9 @@ impl LogQuery {
             .map(|(name, value)| format!("{name}={}", escape(value)))
             .collect();
         if pairs.is_empty() {
-            LIST.to_owned()
+            path.to_owned()
         } else {
-            format!("{LIST}?{}", pairs.join("&"))
+            format!("{path}?{}", pairs.join("&"))
         }
     }
 }
@@ -203,9 +209,9 @@ pub(crate) async fn page(
         }
     }
     let older = page.as_ref().and_then(|page| page.older.as_deref());
-    let older_url = older.map(|before| query.url(Some(before)));
+    let older_url = older.map(|before| query.url(LIST, Some(before)));
     let entry = |row: Row| match row {
-        Row::Request(request) => LogEntry::Request(log_row(&request, &known, now)),
+        Row::Request(request) => LogEntry::Request(log_row(&request, &known, (&query, now))),
         Row::Gap(gap) => LogEntry::Gap(gap_row(&gap, now)),
     };
     html(&Logs {
@@ -226,7 +232,7 @@ pub(crate) async fn page(
             .map(entry)
             .collect(),
         older_url,
-        newer_url: (!query.before.is_empty()).then(|| query.url(None)),
+        newer_url: (!query.before.is_empty()).then(|| query.url(LIST, None)),
         deleted_key_findings: known.findings(),
         retention_days: i64::try_from(web.app().settings.log_retention.as_secs() / 86_400)
             .unwrap_or(i64::MAX),
@@ -259,7 +265,7 @@ fn gap_row(gap: &Gap, now: Timestamp) -> GapRow {
     }
 }
 
-fn log_row(request: &Logged, known: &KnownKeys, now: Timestamp) -> LogRow {
+fn log_row(request: &Logged, known: &KnownKeys, (query, now): (&LogQuery, Timestamp)) -> LogRow {
     let key = request.key.as_ref().and_then(|id| known.0.get(id));
     let key_label = match (key, &request.key, &request.fingerprint) {
         (Some((key, _)), ..) => key.name.clone(),
@@ -268,7 +274,7 @@ fn log_row(request: &Logged, known: &KnownKeys, now: Timestamp) -> LogRow {
         (None, None, None) => "no key".to_owned(),
     };
     LogRow {
-        id: request.id.clone(),
+        url: query.url(&format!("{LIST}/{}", request.id), query.page()),
         when: words::log_time(request.at, now),
         method: request.method.clone(),
         path: request.path.clone(),
@@ -343,13 +349,16 @@ pub(crate) async fn detail(
     State(web): State<Web>,
     Admin(person): Admin,
     Path(id): Path<String>,
+    query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
+    let Query(query) = query?;
+    let query = query.redacted();
     let org = &person.signed_in.org.id;
     let found = request_log::find(web.app(), org, &id).await?;
     let request = found.ok_or(PageError::NotFound)?;
     let mut known = KnownKeys::of(keys::list(web.app(), org).await?);
     known.learn(&web, org, request.key.as_ref()).await?;
-    let mut row = log_row(&request, &known, person.visit.now);
+    let mut row = log_row(&request, &known, (&query, person.visit.now));
     row.when = words::exact(request.at);
     html(&LogDetail {
         shell: shell(&web, &person, ("API request", NavItem::Logs)).await?,
@@ -359,7 +368,7 @@ pub(crate) async fn detail(
         route: request.route.clone(),
         fix: fix(&request).map(str::to_owned),
         request_id: request.id,
-        back_url: LIST.to_owned(),
+        back_url: query.url(LIST, query.page()),
     })
 }
 
@@ -379,7 +388,7 @@ mod tests {
         assert_eq!(filter.from.unwrap().to_string(), "2024-01-15T10:30:00.000Z");
         assert_eq!(filter.status, Some((400, 499)));
         assert_eq!(
-            query.url(Some("req_1")),
+            query.url(LIST, Some("req_1")),
             "/app/admin/api/logs?from=2024-01-15T10%3A30&status=4xx&path=a%20b%26c&before=req_1"
         );
         let wrong = LogQuery {

@@ -1,16 +1,13 @@
-//! Admin > Overview, and the switch between organizations.
+//! Admin > Overview.
 
 use axum::extract::State;
 use axum::response::Response;
 use headshot_app::organizations::{self, CreditsLeft};
-use headshot_app::{accounts, keys, request_log};
-use headshot_domain::OrgId;
+use headshot_app::{keys, request_log};
 use headshot_pages::{ChecklistItem, Hour, NavItem, OrganizationFacts, Overview, Requests};
-use headshot_storage::{teams, users};
 
 use crate::Web;
-use crate::dashboard::access::see_other;
-use crate::dashboard::extract::{Admin, PersonForm};
+use crate::dashboard::extract::Admin;
 use crate::dashboard::shell::shell;
 use crate::dashboard::{PageError, audit, html};
 
@@ -26,13 +23,7 @@ pub(crate) async fn page(
     let org = person.signed_in.org.clone();
     let (keys_in_use, had_key) = keys::count(app, &org.id).await?;
     let usage = request_log::usage(app, &org.id, None, HOURS).await?;
-    let (teams, members) = {
-        let mut conn = app.db.read().await?;
-        (
-            teams::list(&mut conn, &org.id).await?,
-            users::count_members(&mut conn, &org.id).await?,
-        )
-    };
+    let people = organizations::people(app, &org.id).await?;
     let credits = match organizations::credits_left(app, &org.id).await? {
         CreditsLeft::Balance(credits) => credits.to_string(),
         CreditsLeft::Unlimited => "Unlimited".to_owned(),
@@ -57,8 +48,8 @@ pub(crate) async fn page(
         credits,
         keys_in_use,
         requests_24h: requests(&usage, person.visit.now.unix_ms()),
-        teams: teams.into_iter().map(|team| team.name).collect(),
-        members,
+        teams: people.teams.into_iter().map(|team| team.name).collect(),
+        members: people.members,
         audit: audit::newest_rows(&web, &person, (i64::MAX, AUDIT_ROWS)).await?,
         checklist,
     })
@@ -110,16 +101,4 @@ fn checklist(has_key: bool, called: bool) -> Vec<ChecklistItem> {
             called,
         ),
     ]
-}
-
-pub(crate) async fn switch(
-    State(web): State<Web>,
-    form: PersonForm,
-) -> Result<Response, PageError> {
-    let org = OrgId::from(form.fields.get("organization"));
-    if accounts::switch_org(web.app(), &form.person.signed_in, &org).await? {
-        Ok(see_other("/"))
-    } else {
-        Err(PageError::NotFound)
-    }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn page(
 
 async fn settings(web: &Web, person: &Person) -> Result<Settings, PageError> {
     let sessions = accounts::list_sessions(web.app(), &person.signed_in.user.id).await?;
-    let row = |session: headshot_storage::sessions::Session| SessionRow {
+    let row = |session: accounts::Session| SessionRow {
         current: session.id == person.signed_in.session.id,
         id: session.id.to_string(),
         device: words::device(&session.user_agent),

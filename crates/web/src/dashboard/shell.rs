@@ -14,24 +14,30 @@ pub(crate) async fn shell(
     (title, active): (&str, NavItem),
 ) -> Result<Shell, PageError> {
     let signed_in = &person.signed_in;
-    let orgs = accounts::organizations_of(web.app(), &signed_in.user.id).await?;
-    let choice = |org: headshot_storage::organizations::Organization| OrgChoice {
-        current: org.id == signed_in.org.id,
-        uid: org.id.to_string(),
-        name: org.name,
-    };
     let user = &signed_in.user;
     Ok(Shell {
         title: title.to_owned(),
         active,
         org_name: signed_in.org.name.clone(),
-        orgs: orgs.into_iter().map(choice).collect(),
+        orgs: org_choices(web, person).await?,
         user_name: user.name.clone().unwrap_or_else(|| user.email.clone()),
         user_email: user.email.clone(),
         role_label: role_label(person).to_owned(),
         csrf: person.csrf.clone(),
         notice: None,
     })
+}
+
+/// The organizations that the person can switch between.
+pub(crate) async fn org_choices(web: &Web, person: &Person) -> Result<Vec<OrgChoice>, PageError> {
+    let signed_in = &person.signed_in;
+    let orgs = accounts::organizations_of(web.app(), &signed_in.user.id).await?;
+    let choice = |org: accounts::Organization| OrgChoice {
+        current: org.id == signed_in.org.id,
+        uid: org.id.to_string(),
+        name: org.name,
+    };
+    Ok(orgs.into_iter().map(choice).collect())
 }
 
 fn role_label(person: &Person) -> &'static str {

@@ -7,12 +7,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Redirect, Response};
 use headshot_app::webhooks::{self, ChangeError, Listed, ReplayError};
+use headshot_app::webhooks::{Delivery, Event};
 use headshot_domain::{Timestamp, WebhookState};
 use headshot_pages::{
     ApiKeys, DeliveryRow, EventRow, EventState, NavItem, Notice, WebhookDetail, WebhookEndpoint,
     WebhookSecret, WebhookSettings, Webhooks,
 };
-use headshot_storage::webhooks::{Delivery, Event};
 use serde::Deserialize;
 
 use crate::Web;

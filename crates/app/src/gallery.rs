@@ -1,0 +1,111 @@
+//! What the scope Photos lists: the photos of a session, and everybody's favourites.
+
+use headshot_domain::{ModelId, OrgId, PhotoId, PhotoStatus};
+use headshot_storage::photos;
+use headshot_storage::{AsConn, Error, models, tallies};
+
+use crate::App;
+use crate::page::{Page, Slice};
+
+pub use headshot_storage::photos::{Favorite, FavoriteFilter, Filter, Photo};
+
+/// Why there is no photo.
+#[derive(Debug, thiserror::Error)]
+pub enum PhotoError {
+    /// The organization has no such session.
+    #[error("Model not found")]
+    NoSuchModel,
+    /// The session has no such photo.
+    #[error("Photo not found")]
+    NoSuchPhoto,
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// The most photos that one request may ask for by id.
+pub const IDS_MAX: usize = 1_000;
+
+async fn known(conn: &mut impl AsConn, org: &OrgId, model: &ModelId) -> Result<(), PhotoError> {
+    match models::find(conn, org, model).await? {
+        Some(_) => Ok(()),
+        None => Err(PhotoError::NoSuchModel),
+    }
+}
+
+/// A page of a session's photos, in the order in which they were made.
+pub async fn list(
+    app: &App,
+    (org, model): (&OrgId, &ModelId),
+    filter: Filter,
+    slice: Slice,
+) -> Result<Page<Photo>, PhotoError> {
+    let mut conn = app.db.read().await?;
+    known(&mut conn, org, model).await?;
+    let (items, total) = photos::list(&mut conn, (org, model), filter, slice.bounds()).await?;
+    Ok(Page::new(items, total, slice))
+}
+
+/// The session's photo with this id.
+pub async fn find(
+    app: &App,
+    (org, model): (&OrgId, &ModelId),
+    id: &PhotoId,
+) -> Result<Photo, PhotoError> {
+    let mut conn = app.db.read().await?;
+    let photo = photos::find(&mut conn, (org, model), id).await?;
+    photo.ok_or(PhotoError::NoSuchPhoto)
+}
+
+/// The photo that the person chose.
+pub async fn favorite(
+    app: &App,
+    (org, model): (&OrgId, &ModelId),
+) -> Result<Option<Photo>, PhotoError> {
+    let mut conn = app.db.read().await?;
+    let found = models::find(&mut conn, org, model).await?;
+    let found = found.ok_or(PhotoError::NoSuchModel)?;
+    match &found.favorite {
+        None => Ok(None),
+        Some(id) => Ok(photos::find(&mut conn, (org, model), id).await?),
+    }
+}
+
+/// The photos with these ids, or all when there are none. Unknown ids are skipped.
+///
+/// # Errors
+/// [`PhotoError::NoSuchPhoto`] when all of them are unknown.
+pub async fn some(
+    app: &App,
+    (org, model): (&OrgId, &ModelId),
+    ids: &[PhotoId],
+) -> Result<Vec<Photo>, PhotoError> {
+    let mut conn = app.db.read().await?;
+    known(&mut conn, org, model).await?;
+    let filter = Filter {
+        status: PhotoStatus::Active,
+        liked: None,
+    };
+    let most = i64::try_from(IDS_MAX).unwrap_or(i64::MAX);
+    let (mut found, _) = photos::list(&mut conn, (org, model), filter, (most, 0)).await?;
+    if !ids.is_empty() {
+        found.retain(|photo| ids.contains(&photo.id));
+        if found.is_empty() {
+            return Err(PhotoError::NoSuchPhoto);
+        }
+    }
+    Ok(found)
+}
+
+/// A page of everybody's favourites, those of the newest sessions first.
+pub async fn favorites(
+    app: &App,
+    org: &OrgId,
+    filter: FavoriteFilter<'_>,
+    slice: Slice,
+) -> Result<Page<Favorite>, Error> {
+    let mut conn = app.db.read().await?;
+    let items = photos::favorites(&mut conn, org, filter, slice.bounds()).await?;
+    let total = tallies::favorites(&mut conn, org, filter.team).await?;
+    Ok(Page::new(items, total, slice))
+}

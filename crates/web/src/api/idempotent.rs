@@ -1,0 +1,131 @@
+//! `Idempotency-Key` on operations that change something: claims the request before it runs and
+//! gives a repeated one its first answer.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use headshot_app::caller::Caller;
+use headshot_app::idempotency::{self, Begun, KEY_MAX};
+use headshot_domain::Access;
+
+use crate::Web;
+use crate::api::request::{Claimed, too_large};
+use crate::api::{ApiError, json_text, operation};
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Runs a request, at most once for each key that its organization sends with it.
+pub(crate) async fn run(State(web): State<Web>, request: Request, next: Next) -> Response {
+    match claimed(&web, request, next).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn claimed(web: &Web, request: Request, next: Next) -> Result<Response, ApiError> {
+    let Some(key) = key(&request)? else {
+        return Ok(next.run(request).await);
+    };
+    let Some(caller) = request.extensions().get::<Caller>().cloned() else {
+        return Ok(next.run(request).await);
+    };
+    let (mut parts, body) = request.into_parts();
+    let body = to_bytes(body, crate::BODY_MAX).await;
+    let body = body.map_err(|_cut_off| too_large())?;
+    let digest = idempotency::digest(parts.method.as_str(), parts.uri.path(), &body);
+    let claim = match idempotency::begin(web.app(), caller.org(), &key, &digest).await? {
+        Begun::Run(claim) => claim,
+        Begun::Answered(body) => {
+            let mut response = json_text(body);
+            let replayed = HeaderValue::from_static("true");
+            response.headers_mut().insert(REPLAYED, replayed);
+            return Ok(response);
+        }
+        Begun::Different => {
+            let why = "This Idempotency-Key was used for another request";
+            return Err(ApiError::InvalidRequest(why.to_owned()));
+        }
+    };
+    parts.extensions.insert(Claimed(claim.clone()));
+    let released = Released::unless_answered(web, claim);
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    if response.status().is_success() {
+        released.forget();
+    } else {
+        released.now().await;
+    }
+    Ok(response)
+}
+
+/// The key, where the operation heeds one.
+fn key(request: &Request) -> Result<Option<String>, ApiError> {
+    let heeds = |operation: &operation::Operation| operation.access == Access::Write;
+    let route = request.extensions().get::<axum::extract::MatchedPath>();
+    let route = route.map_or("", axum::extract::MatchedPath::as_str);
+    if request.method() != Method::POST
+        || !operation::find(request.method(), route).is_some_and(heeds)
+    {
+        return Ok(None);
+    }
+    of_headers(request.headers())
+}
+
+fn of_headers(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(KEY).iter();
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
+    let text = first.to_str().unwrap_or_default();
+    if text.is_empty() || text.len() > KEY_MAX || values.next().is_some() {
+        return Err(ApiError::InvalidRequest(format!(
+            "Idempotency-Key must be one text of 1 to {KEY_MAX} printable ASCII characters"
+        )));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// Gives a claim up when the request that holds it changed nothing: refused, failed, or dropped
+/// because its time was over.
+struct Released {
+    web: Web,
+    claim: Option<idempotency::Claim>,
+}
+
+impl Released {
+    fn unless_answered(web: &Web, claim: idempotency::Claim) -> Self {
+        Self {
+            web: web.clone(),
+            claim: Some(claim),
+        }
+    }
+
+    fn forget(mut self) {
+        self.claim = None;
+    }
+
+    async fn now(mut self) {
+        if let Some(claim) = self.claim.take() {
+            release(&self.web, claim).await;
+        }
+    }
+}
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            let web = self.web.clone();
+            tokio::spawn(async move { release(&web, claim).await });
+        }
+    }
+}
+
+/// A claim that can't be given up runs out by itself.
+async fn release(web: &Web, claim: idempotency::Claim) {
+    if let Err(error) = claim.release(web.app()).await {
+        web.app()
+            .report(&error, "an idempotency claim could not be given up");
+    }
+}

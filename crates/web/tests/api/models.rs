@@ -1,0 +1,300 @@
+use std::time::Duration;
+
+use headshot_domain::Credits;
+use rstest::rstest;
+use serde_json::json;
+
+use crate::world::{Kind, World};
+
+const MODELS: &str = "/api/v2/organization/models";
+
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn a_whitelabel_session(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let team = world.team("Marketing").await;
+    let body = json!({ "email": "user@example.com", "teamId": team, "isDevelopment": false });
+    let created = world.post(MODELS, &body).await;
+    insta::allow_duplicates! { insta::assert_snapshot!(created.shown(), @r#"
+    200
+    {
+      "modelId": "[id]",
+      "signedUrl": "[signed URL]",
+      "status": "onboarding",
+      "success": true
+    }
+    "#) }
+    let url = created.body["signedUrl"].as_str().unwrap();
+    let token = url
+        .strip_prefix("http://127.0.0.1:8080/auth/social?token=")
+        .unwrap();
+    assert_eq!(token.strip_suffix("&anonymous=1").unwrap().len(), 43);
+
+    let id = created.body["modelId"].as_str().unwrap();
+    let path = format!("{MODELS}/{id}");
+    let shown = world.get(&path).await.shown();
+    insta::allow_duplicates! { insta::assert_snapshot!(shown, @r#"
+    200
+    {
+      "model": {
+        "createdAt": "2024-01-15T10:30:00.000Z",
+        "deletedAt": null,
+        "email": "user@example.com",
+        "finishedAt": null,
+        "id": "[id]",
+        "inviteExpiresAt": "2024-02-14T10:30:00.000Z",
+        "isDevelopment": false,
+        "status": "onboarding",
+        "teamId": "[team]",
+        "teamName": "Marketing",
+        "title": null,
+        "trigger": null,
+        "uid": "[anon]",
+        "version": "lora"
+      },
+      "success": true
+    }
+    "#) }
+    let shown = world.get(MODELS).await.shown();
+    insta::allow_duplicates! { insta::assert_snapshot!(shown, @r#"
+    200
+    {
+      "models": [
+        {
+          "createdAt": "2024-01-15T10:30:00.000Z",
+          "email": "user@example.com",
+          "finishedAt": null,
+          "id": "[id]",
+          "isDevelopment": false,
+          "status": "onboarding",
+          "teamId": "[team]",
+          "teamName": "Marketing",
+          "title": null,
+          "uid": "[anon]"
+        }
+      ],
+      "pagination": {
+        "hasMore": false,
+        "limit": 50,
+        "offset": 0,
+        "total": 1
+      },
+      "success": true
+    }
+    "#) }
+    let member = world.get("/api/v2/organization/team").await.expect(200);
+    assert_eq!(member["members"][0]["status"], "pending");
+
+    world.clock.advance(Duration::from_secs(5));
+    let deleted = world.delete(&path).await;
+    insta::allow_duplicates! { insta::assert_snapshot!(deleted.shown(), @r#"
+    200
+    {
+      "message": "Model deleted",
+      "modelId": "[id]",
+      "success": true
+    }
+    "#) }
+    assert_eq!(world.delete(&path).await.error(), (400, "ALREADY_DELETED"));
+    let gone = world.get(&path).await.expect(200);
+    assert_eq!(gone["model"]["status"], "deleted");
+    assert_eq!(gone["model"]["deletedAt"], "2024-01-15T10:30:05.000Z");
+}
+
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn what_can_be_wrong_with_a_session(#[case] kind: Kind) {
+    let world = World::with(kind, Some(Credits::whole(1)), true).await;
+    let refused = async |body| {
+        let answer = world.post(MODELS, &body).await;
+        let (status, code) = answer.error();
+        format!(
+            "{status} {code}: {}",
+            answer.body["error"].as_str().unwrap()
+        )
+    };
+    assert_eq!(
+        refused(json!({})).await,
+        "400 INVALID_REQUEST: Email is required"
+    );
+    assert_eq!(
+        refused(json!({ "email": "x" })).await,
+        "400 INVALID_EMAIL: Invalid email"
+    );
+    let version = json!({ "email": "a@b.co", "version": "sdxl" });
+    assert_eq!(
+        refused(version).await,
+        "400 INVALID_REQUEST: version must be one of lora, one-shot"
+    );
+    let team = json!({ "email": "a@b.co", "teamId": "team_none" });
+    assert_eq!(refused(team).await, "404 NOT_FOUND: Team not found");
+    let kind_of = json!({ "email": "a@b.co", "isDevelopment": "yes" });
+    assert!(
+        refused(kind_of)
+            .await
+            .starts_with("400 INVALID_REQUEST: The body")
+    );
+    let owner = refused(json!({ "email": "owner@acme.example" })).await;
+    assert!(owner.starts_with(
+        "400 ALREADY_EXISTS: A user with this email already exists. You can solve this by appen"
+    ));
+
+    // A test costs nothing; the one credit is reserved by the next.
+    world
+        .post(MODELS, &json!({ "email": "t@b.co", "isDevelopment": true }))
+        .await
+        .expect(200);
+    world
+        .post(MODELS, &json!({ "email": "a@b.co", "version": "one-shot" }))
+        .await
+        .expect(200);
+    assert_eq!(
+        refused(json!({ "email": "c@b.co" })).await,
+        "402 INSUFFICIENT_CREDITS: Insufficient credits"
+    );
+    world
+        .post(MODELS, &json!({ "email": "u@b.co", "isDevelopment": true }))
+        .await
+        .expect(200);
+    // Nobody began it in time: the credit is free again.
+    world.later(Duration::from_hours(30 * 24)).await;
+    world
+        .post(MODELS, &json!({ "email": "c@b.co" }))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn whitelabel_has_to_be_enabled() {
+    let world = World::with(Kind::Sqlite, Some(Credits::whole(1)), false).await;
+    let refused = world.post(MODELS, &json!({ "email": "a@b.co" })).await;
+    insta::assert_snapshot!(refused.shown(), @r#"
+    403
+    {
+      "code": "FORBIDDEN",
+      "error": "Whitelabel is not enabled for this organization",
+      "success": false
+    }
+    "#);
+    // Feature before body (contract: errors.md, order of checks).
+    assert_eq!(
+        world.post(MODELS, &json!({})).await.error(),
+        (403, "FORBIDDEN")
+    );
+}
+
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn lists_of_models(#[case] kind: Kind) {
+    let world = World::with(kind, None, true).await;
+    let sales = world.team("Sales").await;
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        let mut body = json!({ "email": format!("p{n}@example.com") });
+        if n % 2 == 0 {
+            body["teamId"] = sales.clone().into();
+        }
+        let created = world.post(MODELS, &body).await.expect(200);
+        ids.push(created["modelId"].as_str().unwrap().to_owned());
+        world.clock.advance(Duration::from_secs(1));
+    }
+    world
+        .delete(&format!("{MODELS}/{}", ids[0]))
+        .await
+        .expect(200);
+    let page = async |query: &str| {
+        let page = world.get(&format!("{MODELS}?{query}")).await.expect(200);
+        let emails = page["models"].as_array().unwrap().iter();
+        let emails: Vec<_> = emails
+            .map(|m| m["email"].as_str().unwrap()[..2].to_owned())
+            .collect();
+        (
+            emails.join(" "),
+            page["pagination"]["total"].as_i64().unwrap(),
+        )
+    };
+    assert_eq!(page("").await, ("p3 p2 p1 p0".to_owned(), 4));
+    assert_eq!(page("limit=1&offset=1").await, ("p2".to_owned(), 4));
+    assert_eq!(page("status=onboarding").await, ("p3 p2 p1".to_owned(), 3));
+    assert_eq!(page("status=deleted").await, ("p0".to_owned(), 1));
+    assert_eq!(
+        page(&format!("teamId={sales}")).await,
+        ("p2 p0".to_owned(), 2)
+    );
+    assert_eq!(
+        page(&format!("teamId={sales}&status=onboarding")).await,
+        ("p2".to_owned(), 1)
+    );
+    assert_eq!(page("teamId=team_none").await, (String::new(), 0));
+    let refused = world.get(&format!("{MODELS}?status=generating")).await;
+    assert_eq!(refused.error(), (400, "INVALID_REQUEST"));
+}
+
+/// What belongs to another organization does not exist.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn foreign_ids_are_not_found(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let team = world.team("Sales").await;
+    let model = world.joined("ann@example.com", Some(&team)).await;
+    let invite = world
+        .post(
+            "/api/v2/organization/invites",
+            &json!({ "email": "b@c.de" }),
+        )
+        .await
+        .expect(200);
+    let (_, other) = world
+        .organization("Other", Some(Credits::whole(5)), true)
+        .await;
+    let root = "/api/v2/organization";
+    let calls = [
+        ("GET", format!("{root}/models/{model}"), "{}"),
+        ("DELETE", format!("{root}/models/{model}"), "{}"),
+        ("PUT", format!("{root}/teams/{team}"), r#"{"name":"Mine"}"#),
+        ("DELETE", format!("{root}/teams/{team}"), "{}"),
+        (
+            "POST",
+            format!("{root}/teams/{team}/members"),
+            r#"{"emails":["ann@example.com"]}"#,
+        ),
+        ("GET", format!("{root}/invites/ann@example.com"), ""),
+        (
+            "POST",
+            format!("{root}/invites/revoke"),
+            r#"{"email":"b@c.de"}"#,
+        ),
+        (
+            "GET",
+            format!(
+                "/api/v1/organization/invite/id/{}",
+                invite["id"].as_str().unwrap()
+            ),
+            "",
+        ),
+        ("GET", format!("{root}/models/nothing"), ""),
+        ("GET", format!("{root}/models/%00"), ""),
+    ];
+    for (method, path, body) in calls {
+        let answer = world.as_key(&other, method, &path, body).await;
+        assert_eq!(answer.error(), (404, "NOT_FOUND"), "{method} {path}");
+    }
+    let to_team = json!({ "email": "c@d.ef", "teamId": team }).to_string();
+    for path in ["invites", "models"] {
+        let answer = world
+            .as_key(&other, "POST", &format!("{root}/{path}"), &to_team)
+            .await;
+        assert_eq!(answer.error(), (404, "NOT_FOUND"), "{path}");
+    }
+    let of_team = format!("{root}/models?teamId={team}");
+    let models = world.as_key(&other, "GET", &of_team, "").await.expect(200);
+    assert_eq!(models["models"], json!([]));
+}

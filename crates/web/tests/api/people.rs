@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use headshot_app::models;
+use headshot_domain::ModelId;
+use rstest::rstest;
+use serde_json::json;
+
+use crate::world::{Kind, World};
+
+const TEAM: &str = "/api/v2/organization/team";
+
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn members_by_stage(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let team = world.team("Sales").await;
+    world.joined("ann@example.com", Some(&team)).await;
+    world.clock.advance(Duration::from_secs(1));
+    let model = world.joined("bob@example.com", None).await;
+    models::submit(&world.app, &world.org, &ModelId::from(model))
+        .await
+        .unwrap();
+
+    let shown = world.get(TEAM).await.shown();
+    insta::allow_duplicates! { insta::assert_snapshot!(shown, @r#"
+    200
+    {
+      "members": [
+        {
+          "email": "bob@example.com",
+          "id": "[id]",
+          "joinedAt": "2024-01-15T10:30:01.000Z",
+          "modelId": "[id]",
+          "modelStatus": "waiting",
+          "name": "Ann Example",
+          "status": "pending",
+          "teamId": null,
+          "teamName": null
+        },
+        {
+          "email": "ann@example.com",
+          "id": "[id]",
+          "joinedAt": "2024-01-15T10:30:00.000Z",
+          "modelId": "[id]",
+          "modelStatus": "onboarding",
+          "name": "Ann Example",
+          "status": "accepted",
+          "teamId": "[team]",
+          "teamName": "Sales"
+        }
+      ],
+      "pagination": {
+        "hasMore": false,
+        "limit": 50,
+        "offset": 0,
+        "total": 2
+      },
+      "success": true
+    }
+    "#) }
+    let accepted = world.get(&format!("{TEAM}/accepted")).await;
+    insta::allow_duplicates! { insta::assert_snapshot!(accepted.shown(), @r#"
+    200
+    {
+      "count": 1,
+      "members": [
+        {
+          "email": "ann@example.com",
+          "id": "[id]",
+          "joinedAt": "2024-01-15T10:30:00.000Z",
+          "name": "Ann Example",
+          "teamId": "[team]",
+          "teamName": "Sales"
+        }
+      ],
+      "success": true
+    }
+    "#) }
+    let pending = world.get(&format!("{TEAM}/pending")).await;
+    insta::allow_duplicates! { insta::assert_snapshot!(pending.shown(), @r#"
+    200
+    {
+      "count": 1,
+      "members": [
+        {
+          "email": "bob@example.com",
+          "id": "[id]",
+          "joinedAt": "2024-01-15T10:30:01.000Z",
+          "modelId": "[id]",
+          "modelStatus": "waiting",
+          "name": "Ann Example",
+          "teamId": null,
+          "teamName": null
+        }
+      ],
+      "success": true
+    }
+    "#) }
+    let finished = world.get(&format!("{TEAM}/finished")).await.expect(200);
+    assert_eq!(
+        finished,
+        json!({ "success": true, "members": [], "count": 0 })
+    );
+
+    for (status, total) in [("accepted", 1), ("pending", 1), ("finished", 0)] {
+        let page = world
+            .get(&format!("{TEAM}?status={status}"))
+            .await
+            .expect(200);
+        assert_eq!(page["pagination"]["total"], total, "{status}");
+        assert_eq!(page["members"].as_array().unwrap().len(), total, "{status}");
+    }
+    assert_eq!(
+        world.get(&format!("{TEAM}?status=active")).await.error(),
+        (400, "INVALID_REQUEST")
+    );
+}
+
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn pages_of_members(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    for n in 0..5 {
+        world.joined(&format!("p{n}@example.com"), None).await;
+        world.clock.advance(Duration::from_secs(1));
+    }
+    let page = async |query: &str| {
+        let page = world.get(&format!("{TEAM}?{query}")).await.expect(200);
+        let emails = page["members"].as_array().unwrap().iter();
+        let emails: Vec<_> = emails
+            .map(|m| m["email"].as_str().unwrap()[..2].to_owned())
+            .collect();
+        (
+            emails.join(" "),
+            page["pagination"]["hasMore"].as_bool().unwrap(),
+        )
+    };
+    assert_eq!(page("limit=2").await, ("p4 p3".to_owned(), true));
+    assert_eq!(page("limit=2&offset=2").await, ("p2 p1".to_owned(), true));
+    assert_eq!(page("limit=2&offset=3").await, ("p1 p0".to_owned(), false));
+    assert_eq!(page("limit=2&offset=5").await, (String::new(), false));
+    assert_eq!(
+        page("offset=99999999999999999999").await,
+        (String::new(), false)
+    );
+    for wrong in ["limit=0", "limit=x", "offset=-1", "limit=1&limit=2"] {
+        let refused = world.get(&format!("{TEAM}?{wrong}")).await;
+        assert_eq!(refused.error(), (400, "INVALID_REQUEST"), "{wrong}");
+    }
+}
+
+/// Owners are listed once they have headshots made of themselves.
+#[tokio::test]
+async fn an_owner_without_a_session_is_no_member() {
+    let world = World::new(Kind::Sqlite).await;
+    assert_eq!(world.get(TEAM).await.expect(200)["pagination"]["total"], 0);
+}

@@ -1,0 +1,255 @@
+//! An organization with a key, on a database of its own, and a way to call the API.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, header};
+use headshot_app::audit::Actor;
+use headshot_app::keys::{self, NewKey};
+use headshot_app::organizations::{self, NewOrganization};
+use headshot_app::{App, invites, maintenance};
+use headshot_domain::{Credits, Email, InviteId, Networks, OrgId, Plan, ScopeSet, TrustedProxies};
+use headshot_testkit::{ManualClock, TestDb};
+use headshot_web::Web;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::contract;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+pub(crate) struct World {
+    pub(crate) app: Arc<App>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) org: OrgId,
+    pub(crate) key: String,
+    router: Router,
+    _database: TestDb,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// Status and body, with what differs from run to run masked.
+    pub(crate) fn shown(&self) -> String {
+        let text = serde_json::to_string_pretty(&masked(&self.body)).unwrap();
+        format!("{}\n{text}", self.status)
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    /// Status and code of an error.
+    pub(crate) fn error(&self) -> (u16, &str) {
+        (self.status, self.body["code"].as_str().unwrap_or_default())
+    }
+}
+
+/// Ids are told by their form, secrets by their place.
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| {
+                let text = value.as_str().unwrap_or_default();
+                let hex = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
+                let value = match name.as_str() {
+                    "link" => "[link]".into(),
+                    "signedUrl" => "[signed URL]".into(),
+                    "uid" if text.starts_with("org_") => "[org]".into(),
+                    "uid" if text.starts_with("anon_") => "[anon]".into(),
+                    _ if text.starts_with("team_") && text.len() == 17 => "[team]".into(),
+                    _ if hex => "[id]".into(),
+                    "id" if text.len() == 24 => "[invite]".into(),
+                    _ => masked(value),
+                };
+                (name.clone(), value)
+            })
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+impl World {
+    /// An organization with 10 credits and whitelabel, and a key that may do everything.
+    pub(crate) async fn new(kind: Kind) -> Self {
+        Self::with(kind, Some(Credits::whole(10)), true).await
+    }
+
+    pub(crate) async fn with(kind: Kind, credits: Option<Credits>, whitelabel: bool) -> Self {
+        let database = match kind {
+            Kind::Sqlite => headshot_testkit::sqlite().await,
+            Kind::Postgres => headshot_testkit::postgres().await,
+        };
+        let clock = ManualClock::new();
+        let app = headshot_testkit::app(&database.db, &clock);
+        let web = Web::new(Arc::clone(&app), TrustedProxies::default());
+        let mut world = Self {
+            router: headshot_web::router(&web),
+            app,
+            clock,
+            org: OrgId::from(""),
+            key: String::new(),
+            _database: database,
+        };
+        (world.org, world.key) = world.organization("Acme", credits, whitelabel).await;
+        world
+    }
+
+    /// One more organization and a key of it.
+    pub(crate) async fn organization(
+        &self,
+        name: &str,
+        credits: Option<Credits>,
+        whitelabel: bool,
+    ) -> (OrgId, String) {
+        let new = NewOrganization {
+            name: name.into(),
+            website: "https://acme.com".into(),
+            owner: format!("owner@{}.example", name.to_lowercase())
+                .parse()
+                .unwrap(),
+            plan: Plan::Unlimited,
+            credits,
+            whitelabel,
+        };
+        let actor = Actor::command_line();
+        let created = organizations::create(&self.app, &actor, new).await.unwrap();
+        let key = self.key_of(&created.org.id, ScopeSet::FULL).await;
+        (created.org.id, key)
+    }
+
+    pub(crate) async fn key_of(&self, org: &OrgId, scopes: ScopeSet) -> String {
+        let new = NewKey {
+            name: "Test".into(),
+            scopes,
+            networks: Networks::default(),
+            expires_at: None,
+            nonce: None,
+        };
+        let made = keys::create(&self.app, &Actor::command_line(), org, new).await;
+        made.unwrap().1.expose().to_owned()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, &[], "").await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call("DELETE", path, &[], "").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call("POST", path, &[], &body.to_string()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.call("PUT", path, &[], &body.to_string()).await
+    }
+
+    pub(crate) async fn as_key(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
+        self.call_as(key, method, path, &[], body).await
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        self.call_as(&self.key, method, path, headers, body).await
+    }
+
+    async fn call_as(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {key}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let body: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|_| panic!("{method} {path} answered with {text:?}"));
+        for name in [
+            "x-ratelimit-limit",
+            "x-ratelimit-remaining",
+            "x-ratelimit-reset",
+        ] {
+            assert!(parts.headers.contains_key(name), "{method} {path}: {name}");
+        }
+        let status = parts.status.as_u16();
+        contract::check(method, path, status, &body);
+        Answer {
+            status,
+            headers: parts.headers,
+            body,
+            text,
+        }
+    }
+
+    /// Invites and lets the person join; the person's model.
+    pub(crate) async fn joined(&self, email: &str, team: Option<&str>) -> String {
+        let mut body = serde_json::json!({ "email": email });
+        if let Some(team) = team {
+            body["teamId"] = team.into();
+        }
+        let invite = self
+            .post("/api/v2/organization/invites", &body)
+            .await
+            .expect(200);
+        let id = InviteId::from(invite["id"].as_str().unwrap());
+        let email: Email = email.parse().unwrap();
+        let joined = invites::join(&self.app, &id, (&email, Some("Ann Example"))).await;
+        joined.unwrap().model.id.to_string()
+    }
+
+    pub(crate) async fn team(&self, name: &str) -> String {
+        let body = serde_json::json!({ "name": name });
+        let answer = self
+            .post("/api/v2/organization/teams", &body)
+            .await
+            .expect(200);
+        let teams = answer["organization"]["teams"].as_array().unwrap();
+        let team = teams.iter().find(|team| team["name"] == name).unwrap();
+        team["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn credits(&self) -> Value {
+        self.get("/api/v2/organization/credits").await.expect(200)["credits"].clone()
+    }
+
+    pub(crate) async fn later(&self, by: Duration) {
+        self.clock.advance(by);
+        maintenance::clean_up(&self.app).await.unwrap();
+    }
+}
