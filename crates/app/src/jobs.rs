@@ -42,7 +42,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            concurrency: 128,
+            concurrency: 64,
             lane_max: 4,
             lease: Duration::from_secs(30),
         }
