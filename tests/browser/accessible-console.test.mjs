@@ -74,6 +74,22 @@ test("pages of keys", async () => {
     await inspect(visitor, "overview");
     await page.goto("/app/admin/audit");
     await inspect(visitor, "audit");
+    await page.goto("/app/admin/jobs");
+    await inspect(visitor, "jobs");
+
+    await page.goto("/app/admin/api");
+    await page.getByLabel("Webhook URL").fill("https://hooks.acme.example/headshot");
+    await page.getByRole("button", { name: "Save webhook URL" }).click();
+    await page.getByLabel("Webhook secret").waitFor();
+    await inspect(visitor, "the webhook secret");
+    await page.getByRole("link", { name: "I have stored it" }).click();
+    await page.getByText("Rotate secret").first().click();
+    await inspect(visitor, "webhook settings");
+    await page.getByRole("button", { name: "Send test event" }).click();
+    await page.getByRole("heading", { name: "Deliveries" }).waitFor();
+    await inspect(visitor, "webhook event");
+    await page.goto("/app/admin/webhooks");
+    await inspect(visitor, "webhooks");
   });
 });
 

@@ -43,7 +43,7 @@ test("the ways in", async () => {
 test("the documentation", async () => {
   await here.story(async (visitor) => {
     await bringAxe(visitor);
-    for (const path of ["", "/authentication", "/errors", "/rate-limits", "/reference"]) {
+    for (const path of ["", "/authentication", "/errors", "/rate-limits", "/webhooks", "/reference"]) {
       await visitor.page.goto(`/api${path}`);
       await inspect(visitor, `/api${path}`);
     }

@@ -6,7 +6,7 @@ import { stage } from "./lib/stage.mjs";
 
 const here = stage();
 
-const PAGES = ["/api", "/api/authentication", "/api/errors", "/api/rate-limits", "/api/reference"];
+const PAGES = ["/api", "/api/authentication", "/api/errors", "/api/rate-limits", "/api/webhooks", "/api/reference"];
 
 test("every sample holds this server's URL, and every link leads somewhere", async () => {
   const { server } = here;

@@ -13,6 +13,8 @@ const ADMIN_PAGES = [
   "/app/admin/overview",
   "/app/admin/api",
   "/app/admin/api/logs",
+  "/app/admin/webhooks",
+  "/app/admin/jobs",
   "/app/admin/audit",
   "/app/admin/settings/security",
 ];

@@ -13,10 +13,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("headshot-domain", &[]),
     ("headshot-pages", &[]),
     ("headshot-storage", &["headshot-domain"]),
+    ("headshot-outbound", &["headshot-domain"]),
     ("headshot-blobs", &["headshot-domain"]),
     (
         "headshot-app",
-        &["headshot-domain", "headshot-storage", "headshot-blobs"],
+        &[
+            "headshot-domain",
+            "headshot-storage",
+            "headshot-blobs",
+            "headshot-outbound",
+        ],
     ),
     (
         "headshot-web",

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
+use crate::webhooks;
 
 mod worker;
 
@@ -41,7 +42,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            concurrency: 128,
+            concurrency: 64,
             lane_max: 4,
             lease: Duration::from_secs(30),
         }
@@ -165,30 +166,28 @@ pub async fn enqueue(app: &App, tx: &mut WriteTx, job: NewJob<'_>) -> Result<Job
 }
 
 /// Does a job: the one list of what each kind means.
-pub(crate) async fn run(_app: Arc<App>, job: Running) -> Outcome {
+pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
     match job.kind {
-        Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => {
-            Outcome::Fail {
-                why: "this version does not know how".into(),
-            }
-        }
+        Kind::WebhookDeliver => webhooks::deliver(&app, &job).await,
+        Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => Outcome::Fail {
+            why: "this version does not know how".into(),
+        },
     }
 }
 
 /// Says in its own table that a job is dead, in the transaction that buries it.
-async fn buried(_tx: &mut WriteTx, _job: &Job, kind: Kind) -> Result<(), Error> {
+async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
     match kind {
-        Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => {
-            Ok(())
-        }
+        Kind::WebhookDeliver => webhooks::gave_up(tx, job).await,
+        Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => Ok(()),
     }
 }
 
 /// Says in its own table that a dead job is tried again, in the transaction that revives it.
-async fn revived(_tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
+async fn revived(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
     match job.kind.parse() {
-        Ok(Kind::WebhookDeliver | Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep)
-        | Err(_) => Ok(()),
+        Ok(Kind::WebhookDeliver) => webhooks::tries_again(tx, job).await,
+        Ok(Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep) | Err(_) => Ok(()),
     }
 }
 
@@ -218,7 +217,7 @@ fn shortened(why: &str) -> String {
 /// Does one try of a claimed job, and stores how it ended.
 async fn attempt<R, F>(app: Arc<App>, job: Job, run: R)
 where
-    R: Fn(Arc<App>, Running) -> F + Send,
+    R: Fn(Arc<App>, Running) -> F + Send + Sync,
     F: Future<Output = Outcome> + Send,
 {
     let Ok(kind) = job.kind.parse::<Kind>() else {

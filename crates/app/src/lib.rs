@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use headshot_blobs::Objects;
 use headshot_domain::{Clock, Entropy, entropy};
+use headshot_outbound::{Client, Guard};
 use headshot_storage::{Db, Error, api_keys, auth};
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +37,11 @@ pub mod rate_limit;
 pub mod request_log;
 pub mod retention;
 pub mod teams;
+pub mod vault;
 pub mod verification;
+pub mod webhooks;
 
+pub use headshot_outbound as outbound;
 pub use headshot_storage::Error as StorageError;
 
 use jobs::Jobs;
@@ -45,6 +49,7 @@ use passwords::Passwords;
 use peppers::Peppers;
 use rate_limit::AddressLimiter;
 use request_log::Recorder;
+use vault::Vault;
 use verification::{Node, Receipt};
 
 /// What the operator can set. Holds a secret: never printed.
@@ -62,6 +67,12 @@ pub struct Settings {
     pub open_invites_max: Option<i64>,
     /// How many jobs run at a time, and how long a worker may be silent.
     pub jobs: jobs::Limits,
+    /// Encrypts webhook secrets.
+    pub vault: Vault,
+    /// Which addresses webhooks may call.
+    pub webhook_guard: Guard,
+    /// How long one delivery of a webhook may take.
+    pub webhook_time_max: Duration,
     /// Signs the URLs of photos.
     pub photo_signer: photos::Signer,
     /// How long things are kept.
@@ -115,6 +126,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Does what follows from changes.
     pub jobs: Jobs,
+    /// Delivers webhooks.
+    pub outbound: Client,
 }
 
 impl std::fmt::Debug for App {
@@ -148,6 +161,8 @@ impl App {
             passwords: Passwords::new(&*entropy),
             recorder: Recorder::default(),
             addresses: AddressLimiter::default(),
+            outbound: Client::new(settings.webhook_guard.clone())
+                .with_time_max(settings.webhook_time_max),
             jobs: Jobs::new(format!("worker_{id}")),
             clock,
             entropy,

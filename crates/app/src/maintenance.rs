@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::App;
 use crate::accounts::{FAILURE_WINDOW, IDLE_TIMEOUT};
 use crate::idempotency::LIFE;
-use crate::{invites, models, request_log, retention};
+use crate::{invites, models, request_log, retention, webhooks};
 
 const EVERY: Duration = Duration::from_hours(1);
 
@@ -29,9 +29,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Removes sessions and links that ended, old failure counts, answers past their day, and API log
-/// rows past the retention; frees the credits of invites and sessions that ran out; deletes photos
-/// and uploads that were kept for long enough.
+/// Removes sessions and links that ended, old failure counts, answers past their day, and rows of
+/// the API and webhook logs past the retention; frees the credits of invites and sessions that ran
+/// out; deletes photos and uploads that were kept for long enough.
 pub async fn clean_up(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -42,7 +42,9 @@ pub async fn clean_up(app: &App) -> Result<(), Error> {
     tx.commit().await?;
     invites::expire(app).await?;
     models::expire(app).await?;
-    request_log::expire(&app.db, now.minus(app.settings.log_retention)).await?;
+    let kept_from = now.minus(app.settings.log_retention);
+    webhooks::expire(app, kept_from).await?;
+    request_log::expire(&app.db, kept_from).await?;
     retention::run(app).await?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::idempotency::Once;
 use crate::invites;
 use crate::objects;
 use crate::page::{Page, Slice};
+use crate::webhooks;
 
 pub use headshot_storage::models::{Filter, Model};
 
@@ -39,12 +40,12 @@ pub enum News {
 
 /// Tells the organization's receiver, in the transaction that makes the news.
 pub(crate) async fn announce(
-    _app: &App,
-    _tx: &mut WriteTx,
-    _news: News,
-    _model: &Model,
+    app: &App,
+    tx: &mut WriteTx,
+    news: News,
+    model: &Model,
 ) -> Result<(), Error> {
-    Ok(())
+    webhooks::emit(app, tx, news.into(), model).await
 }
 
 /// A page of models, newest first.

@@ -20,6 +20,7 @@ mod route;
 mod seed;
 mod start;
 mod verification;
+mod webhooks;
 
 use report::Report;
 
@@ -61,6 +62,8 @@ enum Part {
     Deletion,
     /// Only start, memory and size.
     Start,
+    /// Only the fan-out of webhooks.
+    Webhooks,
     /// The bare route itself: the other side of the comparison.
     #[command(hide = true)]
     Bare(bare::Bare),
@@ -97,6 +100,9 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         }
         if wants(|part| matches!(part, Part::Deletion)) {
             deletion::measure(&headshot, args.deletions, &mut report).await?;
+        }
+        if wants(|part| matches!(part, Part::Webhooks)) {
+            webhooks::measure(&mut report).await?;
         }
         if wants(|part| matches!(part, Part::Route)) {
             let plan = route::Plan {

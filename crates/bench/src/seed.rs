@@ -94,6 +94,12 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
         cookie_secret: String::new(),
         open_invites_max: None,
         jobs: headshot_app::jobs::Limits::default(),
+        vault: headshot_app::vault::Vault::parse(PEPPER)?,
+        webhook_guard: headshot_app::outbound::Guard {
+            allow_http: true,
+            allow_networks: "127.0.0.0/8".parse()?,
+        },
+        webhook_time_max: headshot_app::outbound::TIME_MAX,
         photo_signer: Signer::parse(PEPPER)?,
         retention: Rules {
             inputs: None,

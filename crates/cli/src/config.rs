@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use headshot_app::outbound::Guard;
 use headshot_app::peppers::Pepper;
 use headshot_app::photos::Signer;
 use headshot_app::retention::Rules;
+use headshot_app::vault::Vault;
 use headshot_blobs::Location;
 use headshot_domain::{Networks, TrustedProxies};
 use headshot_storage::Db;
@@ -36,6 +38,9 @@ struct Raw {
     keys_in_memory_max: Option<usize>,
     open_invites_max: Option<u32>,
     job_lease_seconds: Option<u32>,
+    webhook_allow_http: Option<bool>,
+    webhook_allow_networks: Option<String>,
+    encryption_key: Option<String>,
     log: Option<String>,
     pepper: Option<String>,
     retired_peppers: Option<String>,
@@ -66,6 +71,8 @@ pub(crate) struct Config {
     /// 0 is no limit; `None` follows the organization's credits.
     pub(crate) open_invites_max: Option<i64>,
     pub(crate) job_lease_seconds: u32,
+    pub(crate) webhook_guard: Guard,
+    pub(crate) encryption_key: Option<String>,
     pub(crate) retention: Rules,
     /// What to log, as in `info,headshot_app=debug`.
     pub(crate) log: String,
@@ -86,6 +93,9 @@ impl Config {
     }
 
     fn check(raw: Raw) -> anyhow::Result<Self> {
+        check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
+        check_secrets(raw.cookie_secret.as_deref(), raw.photo_secret.as_deref())?;
+        let webhook_guard = check_webhooks(&raw)?;
         let data_dir = raw.data_dir.unwrap_or_else(|| "./headshot-data".into());
         let listen = raw.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let listen: SocketAddr = listen.parse().with_context(|| {
@@ -104,11 +114,8 @@ impl Config {
             inputs: days("input_retention_days", inputs)?,
             results: days("result_retention_days", results)?,
         };
-        let proxies: Networks = raw
-            .trusted_proxies
-            .unwrap_or_default()
-            .parse()
-            .context("trusted_proxies")?;
+        let proxies = raw.trusted_proxies.as_deref().unwrap_or_default();
+        let proxies: Networks = proxies.parse().context("trusted_proxies")?;
         let log_retention_days = raw.log_retention_days.unwrap_or(90);
         within("log_retention_days", log_retention_days, 1..=36_500)?;
         let keys_in_memory_max = raw.keys_in_memory_max.unwrap_or(200_000);
@@ -117,8 +124,6 @@ impl Config {
         within("job_lease_seconds", job_lease_seconds, 1..=3_600)?;
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
-        check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
-        check_secrets(raw.cookie_secret.as_deref(), raw.photo_secret.as_deref())?;
         Ok(Self {
             data_dir,
             listen,
@@ -130,6 +135,8 @@ impl Config {
             keys_in_memory_max,
             open_invites_max: raw.open_invites_max.map(i64::from),
             job_lease_seconds,
+            webhook_guard,
+            encryption_key: raw.encryption_key,
             log,
             pepper: raw.pepper,
             retired_peppers: raw.retired_peppers,
@@ -179,6 +186,14 @@ impl Config {
                     .map_or_else(|| "(by credits)".to_owned(), |max| max.to_string()),
             ),
             ("job_lease_seconds", self.job_lease_seconds.to_string()),
+            (
+                "webhook_allow_http",
+                self.webhook_guard.allow_http.to_string(),
+            ),
+            (
+                "webhook_allow_networks",
+                self.webhook_guard.allow_networks.to_string(),
+            ),
             ("input_retention_days", shown_days(self.retention.inputs)),
             ("result_retention_days", shown_days(self.retention.results)),
             ("log", self.log.clone()),
@@ -186,6 +201,10 @@ impl Config {
             (
                 "retired_peppers",
                 secret(&self.retired_peppers, "(in the data folder)"),
+            ),
+            (
+                "encryption_key",
+                secret(&self.encryption_key, "(in the data folder)"),
             ),
             (
                 "cookie_secret",
@@ -268,6 +287,17 @@ fn check_secrets(cookie: Option<&str>, photo: Option<&str>) -> anyhow::Result<()
     Ok(())
 }
 
+fn check_webhooks(raw: &Raw) -> anyhow::Result<Guard> {
+    if let Some(text) = &raw.encryption_key {
+        Vault::parse(text).context("encryption_key")?;
+    }
+    let networks = raw.webhook_allow_networks.as_deref().unwrap_or_default();
+    Ok(Guard {
+        allow_http: raw.webhook_allow_http.unwrap_or(false),
+        allow_networks: networks.parse().context("webhook_allow_networks")?,
+    })
+}
+
 fn check_peppers(current: Option<&str>, retired: Option<&str>) -> anyhow::Result<()> {
     if let Some(text) = current {
         Pepper::parse(text).context("pepper")?;
@@ -308,7 +338,7 @@ fn names() -> Vec<String> {
 }
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 17] = [
+const VARIABLES: [&str; 20] = [
     "HEADSHOT_DATA_DIR",
     "HEADSHOT_LISTEN",
     "HEADSHOT_PUBLIC_URL",
@@ -318,6 +348,9 @@ const VARIABLES: [&str; 17] = [
     "HEADSHOT_KEYS_IN_MEMORY_MAX",
     "HEADSHOT_OPEN_INVITES_MAX",
     "HEADSHOT_JOB_LEASE_SECONDS",
+    "HEADSHOT_WEBHOOK_ALLOW_HTTP",
+    "HEADSHOT_WEBHOOK_ALLOW_NETWORKS",
+    "HEADSHOT_ENCRYPTION_KEY",
     "HEADSHOT_STORAGE_URL",
     "HEADSHOT_INPUT_RETENTION_DAYS",
     "HEADSHOT_RESULT_RETENTION_DAYS",
@@ -373,6 +406,11 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         (&mut raw.log, "HEADSHOT_LOG"),
         (&mut raw.pepper, "HEADSHOT_PEPPER"),
         (&mut raw.retired_peppers, "HEADSHOT_RETIRED_PEPPERS"),
+        (
+            &mut raw.webhook_allow_networks,
+            "HEADSHOT_WEBHOOK_ALLOW_NETWORKS",
+        ),
+        (&mut raw.encryption_key, "HEADSHOT_ENCRYPTION_KEY"),
         (&mut raw.cookie_secret, "HEADSHOT_COOKIE_SECRET"),
         (&mut raw.photo_secret, "HEADSHOT_PHOTO_SECRET"),
     ];
@@ -395,6 +433,12 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     }
     if let Some(seconds) = number("HEADSHOT_JOB_LEASE_SECONDS")? {
         raw.job_lease_seconds = Some(seconds);
+    }
+    if let Some(text) = variable("HEADSHOT_WEBHOOK_ALLOW_HTTP") {
+        let allow = text.parse().with_context(|| {
+            format!("HEADSHOT_WEBHOOK_ALLOW_HTTP: \"{text}\" is neither true nor false")
+        })?;
+        raw.webhook_allow_http = Some(allow);
     }
     if let Some(days) = number("HEADSHOT_INPUT_RETENTION_DAYS")? {
         raw.input_retention_days = Some(days);
@@ -453,6 +497,8 @@ mod tests {
         assert!(message("log_retention_days = 0").starts_with("log_retention_days: "));
         assert!(message("job_lease_seconds = 0").starts_with("job_lease_seconds: "));
         assert!(message("job_lease_seconds = 3601").starts_with("job_lease_seconds: "));
+        assert!(message("webhook_allow_networks = 'x'").starts_with("webhook_allow_networks: "));
+        assert!(message("encryption_key = 'x'").starts_with("encryption_key: "));
         assert!(message("pubic_url = 'http://x'").contains("pubic_url"));
     }
 
@@ -475,6 +521,7 @@ mod tests {
         let mut config = checked("database_url = 'postgres://u:p%40ss:w@db:5432/h'").unwrap();
         config.pepper = Some("abcd".into());
         config.retired_peppers = Some("efgh".into());
+        config.encryption_key = Some("ijkl".into());
         config.cookie_secret = Some("ijkl".into());
         config.photo_secret = Some("ijkl".into());
         let shown = format!("{:?}", config.shown());

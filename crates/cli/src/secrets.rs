@@ -1,5 +1,6 @@
-//! The secrets that must not be in the database: peppers, the key of device cookies, the key of photo
-//! URLs. They are in `<data dir>/secrets`, readable by the server's user only, or in the environment.
+//! The secrets that must not be in the database: peppers, the keys of device cookies and photo URLs,
+//! the key that encrypts webhook secrets. They are in `<data dir>/secrets`, readable by the server's
+//! user only, or in the environment.
 
 use std::fs;
 use std::io::Write;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use headshot_app::peppers::{Pepper, Peppers};
 use headshot_app::photos::Signer;
+use headshot_app::vault::Vault;
 use headshot_domain::{Entropy, entropy};
 use zeroize::Zeroizing;
 
@@ -17,6 +19,7 @@ const PEPPER: &str = "pepper";
 const RETIRED: &str = "pepper.retired";
 const NEXT: &str = "pepper.next";
 const COOKIE: &str = "cookie";
+const ENCRYPTION: &str = "encryption";
 const PHOTOS: &str = "photos";
 
 pub(crate) fn folder(config: &Config) -> PathBuf {
@@ -66,6 +69,15 @@ pub(crate) fn photo_signer(config: &Config, entropy: &dyn Entropy) -> anyhow::Re
         None => load_or_create(&folder(config), PHOTOS, entropy)?,
     };
     Signer::parse(&secret).context("photo_secret")
+}
+
+/// The key that encrypts webhook secrets, made when it is asked for the first time.
+pub(crate) fn vault(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Vault> {
+    let key = match &config.encryption_key {
+        Some(text) => Zeroizing::new(text.clone()),
+        None => load_or_create(&folder(config), ENCRYPTION, entropy)?,
+    };
+    Vault::parse(&key).context("encryption_key")
 }
 
 /// Makes the pepper that [`rotate_pepper`] will make current; its id. Once there is one, that.

@@ -24,6 +24,9 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
             lease: Duration::from_secs(u64::from(config.job_lease_seconds)),
             ..Limits::default()
         },
+        vault: secrets::vault(config, &*entropy)?,
+        webhook_guard: config.webhook_guard.clone(),
+        webhook_time_max: headshot_app::outbound::TIME_MAX,
         cookie_secret: secrets::cookie(config, &*entropy)?,
         open_invites_max: config.open_invites_max,
         photo_signer: secrets::photo_signer(config, &*entropy)?,

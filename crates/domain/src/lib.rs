@@ -25,6 +25,7 @@ pub mod plan;
 pub mod role;
 pub mod scope;
 pub mod time;
+pub mod webhook;
 mod words;
 
 pub use api_key::{ApiKeySecret, KeyHint, MalformedKey};
@@ -45,4 +46,5 @@ pub use plan::Plan;
 pub use role::Role;
 pub use scope::{Access, Scope, ScopeSet};
 pub use time::{Clock, SystemClock, Timestamp};
+pub use webhook::{WebhookEvent, WebhookState};
 pub use words::UnknownWord;

@@ -1,7 +1,7 @@
 //! Admin > API: the list of keys, the restricted form, deletion.
 
 use crate::{
-    Shell, Template, When,
+    Shell, Template, WebhookSettings, When,
     common::{counted, grouped},
     ui::{Badge, Button, Empty, Field, Icon},
 };
@@ -270,6 +270,8 @@ pub struct ApiKeys {
     pub receipt: Option<KeyDeletedReceipt>,
     /// The restricted form.
     pub form: RestrictedForm,
+    /// The *Webhook Settings*.
+    pub webhook: WebhookSettings,
 }
 
 /// `/app/admin/api/keys/{id}/delete`: what will stop working; posts to the same path.

@@ -70,8 +70,12 @@ pub enum NavItem {
     Api,
     /// `/app/admin/api/logs`
     Logs,
+    /// `/app/admin/webhooks`
+    Webhooks,
     /// `/app/admin/audit`
     Audit,
+    /// `/app/admin/jobs`
+    Jobs,
     /// `/app/admin/settings/...`
     Settings,
 }

@@ -17,15 +17,17 @@ enum Place {
     Authentication,
     Errors,
     RateLimits,
+    Webhooks,
     Reference,
 }
 
 impl Place {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Overview,
         Self::Authentication,
         Self::Errors,
         Self::RateLimits,
+        Self::Webhooks,
         Self::Reference,
     ];
 
@@ -35,6 +37,7 @@ impl Place {
             Self::Authentication => "Authentication",
             Self::Errors => "Errors",
             Self::RateLimits => "Rate limits",
+            Self::Webhooks => "Webhooks",
             Self::Reference => "Reference",
         }
     }
@@ -45,6 +48,7 @@ impl Place {
             Self::Authentication => "/api/authentication",
             Self::Errors => "/api/errors",
             Self::RateLimits => "/api/rate-limits",
+            Self::Webhooks => "/api/webhooks",
             Self::Reference => "/api/reference",
         }
     }
@@ -293,6 +297,78 @@ impl DocsRateLimits {
     const HERE: Place = Place::RateLimits;
 }
 
+/// The published event names, and when each is sent.
+const EVENTS: [(&str, &str); 5] = [
+    (
+        "model.created",
+        "a session is created through the API or by an accepted invite",
+    ),
+    ("model.status.updated", "its status changes"),
+    (
+        "model.photos_ready",
+        "its headshots are ready; the change to active is told first",
+    ),
+    ("model.favorite_selected", "the person picks a favorite"),
+    ("model.deleted", "it is deleted"),
+];
+
+const DELIVERY: &str = "POST /your/path HTTP/1.1
+Content-Type: application/json
+X-HeadshotPro-Timestamp: 1705320000
+X-HeadshotPro-Signature: sha256=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd";
+
+const EVENT: &str = r#"{
+  "id": "evt_6f1c2f0e-2a0f-4f5a-9d65-0a5b2d1f7c11",
+  "event": "model.status.updated",
+  "createdAt": "2024-01-15T12:00:00.000Z",
+  "objectType": "model",
+  "object": {
+    "_id": "507f1f77bcf86cd799439011",
+    "uid": "anon_abc123",
+    "title": "John Doe",
+    "trigger": "male",
+    "status": "active",
+    "isDevelopment": false,
+    "finishedAt": "2024-01-15T11:45:00.000Z",
+    "deletedAt": null,
+    "inviteExpiresAt": "2024-02-14T10:30:00.000Z",
+    "createdAt": "2024-01-15T10:30:00.000Z",
+    "organization": "org_abc123def456"
+  }
+}"#;
+
+/// Code that verifies a delivery, as the page shows it and as the tests run it.
+pub const VERIFY_NODE: &str = include_str!("docs/verify/verify.mjs");
+/// The same in Python.
+pub const VERIFY_PYTHON: &str = include_str!("docs/verify/verify.py");
+/// The same in Rust.
+pub const VERIFY_RUST: &str = include_str!("docs/verify/verify.rs");
+
+/// `/api/webhooks`
+#[derive(Debug, Clone, Template)]
+#[template(path = "docs/webhooks.html")]
+pub struct DocsWebhooks {
+    /// This server's public URL, without a slash at the end.
+    pub base_url: String,
+}
+
+impl DocsWebhooks {
+    const HERE: Place = Place::Webhooks;
+
+    fn verify(&self) -> CodeTabs {
+        let code = |id: &str, label: &str, text: &str| Code::new(id, label, text.trim_end());
+        CodeTabs::new(
+            "verify-code",
+            "Verification in three languages",
+            vec![
+                code("verify-node", "Node", VERIFY_NODE),
+                code("verify-python", "Python", VERIFY_PYTHON),
+                code("verify-rust", "Rust", VERIFY_RUST),
+            ],
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,7 +377,7 @@ mod tests {
     fn reading_order_has_a_beginning_and_an_end() {
         assert_eq!(Place::Overview.previous(), None);
         assert_eq!(Place::Overview.next(), Some(Place::Authentication));
-        assert_eq!(Place::Reference.previous(), Some(Place::RateLimits));
+        assert_eq!(Place::Reference.previous(), Some(Place::Webhooks));
         assert_eq!(Place::Reference.next(), None);
     }
 }

@@ -32,6 +32,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 pub mod ui;
+mod webhooks;
 
 pub use access::{ConfirmPassword, LinkInvalid, Login, MagicConfirm, Setup, SetupPurpose};
 pub use api_keys::{
@@ -43,8 +44,8 @@ pub use assets::{ASSET_PREFIX, Asset, asset, asset_url};
 pub use audit::{Audit, AuditRow, ChainState, ChainStatus};
 pub use common::{Choice, NavItem, Notice, OrgChoice, Shell, When, grouped};
 pub use docs::{
-    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, OperationDoc, ParameterDoc,
-    Reference, ResponseDoc,
+    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks, OperationDoc,
+    ParameterDoc, Reference, ResponseDoc, VERIFY_NODE, VERIFY_PYTHON, VERIFY_RUST,
 };
 pub use error_page::ErrorPage;
 pub use gallery::Gallery;
@@ -53,6 +54,10 @@ pub use logs::{GapRow, KeyState, LogDetail, LogEntry, LogFilters, LogRow, Logs};
 pub use member::MemberHome;
 pub use overview::{ChecklistItem, Hour, OrganizationFacts, Overview, Requests};
 pub use settings::{SessionRow, Settings};
+pub use webhooks::{
+    DeliveryRow, EventRow, EventState, JobRow, Jobs, WebhookDetail, WebhookEndpoint, WebhookSecret,
+    WebhookSettings, Webhooks,
+};
 
 /// The Content-Security-Policy under which every page works.
 ///

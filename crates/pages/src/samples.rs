@@ -7,6 +7,7 @@ mod access;
 mod docs;
 mod insight;
 mod keys;
+mod webhooks;
 
 use crate::{Error, NavItem, OrgChoice, Shell, Template, When};
 
@@ -23,12 +24,21 @@ pub struct Sample {
 /// no server accepts.
 pub const SECRET: &str = "hsp_7Qm2XbT9eLwK4sVnR8cYdH3fZaJ6uGpN5tMxBqCvEoW0000000";
 
+/// The secret in the samples of [`WebhookSecret`](crate::WebhookSecret).
+pub const WEBHOOK_SECRET: &str = "9f2c41d7a85be06334f1c9d2b7e8a0516c3d94f02b7ae15d8c60f3b92ea4d718";
+
 /// A name that attacks the page, for tests of escaping and of text direction.
 pub const HOSTILE_NAME: &str = "<script>alert(1)</script>\" onload='x' & \u{202e}דוד כהן";
 
 /// Renders everything.
 pub fn all() -> Result<Vec<Sample>, Error> {
-    let parts = [access::all()?, insight::all()?, keys::all()?, docs::all()?];
+    let parts = [
+        access::all()?,
+        insight::all()?,
+        keys::all()?,
+        webhooks::all()?,
+        docs::all()?,
+    ];
     Ok(parts.into_iter().flatten().collect())
 }
 

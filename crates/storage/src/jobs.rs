@@ -125,7 +125,8 @@ statements! {
     EXPIRED = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
             created_at, finished_at \
         FROM jobs WHERE state = 'running' AND lease_until <= $1 ORDER BY run_at, id LIMIT $2";
-    HEARTBEAT = "UPDATE jobs SET lease_until = $2 WHERE state = 'running' AND lease_by = $1 RETURNING id";
+    HEARTBEAT = "UPDATE jobs SET lease_until = $2 WHERE state = 'running' AND lease_by = $1 \
+        RETURNING id, attempts";
     FINISH = "DELETE FROM jobs WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
     RETRY = "UPDATE jobs SET state = 'queued', run_at = $4, lease_until = NULL, lease_by = NULL, \
         last_error = $5 WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
@@ -257,14 +258,19 @@ pub async fn expired(
     jobs(fetch_all!(conn, JobRow, EXPIRED, now.unix_ms(), limit)?)
 }
 
-/// Extends the leases of a worker; the jobs that it still holds.
+/// Extends the leases of a worker; those that it still holds.
 pub async fn heartbeat(
     tx: &mut WriteTx,
     worker: &str,
     until: Timestamp,
-) -> Result<Vec<JobId>, Error> {
-    let rows = fetch_all!(tx, (String,), HEARTBEAT, worker, until.unix_ms())?;
-    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+) -> Result<Vec<Lease>, Error> {
+    let rows = fetch_all!(tx, (String, i64), HEARTBEAT, worker, until.unix_ms())?;
+    let lease = |(id, attempts): (String, i64)| Lease {
+        id: id.into(),
+        by: worker.to_owned(),
+        attempts,
+    };
+    Ok(rows.into_iter().map(lease).collect())
 }
 
 /// Removes a job that is done. `false` when the lease was lost.

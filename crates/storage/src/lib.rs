@@ -33,6 +33,7 @@ pub mod tallies;
 pub mod teams;
 pub mod uploads;
 pub mod users;
+pub mod webhooks;
 
 pub use conn::{AsConn, Conn, ReadConn, WriteTx};
 pub use db::Db;
@@ -61,6 +62,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("teams", teams::STATEMENTS),
     ("uploads", uploads::STATEMENTS),
     ("users", users::STATEMENTS),
+    ("webhooks", webhooks::STATEMENTS),
 ];
 
 /// Reads a stored text as `T`, or says which column is corrupt.

@@ -18,6 +18,7 @@
 mod clock;
 mod postgres;
 mod proxy;
+mod receiver;
 mod s3;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use headshot_app::peppers::{Pepper, Peppers};
 use headshot_app::photos::Signer;
 use headshot_app::retention::Rules;
+use headshot_app::vault::Vault;
 use headshot_app::{App, Settings};
 use headshot_blobs::{Location, Objects};
 use headshot_domain::OsEntropy;
@@ -35,6 +37,7 @@ use tempfile::TempDir;
 pub use clock::ManualClock;
 pub use postgres::postgres;
 pub use proxy::Proxy;
+pub use receiver::{Call, Receiver};
 pub use s3::{S3, s3};
 
 /// A migrated database of one test. Its files go when it is dropped; a PostgreSQL database goes
@@ -81,11 +84,23 @@ pub fn app(db: &Db, clock: &Arc<ManualClock>) -> Arc<App> {
 
 /// The same with other peppers.
 pub fn app_with(db: &Db, clock: &Arc<ManualClock>, peppers: Peppers) -> Arc<App> {
+    made(db, clock, (peppers, settings()))
+}
+
+/// The same with other settings.
+pub fn app_set(db: &Db, clock: &Arc<ManualClock>, change: impl FnOnce(&mut Settings)) -> Arc<App> {
+    let mut settings = settings();
+    change(&mut settings);
+    let peppers = Peppers::new(pepper(0xab), Vec::new());
+    made(db, clock, (peppers, settings))
+}
+
+fn made(db: &Db, clock: &Arc<ManualClock>, (peppers, settings): (Peppers, Settings)) -> Arc<App> {
     let objects = Objects::open(&Location::Memory).expect("memory is always there");
     Arc::new(App::new(
         (db.clone(), objects),
         peppers,
-        settings(),
+        settings,
         (Arc::clone(clock) as _, Arc::new(OsEntropy)),
     ))
 }
@@ -113,6 +128,12 @@ pub fn settings() -> Settings {
         keys_in_memory_max: 10_000,
         cookie_secret: "cookie secret of the tests".into(),
         open_invites_max: None,
+        vault: Vault::parse(&"cd".repeat(32)).expect("64 hexadecimal characters"),
+        webhook_guard: headshot_app::outbound::Guard {
+            allow_http: true,
+            allow_networks: "127.0.0.0/8".parse().expect("a network"),
+        },
+        webhook_time_max: headshot_app::outbound::TIME_MAX,
         photo_signer: Signer::parse(&"cd".repeat(32)).expect("64 hexadecimal characters"),
         retention: Rules {
             inputs: Some(Duration::from_hours(30 * 24)),

@@ -20,11 +20,13 @@ mod access;
 mod api_keys;
 mod audit;
 mod extract;
+mod jobs;
 mod key_rows;
 mod logs;
 mod overview;
 mod settings;
 mod shell;
+mod webhooks;
 
 pub(crate) fn routes() -> Router<Web> {
     Router::new()
@@ -49,6 +51,28 @@ pub(crate) fn routes() -> Router<Web> {
         )
         .route("/app/admin/api/logs", get(logs::page))
         .route("/app/admin/api/logs/{id}", get(logs::detail))
+        .route("/app/admin/webhooks", get(webhooks::page))
+        .route(
+            "/app/admin/webhooks/url",
+            get(api_keys::to_list).post(webhooks::save),
+        )
+        .route(
+            "/app/admin/webhooks/rotate",
+            get(api_keys::to_list).post(webhooks::rotate),
+        )
+        .route(
+            "/app/admin/webhooks/remove",
+            get(api_keys::to_list).post(webhooks::remove),
+        )
+        .route("/app/admin/webhooks/test", post(webhooks::send_test))
+        .route(
+            "/app/admin/webhooks/replay-failed",
+            post(webhooks::replay_failed),
+        )
+        .route("/app/admin/webhooks/{id}", get(webhooks::detail))
+        .route("/app/admin/webhooks/{id}/replay", post(webhooks::replay))
+        .route("/app/admin/jobs", get(jobs::page))
+        .route("/app/admin/jobs/{id}/retry", post(jobs::retry))
         .route("/app/admin/audit", get(audit::page))
         .route("/app/admin/settings", get(settings::to_security))
         .route("/app/admin/settings/security", get(settings::page))

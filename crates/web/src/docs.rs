@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use headshot_pages::{
-    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, OperationDoc, ParameterDoc,
-    Reference, ResponseDoc, Template,
+    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks, OperationDoc,
+    ParameterDoc, Reference, ResponseDoc, Template,
 };
 use serde_json::Value;
 
@@ -23,6 +23,7 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/api/authentication", get(authentication))
         .route("/api/errors", get(errors))
         .route("/api/rate-limits", get(rate_limits))
+        .route("/api/webhooks", get(webhooks))
         .route("/api/reference", get(reference))
         .route("/api/openapi.json", get(document))
         .route("/assets/{*path}", get(asset))
@@ -56,6 +57,12 @@ async fn errors(State(web): State<Web>) -> Result<Response, PageError> {
 
 async fn rate_limits(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsRateLimits {
+        base_url: base_url(&web),
+    })
+}
+
+async fn webhooks(State(web): State<Web>) -> Result<Response, PageError> {
+    page(&DocsWebhooks {
         base_url: base_url(&web),
     })
 }

@@ -64,11 +64,16 @@ async fn metrics(State(web): State<Web>) -> impl IntoResponse {
             let count = count.load(Ordering::Relaxed);
             format!("headshot_api_answers_total{{status=\"{class}\"}} {count}\n")
         });
+    let jobs = app.jobs.counts();
     let figures = [
         ("headshot_api_log_queued", app.recorder.queued() as u64),
         ("headshot_api_log_written_total", app.recorder.written()),
         ("headshot_api_log_lost", app.recorder.lost()),
         ("headshot_keys_in_memory", app.node.memory.len() as u64),
+        ("headshot_jobs_done_total", jobs.done),
+        ("headshot_jobs_retried_total", jobs.retried),
+        ("headshot_jobs_died_total", jobs.died),
+        ("headshot_jobs_panicked_total", jobs.panicked),
         (
             "headshot_lease_held",
             u64::from(app.node.memory.is_leased()),
@@ -104,4 +109,12 @@ const HELP: &str = "\
 # TYPE headshot_keys_in_memory gauge
 # HELP headshot_lease_held Whether this process may answer from memory.
 # TYPE headshot_lease_held gauge
+# HELP headshot_jobs_done_total Tries of jobs that succeeded in this process.
+# TYPE headshot_jobs_done_total counter
+# HELP headshot_jobs_retried_total Tries of jobs that failed and were put back.
+# TYPE headshot_jobs_retried_total counter
+# HELP headshot_jobs_died_total Tries of jobs that were the last.
+# TYPE headshot_jobs_died_total counter
+# HELP headshot_jobs_panicked_total Tries of jobs that panicked.
+# TYPE headshot_jobs_panicked_total counter
 ";

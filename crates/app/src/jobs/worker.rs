@@ -5,10 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headshot_domain::JobId;
 use headshot_storage::Error;
 use headshot_storage::jobs::{self, Claim, JobListener, Lease};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -48,9 +47,8 @@ struct Worker<R> {
     app: Arc<App>,
     run: R,
     limit: usize,
-    /// Each gives the id of its job when it ends.
-    tasks: JoinSet<JobId>,
-    running: HashMap<JobId, (Lease, AbortHandle)>,
+    tasks: JoinSet<()>,
+    running: HashMap<Id, (Lease, AbortHandle)>,
     /// Whether the last look failed: a database that is gone is reported once.
     failing: bool,
 }
@@ -110,14 +108,10 @@ where
         }
     }
 
-    fn forget(&mut self, ended: Result<(tokio::task::Id, JobId), tokio::task::JoinError>) {
-        match ended {
-            Ok((_, id)) => {
-                self.running.remove(&id);
-            }
-            // Aborted because its lease was lost.
-            Err(error) => self.running.retain(|_, (_, task)| task.id() != error.id()),
-        }
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        // An error: it was stopped because its lease was lost.
+        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+        self.running.remove(&id);
     }
 
     /// Looks for jobs; how long to wait before the next look.
@@ -187,14 +181,10 @@ where
         tx.commit().await?;
         let count = claimed.len();
         for job in claimed {
-            let (id, lease) = (job.id.clone(), job.lease());
+            let lease = job.lease();
             let (app, run) = (Arc::clone(&self.app), self.run.clone());
-            let done = id.clone();
-            let task = self.tasks.spawn(async move {
-                attempt(app, job, run).await;
-                done
-            });
-            self.running.insert(id, (lease, task));
+            let task = self.tasks.spawn(attempt(app, job, run));
+            self.running.insert(task.id(), (lease, task));
         }
         Ok(count)
     }
@@ -233,15 +223,14 @@ where
         let until = now.plus(self.app.settings.jobs.lease);
         let mut tx = self.app.db.write().await?;
         let held = jobs::heartbeat(&mut tx, &worker, until).await?;
-        for id in held.iter().filter(|id| !self.running.contains_key(id)) {
-            if let Some(job) = jobs::find(&mut tx, id).await? {
-                let why = "how it ended could not be stored";
-                jobs::retry(&mut tx, &job.lease(), now, why).await?;
-            }
+        let runs = |lease: &Lease| self.running.values().any(|(running, _)| running == lease);
+        for lease in held.iter().filter(|lease| !runs(lease)) {
+            let why = "how it ended could not be stored";
+            jobs::retry(&mut tx, lease, now, why).await?;
         }
         tx.commit().await?;
-        for (id, (_, task)) in &self.running {
-            if !held.contains(id) {
+        for (lease, task) in self.running.values() {
+            if !held.contains(lease) {
                 task.abort();
             }
         }

@@ -207,6 +207,8 @@ fn server_pages(browser: &mut Browser, pages: &mut Vec<crate::support::Answer>) 
     for path in [
         "/app/admin/overview",
         "/app/admin/api",
+        "/app/admin/webhooks",
+        "/app/admin/jobs",
         "/app/admin/audit",
         "/app/admin/settings/security",
         "/app/admin/api/logs?status=4xx",

@@ -21,3 +21,4 @@ mod photos;
 mod samples;
 mod support;
 mod trouble;
+mod webhooks;

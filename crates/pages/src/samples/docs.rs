@@ -1,7 +1,7 @@
 use super::{Sample, sample};
 use crate::{
-    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, Error, OperationDoc,
-    ParameterDoc, Reference, ResponseDoc,
+    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks, Error,
+    OperationDoc, ParameterDoc, Reference, ResponseDoc,
 };
 
 pub(super) fn all() -> Result<Vec<Sample>, Error> {
@@ -28,6 +28,12 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
         sample(
             "docs-rate-limits",
             &DocsRateLimits {
+                base_url: base_url.clone(),
+            },
+        )?,
+        sample(
+            "docs-webhooks",
+            &DocsWebhooks {
                 base_url: base_url.clone(),
             },
         )?,

@@ -1,7 +1,7 @@
 use super::{HOSTILE_NAME, SECRET, Sample, sample, shell, when};
 use crate::{
     Access, ApiKeys, DeletedKeyRow, Error, KeyCreated, KeyDelete, KeyDeletedReceipt, KeyRow,
-    LastUse, NavItem, RestrictedForm, ScopeChoices, ScopeGrant,
+    LastUse, NavItem, RestrictedForm, ScopeChoices, ScopeGrant, WebhookSettings,
 };
 
 pub(super) fn all() -> Result<Vec<Sample>, Error> {
@@ -49,7 +49,7 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
     ])
 }
 
-fn list() -> ApiKeys {
+pub(super) fn list() -> ApiKeys {
     ApiKeys {
         shell: shell("API", NavItem::Api),
         csrf: "csrf-token".to_owned(),
@@ -99,6 +99,7 @@ fn list() -> ApiKeys {
         docs_url: "/api/authentication".to_owned(),
         receipt: None,
         form: RestrictedForm::default(),
+        webhook: WebhookSettings::default(),
     }
 }
 

@@ -46,6 +46,15 @@ impl Field {
         }
     }
 
+    /// A web address.
+    pub fn url(name: &'static str, label: &'static str) -> Self {
+        Self {
+            kind: "url",
+            autocomplete: Some("url"),
+            ..Self::text(name, label)
+        }
+    }
+
     /// The password that is in force.
     pub fn password(name: &'static str, label: &'static str) -> Self {
         Self {

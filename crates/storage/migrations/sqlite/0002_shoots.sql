@@ -169,6 +169,8 @@ CREATE TABLE webhook_events (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX webhook_events_org ON webhook_events (org_id, created_at, id);
+CREATE INDEX webhook_events_state ON webhook_events (org_id, state, created_at, id);
+CREATE INDEX webhook_events_created ON webhook_events (created_at);
 CREATE INDEX webhook_events_model ON webhook_events (model_id);
 
 CREATE TABLE webhook_deliveries (

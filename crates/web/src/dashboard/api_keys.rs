@@ -35,7 +35,7 @@ pub(crate) async fn to_list() -> Redirect {
     Redirect::to("/app/admin/api")
 }
 
-async fn list(web: &Web, person: &Person) -> Result<ApiKeys, PageError> {
+pub(crate) async fn list(web: &Web, person: &Person) -> Result<ApiKeys, PageError> {
     let now = person.visit.now;
     let keys = keys::list(web.app(), &person.signed_in.org.id).await?;
     Ok(ApiKeys {
@@ -51,6 +51,7 @@ async fn list(web: &Web, person: &Person) -> Result<ApiKeys, PageError> {
         docs_url: "/api/authentication".to_owned(),
         receipt: None,
         form: RestrictedForm::default(),
+        webhook: crate::dashboard::webhooks::settings(web, person).await?,
     })
 }
 
@@ -150,7 +151,7 @@ async fn refuse_form(
 }
 
 /// An error as a sentence: with a capital, and a full stop unless it asks.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(char::to_uppercase);
     let stop = if text.ends_with('?') { "" } else { "." };

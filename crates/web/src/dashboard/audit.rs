@@ -94,6 +94,12 @@ fn action_words(action: &str) -> &str {
         "link.setup" => "made a set-up link",
         "link.reset" => "made a link for a new password",
         "link.sign-in" => "made a sign-in link",
+        "webhook.saved" => "saved the webhook URL",
+        "webhook.rotated" => "rotated the webhook secret of",
+        "webhook.removed" => "removed the webhook",
+        "webhook.tested" => "sent a test event to",
+        "webhook.replayed" => "sent again:",
+        "job.retried" => "retried the job",
         other => other,
     }
 }

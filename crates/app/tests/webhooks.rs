@@ -1,0 +1,499 @@
+//! Webhooks against a receiver on this machine, by the worker itself.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers outside of the test functions stop the test too"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headshot_app::audit::Actor;
+use headshot_app::outbound::{Guard, Refusal};
+use headshot_app::webhooks::{self, ChangeError, ReplayError};
+use headshot_app::{App, Roles};
+use headshot_domain::{Clock, Credits, Gender, ModelStatus, ModelVersion, OrgId};
+use headshot_domain::{Plan, WebhookEvent, WebhookState};
+use headshot_storage::models::Model;
+use headshot_storage::organizations::{self, Organization};
+use headshot_storage::webhooks::{Delivery, Event};
+use headshot_testkit::{Call, ManualClock, Receiver, TestDb};
+use rstest::rstest;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The code that the documentation shows: written without looking at ours.
+mod published {
+    #![expect(unreachable_pub, reason = "it is shown as it stands")]
+    include!("../../pages/src/docs/verify/verify.rs");
+}
+
+#[derive(Debug, Clone, Copy)]
+enum On {
+    Sqlite,
+    Postgres,
+}
+
+struct Place {
+    _database: TestDb,
+    clock: Arc<ManualClock>,
+    app: Arc<App>,
+    stop: CancellationToken,
+    worker: JoinHandle<()>,
+}
+
+impl On {
+    async fn open(self) -> Place {
+        self.open_with(|_| {}).await
+    }
+
+    async fn open_with(self, change: impl FnOnce(&mut headshot_app::Settings)) -> Place {
+        let database = match self {
+            Self::Sqlite => headshot_testkit::sqlite().await,
+            Self::Postgres => headshot_testkit::postgres().await,
+        };
+        let clock = ManualClock::new();
+        let app = headshot_testkit::app_set(&database.db, &clock, change);
+        let mut tx = app.db.write().await.unwrap();
+        for id in ["org_1", "org_2"] {
+            let org = Organization {
+                id: id.into(),
+                name: "Acme".into(),
+                website: String::new(),
+                plan: Plan::Standard,
+                credits_unlimited: false,
+                whitelabel: true,
+                created_at: clock.now(),
+            };
+            organizations::insert(&mut tx, &org).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let stop = CancellationToken::new();
+        let running = Arc::clone(&app).run(Roles::Worker, stop.clone());
+        Place {
+            _database: database,
+            clock,
+            app,
+            worker: tokio::spawn(running),
+            stop,
+        }
+    }
+}
+
+fn org(id: &str) -> OrgId {
+    OrgId::from(id)
+}
+
+fn actor() -> Actor {
+    Actor::command_line()
+}
+
+impl Place {
+    async fn save(&self, id: &str, url: &str) -> String {
+        let saved = webhooks::save_url(&self.app, &actor(), &org(id), url).await;
+        saved.unwrap().unwrap().to_string()
+    }
+
+    async fn emit(&self, id: &str, events: &[WebhookEvent]) {
+        let mut tx = self.app.db.write().await.unwrap();
+        let model = self.model(id);
+        for event in events {
+            let emitted = webhooks::emit(&self.app, &mut tx, *event, &model).await;
+            emitted.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    fn model(&self, id: &str) -> Model {
+        Model {
+            id: "507f1f77bcf86cd799439011".into(),
+            org: org(id),
+            user: "507f1f77bcf86cd799439012".into(),
+            uid: "anon_abc123".into(),
+            email: "john@example.com".into(),
+            title: "John \u{202e}Doe \"漢字\"".into(),
+            gender: Some(Gender::Male),
+            status: ModelStatus::Active,
+            team: None,
+            development: false,
+            version: ModelVersion::Lora,
+            reserved: Credits::ZERO,
+            charged: Credits::ZERO,
+            favorite: None,
+            created_at: self.clock.now(),
+            started_at: None,
+            submitted_at: None,
+            finished_at: Some(self.clock.now()),
+            deleted_at: None,
+            invite_expires_at: None,
+        }
+    }
+
+    /// Waits until an event is in a state.
+    async fn until(&self, id: &str, state: WebhookState) -> (Event, Vec<Delivery>) {
+        loop {
+            let org_1 = webhooks::find(&self.app, &org("org_1"), id).await.unwrap();
+            let found = match org_1 {
+                Some(found) => Some(found),
+                None => webhooks::find(&self.app, &org("org_2"), id).await.unwrap(),
+            };
+            if let Some(found) = found.filter(|found| found.0.state == state) {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+        self.app.jobs.wake();
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.worker.await.unwrap();
+    }
+
+    /// Whether the published code takes a call for genuine, now.
+    fn genuine(&self, call: &Call, secret: &str) -> bool {
+        let now = u64::try_from(self.clock.now().unix_ms() / 1_000).unwrap();
+        published::is_genuine(|name| call.header(name), &call.body, secret, now)
+    }
+}
+
+fn body(call: &Call) -> serde_json::Value {
+    serde_json::from_slice(&call.body).unwrap()
+}
+
+fn id_of(call: &Call) -> String {
+    body(call)["id"].as_str().unwrap().to_owned()
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_arrives_signed_in_the_contract_s_shape(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    // Without an address nothing is stored.
+    place.emit("org_1", &[WebhookEvent::Created]).await;
+    let secret = place.save("org_1", &receiver.url).await;
+    assert_eq!(secret.len(), 64);
+    assert!(secret.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    place.emit("org_1", &[WebhookEvent::StatusUpdated]).await;
+    let call = receiver.next().await;
+    assert!(place.genuine(&call, &secret));
+    assert!(!place.genuine(&call, &"0".repeat(64)));
+    assert_eq!(call.header("content-type"), Some("application/json"));
+    assert_eq!(call.header("x-headshotpro-signature-previous"), None);
+    let text = String::from_utf8(call.body.clone()).unwrap();
+    let id = id_of(&call);
+    let at = place.clock.now().to_string();
+    let title = "John \u{202e}Doe \\\"漢字\\\"";
+    assert_eq!(
+        text,
+        format!(
+            "{{\"id\":\"{id}\",\"event\":\"model.status.updated\",\"createdAt\":\"{at}\",\
+             \"objectType\":\"model\",\"object\":{{\"_id\":\"507f1f77bcf86cd799439011\",\
+             \"uid\":\"anon_abc123\",\"title\":\"{title}\",\"trigger\":\"male\",\
+             \"status\":\"active\",\"isDevelopment\":false,\"finishedAt\":\"{at}\",\
+             \"deletedAt\":null,\"inviteExpiresAt\":null,\"createdAt\":\"{at}\",\
+             \"organization\":\"org_1\"}}}}"
+        )
+    );
+    call.answer(204);
+    let (event, deliveries) = place.until(&id, WebhookState::Delivered).await;
+    assert_eq!(event.body, text);
+    assert_eq!(deliveries.len(), 1);
+    let delivery = &deliveries[0];
+    assert_eq!((delivery.attempt, delivery.status), (1, Some(204)));
+    assert!(
+        delivery
+            .request_head
+            .contains("X-HeadshotPro-Signature: sha256=")
+    );
+    assert!(delivery.response_head.starts_with("HTTP/1.1 204"));
+    let other = webhooks::find(&place.app, &org("org_2"), &id).await;
+    assert!(other.unwrap().is_none(), "another organization's event");
+    place.end().await;
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn five_tries_each_signed_anew_then_failed_then_replayed(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    let secret = place.save("org_1", &receiver.url).await;
+    place.emit("org_1", &[WebhookEvent::Deleted]).await;
+    let mut seen: Vec<(String, Vec<u8>, String)> = Vec::new();
+    for pause in [0, 0, 5, 15, 60] {
+        // A tenth is added at most.
+        place.pass(Duration::from_secs(pause * 66));
+        let call = receiver.next().await;
+        assert!(place.genuine(&call, &secret), "a stale timestamp");
+        let timestamp = call.header("x-headshotpro-timestamp").unwrap().to_owned();
+        seen.push((id_of(&call), call.body.clone(), timestamp));
+        call.answer(500);
+        let (id, tries) = (&seen[0].0, seen.len());
+        loop {
+            let found = webhooks::find(&place.app, &org("org_1"), id).await;
+            if found.unwrap().unwrap().1.len() == tries {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let idle = async || {
+            let running = headshot_domain::JobState::Running;
+            let running = headshot_app::jobs::list(&place.app, None, running).await;
+            running.unwrap().is_empty()
+        };
+        while !idle().await {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(
+        seen.iter()
+            .all(|(id, body, _)| (id, body) == (&seen[0].0, &seen[0].1))
+    );
+    let mut times: Vec<&String> = seen.iter().map(|(_, _, time)| time).collect();
+    times.dedup();
+    assert_eq!(times.len(), 4, "the first two are one second's: {times:?}");
+    let id = seen[0].0.clone();
+    let (_, deliveries) = place.until(&id, WebhookState::Failed).await;
+    let attempts: Vec<i64> = deliveries.iter().map(|row| row.attempt).collect();
+    assert_eq!(attempts, [5, 4, 3, 2, 1]);
+    assert_eq!(
+        webhooks::count_failed(&place.app, &org("org_1"))
+            .await
+            .unwrap(),
+        1
+    );
+
+    let other = webhooks::replay(&place.app, &actor(), &org("org_2"), &id).await;
+    assert!(matches!(other, Err(ReplayError::NotFound)));
+    let replayed = webhooks::replay_failed(&place.app, &actor(), &org("org_1")).await;
+    assert_eq!(replayed.unwrap(), 1);
+    let pending = webhooks::replay(&place.app, &actor(), &org("org_1"), &id).await;
+    assert!(matches!(pending, Err(ReplayError::Pending)));
+    let call = receiver.next().await;
+    assert_eq!((id_of(&call), &call.body), (id.clone(), &seen[0].1));
+    assert!(place.genuine(&call, &secret));
+    call.answer(200);
+    place.until(&id, WebhookState::Delivered).await;
+    webhooks::replay(&place.app, &actor(), &org("org_1"), &id)
+        .await
+        .unwrap();
+    receiver.next().await.answer(200);
+    place.until(&id, WebhookState::Delivered).await;
+    place.end().await;
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_receiver_delays_no_other(#[case] on: On) {
+    let place = on.open().await;
+    let (mut slow, mut quick) = (Receiver::start().await, Receiver::start().await);
+    place.save("org_1", &slow.url).await;
+    place.save("org_2", &quick.url).await;
+    place
+        .emit("org_1", &[WebhookEvent::StatusUpdated; 20])
+        .await;
+    let mut hanging = Vec::new();
+    for _ in 0..4 {
+        hanging.push(slow.next().await);
+    }
+    place
+        .emit("org_2", &[WebhookEvent::StatusUpdated; 20])
+        .await;
+    for _ in 0..20 {
+        let call = quick.next().await;
+        let id = id_of(&call);
+        call.answer(200);
+        place.until(&id, WebhookState::Delivered).await;
+    }
+    // The slow one still has not seen a fifth.
+    let running = headshot_domain::JobState::Running;
+    let running = headshot_app::jobs::list(&place.app, None, running).await;
+    assert_eq!(running.unwrap().len(), 4);
+    drop((hanging, slow));
+    place.stop.cancel();
+    place.worker.await.unwrap();
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_hangs_is_left(#[case] on: On) {
+    let place = on
+        .open_with(|settings| settings.webhook_time_max = Duration::from_millis(50))
+        .await;
+    let mut receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    place.emit("org_1", &[WebhookEvent::Created]).await;
+    let hanging = receiver.next().await;
+    // The second try follows at once.
+    let call = receiver.next().await;
+    let id = id_of(&call);
+    assert_eq!(id, id_of(&hanging));
+    call.answer(200);
+    let (_, deliveries) = place.until(&id, WebhookState::Delivered).await;
+    let first = deliveries.last().unwrap();
+    assert_eq!(
+        first.error.as_deref(),
+        Some("no answer within 0.05 seconds")
+    );
+    assert_eq!(first.status, None);
+    place.end().await;
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_signs_twice_until_the_overlap_ends(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    let old = place.save("org_1", &receiver.url).await;
+    let day = Duration::from_hours(24);
+    let new = webhooks::rotate(&place.app, &actor(), &org("org_1"), day).await;
+    let new = new.unwrap().to_string();
+    assert_ne!(old, new);
+    place.emit("org_1", &[WebhookEvent::Created]).await;
+    let call = receiver.next().await;
+    assert!(place.genuine(&call, &new) && place.genuine(&call, &old));
+    call.answer(200);
+    place.pass(day);
+    place.emit("org_1", &[WebhookEvent::Created]).await;
+    let call = receiver.next().await;
+    assert!(place.genuine(&call, &new) && !place.genuine(&call, &old));
+    call.answer(200);
+
+    // Without an overlap the old one is void at once; a saved address keeps the secret.
+    let newest = webhooks::rotate(&place.app, &actor(), &org("org_1"), Duration::ZERO).await;
+    let newest = newest.unwrap().to_string();
+    let kept = webhooks::save_url(&place.app, &actor(), &org("org_1"), &receiver.url).await;
+    assert!(kept.unwrap().is_none());
+    place.emit("org_1", &[WebhookEvent::Created]).await;
+    let call = receiver.next().await;
+    assert!(place.genuine(&call, &newest) && !place.genuine(&call, &new));
+    call.answer(200);
+
+    let endpoint = webhooks::endpoint(&place.app, &org("org_1"))
+        .await
+        .unwrap()
+        .unwrap();
+    let shows = |secret: &str| {
+        endpoint
+            .secret
+            .windows(64)
+            .any(|part| part == secret.as_bytes())
+    };
+    assert!(!shows(&newest));
+    let too_long = webhooks::OVERLAP_MAX + Duration::from_secs(1);
+    let refused = webhooks::rotate(&place.app, &actor(), &org("org_1"), too_long).await;
+    assert!(matches!(refused, Err(ChangeError::Overlap)));
+    let longest = webhooks::OVERLAP_MAX;
+    assert!(
+        webhooks::rotate(&place.app, &actor(), &org("org_1"), longest)
+            .await
+            .is_ok()
+    );
+    let none = webhooks::rotate(&place.app, &actor(), &org("org_2"), day).await;
+    assert!(matches!(none, Err(ChangeError::NoEndpoint)));
+    place.end().await;
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn internal_addresses_are_refused_also_behind_a_name(#[case] on: On) {
+    let place = on
+        .open_with(|settings| {
+            settings.webhook_guard = Guard {
+                allow_http: true,
+                ..Guard::default()
+            };
+        })
+        .await;
+    let receiver = Receiver::start().await;
+    let refused = webhooks::save_url(&place.app, &actor(), &org("org_1"), &receiver.url).await;
+    assert!(matches!(
+        refused,
+        Err(ChangeError::Url(Refusal::Internal(_)))
+    ));
+    let named = receiver.url.replace("127.0.0.1", "localhost");
+    place.save("org_1", &named).await;
+    let id = webhooks::send_test(&place.app, &actor(), &org("org_1"))
+        .await
+        .unwrap();
+    loop {
+        let (_, deliveries) = place.until(&id, WebhookState::Pending).await;
+        if let Some(first) = deliveries.last() {
+            let error = first.error.as_deref().unwrap();
+            assert!(error.contains("is not a public address"), "{error}");
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    place.end().await;
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_fails_when_the_webhook_is_removed(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    let id = webhooks::send_test(&place.app, &actor(), &org("org_1"))
+        .await
+        .unwrap();
+    let call = receiver.next().await;
+    assert_eq!(body(&call)["event"], "webhook.test");
+    assert_eq!(body(&call)["object"]["isDevelopment"], true);
+    webhooks::remove(&place.app, &actor(), &org("org_1"))
+        .await
+        .unwrap();
+    call.answer(500);
+    place.until(&id, WebhookState::Failed).await;
+    let again = webhooks::remove(&place.app, &actor(), &org("org_1")).await;
+    assert!(matches!(again, Err(ChangeError::NoEndpoint)));
+    let replay = webhooks::replay_failed(&place.app, &actor(), &org("org_1")).await;
+    assert!(matches!(replay, Err(ReplayError::NoEndpoint)));
+    place.end().await;
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_listed_by_state_and_page(#[case] on: On) {
+    let place = on.open().await;
+    let receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    place
+        .emit("org_1", &[WebhookEvent::StatusUpdated; webhooks::PAGE + 1])
+        .await;
+    let first = webhooks::page(&place.app, &org("org_1"), None, None)
+        .await
+        .unwrap();
+    assert_eq!(first.events.len(), webhooks::PAGE);
+    let second = webhooks::page(&place.app, &org("org_1"), None, first.older).await;
+    let second = second.unwrap();
+    assert_eq!((second.events.len(), second.older), (1, None));
+    let failed = Some(WebhookState::Failed);
+    let none = webhooks::page(&place.app, &org("org_1"), failed, None)
+        .await
+        .unwrap();
+    assert!(none.events.is_empty());
+    drop(receiver);
+    place.end().await;
+}

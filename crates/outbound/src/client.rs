@@ -1,0 +1,330 @@
+//! One request, from the look-up of the name to the end of the answer.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use url::Host;
+
+use crate::guard::{Guard, Refusal, Target};
+use crate::tls;
+
+/// How long one exchange may take in all.
+pub const TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How much of an answer is read, in bytes.
+pub const BODY_MAX: usize = 64 * 1024;
+
+/// How much of an answer's head is kept, in bytes.
+const HEAD_MAX: usize = 8 * 1024;
+
+/// Who calls.
+const USER_AGENT: &str = concat!("Headshot/", env!("CARGO_PKG_VERSION"), " (webhooks)");
+
+/// Posts to addresses that strangers chose.
+pub struct Client {
+    guard: Guard,
+    time_max: Duration,
+    /// What names resolve to, in tests; the system's resolver without.
+    names: Option<HashMap<String, Vec<IpAddr>>>,
+    /// Made at the first use of https: reading the machine's certificates takes a moment.
+    tls: OnceLock<TlsConnector>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Status line and headers, up to a bound.
+    pub head: String,
+    /// The body, up to [`BODY_MAX`].
+    pub body: Vec<u8>,
+    /// Whether there was more.
+    pub cut: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The address may not be called.
+    #[error("it was not called: {0}")]
+    Refused(#[from] Refusal),
+    /// The name has no address.
+    #[error("the name {name} can't be resolved")]
+    Name {
+        /// Which name.
+        name: String,
+    },
+    /// Nobody accepts the connection.
+    #[error("{address} does not accept a connection: {why}")]
+    Connect {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// TLS could not be agreed, as with a wrong certificate.
+    #[error("no TLS connection: {0}")]
+    Tls(std::io::Error),
+    /// The answer is not HTTP, or ended early.
+    #[error("no complete answer: {0}")]
+    Protocol(hyper::Error),
+    /// The request can't be written down.
+    #[error("the request can't be made: {0}")]
+    Request(hyper::http::Error),
+    /// It took too long.
+    #[error("no answer within {} seconds", .0.as_secs_f32())]
+    TimedOut(Duration),
+}
+
+/// What went out, what came back, and how long it took.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Request line and headers.
+    pub request_head: String,
+    /// The answer, or why there is none.
+    pub answer: Result<Answer, Failure>,
+    /// From the look-up of the name to the end.
+    pub duration: Duration,
+}
+
+impl Client {
+    /// A client that calls what `guard` allows.
+    pub fn new(guard: Guard) -> Self {
+        Self {
+            guard,
+            time_max: TIME_MAX,
+            names: None,
+            tls: OnceLock::new(),
+        }
+    }
+
+    /// The same with another bound on an exchange.
+    #[must_use]
+    pub fn with_time_max(mut self, time_max: Duration) -> Self {
+        self.time_max = time_max;
+        self
+    }
+
+    /// The same with fixed names instead of the system's resolver.
+    #[must_use]
+    pub fn with_names(mut self, names: HashMap<String, Vec<IpAddr>>) -> Self {
+        self.names = Some(names);
+        self
+    }
+
+    /// The same, trusting these certificates alone.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn with_roots(self, roots: rustls::RootCertStore) -> Result<Self, rustls::Error> {
+        let connector = tls::with_roots(roots)?;
+        Ok(Self {
+            tls: OnceLock::from(connector),
+            ..self
+        })
+    }
+
+    /// What may be called.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Posts JSON to `url` with these headers besides the usual ones.
+    pub async fn post(&self, url: &str, headers: &[(&str, String)], body: Bytes) -> Exchange {
+        let started = Instant::now();
+        let target = match self.guard.check(url) {
+            Ok(target) => target,
+            Err(refusal) => {
+                return Exchange {
+                    request_head: String::new(),
+                    answer: Err(refusal.into()),
+                    duration: started.elapsed(),
+                };
+            }
+        };
+        let lines = head_lines(&target, headers, body.len());
+        let exchanged = tokio::time::timeout(self.time_max, self.exchange(&target, &lines, body));
+        let answer = match exchanged.await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(Failure::TimedOut(self.time_max)),
+        };
+        let mut request_head = format!("POST {} HTTP/1.1\n", target.path());
+        for (name, value) in &lines {
+            let _infallible = writeln!(request_head, "{name}: {value}");
+        }
+        Exchange {
+            request_head,
+            answer,
+            duration: started.elapsed(),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        target: &Target,
+        lines: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        let mut request = Request::post(target.path());
+        for (name, value) in lines {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(body)).map_err(Failure::Request)?;
+        let addresses = self.guard.filter(&self.resolve(target).await?)?;
+        let stream = connect(target, &addresses).await?;
+        if !target.https {
+            return send(stream, request).await;
+        }
+        let name = server_name(&target.host).map_err(Failure::Tls)?;
+        let connector = self.connector().map_err(Failure::Tls)?;
+        let stream = connector.connect(name, stream).await;
+        send(stream.map_err(Failure::Tls)?, request).await
+    }
+
+    fn connector(&self) -> std::io::Result<&TlsConnector> {
+        if let Some(connector) = self.tls.get() {
+            return Ok(connector);
+        }
+        let made = tls::connector().map_err(std::io::Error::other)?;
+        Ok(self.tls.get_or_init(|| made))
+    }
+
+    /// The addresses of the target's host. Nobody asks again: the one that is checked is called.
+    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, Failure> {
+        let literal = |address: IpAddr| Ok(vec![SocketAddr::new(address, target.port)]);
+        let name = match &target.host {
+            Host::Ipv4(address) => return literal((*address).into()),
+            Host::Ipv6(address) => return literal((*address).into()),
+            Host::Domain(name) => name,
+        };
+        let found: Vec<SocketAddr> = match &self.names {
+            Some(names) => {
+                let addresses = names.get(name).into_iter().flatten();
+                addresses
+                    .map(|address| SocketAddr::new(*address, target.port))
+                    .collect()
+            }
+            None => match tokio::net::lookup_host((name.as_str(), target.port)).await {
+                Ok(found) => found.collect(),
+                Err(_unknown) => Vec::new(),
+            },
+        };
+        if found.is_empty() {
+            return Err(Failure::Name { name: name.clone() });
+        }
+        Ok(found)
+    }
+}
+
+fn head_lines(target: &Target, headers: &[(&str, String)], length: usize) -> Vec<(String, String)> {
+    let usual = [
+        ("Host", target.authority()),
+        ("User-Agent", USER_AGENT.to_owned()),
+        ("Content-Type", "application/json".to_owned()),
+        ("Content-Length", length.to_string()),
+        ("Connection", "close".to_owned()),
+    ];
+    let all = usual.iter().chain(headers);
+    all.map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect()
+}
+
+/// Connects to the first address that accepts.
+async fn connect(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
+    let mut failure = Failure::Name {
+        name: target.host.to_string(),
+    };
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(why) => {
+                let address = *address;
+                failure = Failure::Connect { address, why };
+            }
+        }
+    }
+    Err(failure)
+}
+
+fn server_name(host: &Host<String>) -> std::io::Result<ServerName<'static>> {
+    match host {
+        Host::Ipv4(address) => Ok(ServerName::from(IpAddr::V4(*address))),
+        Host::Ipv6(address) => Ok(ServerName::from(IpAddr::V6(*address))),
+        Host::Domain(name) => ServerName::try_from(name.clone())
+            .map_err(|_wrong| std::io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handshake = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(BODY_MAX)
+        .title_case_headers(true)
+        .handshake(TokioIo::new(stream));
+    let (mut sender, connection) = handshake.await.map_err(Failure::Protocol)?;
+    let exchanged = pin!(async move {
+        let response = sender.send_request(request).await?;
+        read(response).await
+    });
+    // The connection moves only while somebody waits for its end.
+    match select(exchanged, pin!(connection)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right((_ended, exchanged)) => exchanged.await,
+    }
+    .map_err(Failure::Protocol)
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
+    let (parts, mut incoming) = response.into_parts();
+    let mut head = format!("{:?} {}\n", parts.version, parts.status);
+    for (name, value) in &parts.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if head.len() + name.as_str().len() + value.len() < HEAD_MAX {
+            let _infallible = writeln!(head, "{name}: {value}");
+        }
+    }
+    let (mut body, mut cut) = (Vec::new(), false);
+    while let Some(frame) = incoming.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        let room = BODY_MAX - body.len();
+        body.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            cut = true;
+            break;
+        }
+    }
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        head,
+        body,
+        cut,
+    })
+}

@@ -1,0 +1,177 @@
+//! Webhook endpoints, events and deliveries.
+
+use headshot_domain::WebhookState::{Delivered, Failed, Pending};
+use headshot_domain::{DeliveryId, OrgId, Timestamp, WebhookState};
+use headshot_storage::webhooks::{self, Delivery, Endpoint, Event};
+use rstest::rstest;
+
+use crate::support::{Kind, at, read, with_orgs, write};
+
+fn endpoint(org: &str) -> Endpoint {
+    Endpoint {
+        org: OrgId::from(org),
+        url: "https://hooks.example.com/".into(),
+        secret: vec![1, 2, 3],
+        previous: None,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+fn event(id: &str, org: &str, ms: i64, state: WebhookState) -> Event {
+    Event {
+        id: id.into(),
+        org: OrgId::from(org),
+        model: "m1".into(),
+        name: "model.created".into(),
+        body: format!(r#"{{"id":"{id}"}}"#),
+        state,
+        created_at: at(ms),
+    }
+}
+
+fn delivery(id: &str, event: &str, ms: i64) -> Delivery {
+    Delivery {
+        id: DeliveryId::from(id),
+        org: "org_1".into(),
+        event: event.into(),
+        attempt: 1,
+        url: "https://hooks.example.com/".into(),
+        request_head: "POST / HTTP/1.1".into(),
+        status: Some(500),
+        response_head: "HTTP/1.1 500".into(),
+        response_body: "no".into(),
+        error: None,
+        started_at: at(ms),
+        duration_ms: 12,
+    }
+}
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
+async fn an_organization_has_one_endpoint(#[case] kind: Kind) {
+    let database = kind.open().await;
+    with_orgs(&database, &["org_1", "org_2"]).await;
+    let mut tx = write(&database).await;
+    webhooks::save_endpoint(&mut tx, &endpoint("org_1"))
+        .await
+        .unwrap();
+    let changed = Endpoint {
+        url: "https://other.example.com/".into(),
+        secret: vec![4],
+        previous: Some((vec![1, 2, 3], at(9))),
+        updated_at: at(5),
+        ..endpoint("org_1")
+    };
+    webhooks::save_endpoint(&mut tx, &changed).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut conn = read(&database).await;
+    let found = webhooks::endpoint(&mut conn, &"org_1".into())
+        .await
+        .unwrap();
+    assert_eq!(found, Some(changed));
+    let other = webhooks::endpoint(&mut conn, &"org_2".into())
+        .await
+        .unwrap();
+    assert_eq!(other, None);
+    drop(conn);
+    let mut tx = write(&database).await;
+    assert!(
+        webhooks::remove_endpoint(&mut tx, &"org_1".into())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !webhooks::remove_endpoint(&mut tx, &"org_1".into())
+            .await
+            .unwrap()
+    );
+}
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
+async fn events_are_paged_by_time_and_id(#[case] kind: Kind) {
+    let database = kind.open().await;
+    with_orgs(&database, &["org_1", "org_2"]).await;
+    let mut tx = write(&database).await;
+    for (id, org, ms, state) in [
+        ("evt_a", "org_1", 1, Failed),
+        ("evt_b", "org_1", 2, Delivered),
+        ("evt_c", "org_1", 2, Failed),
+        ("evt_d", "org_1", 3, Pending),
+        ("evt_e", "org_2", 4, Failed),
+    ] {
+        let stored = event(id, org, ms, state);
+        webhooks::insert_event(&mut tx, &stored).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut conn = read(&database).await;
+    let org = OrgId::from("org_1");
+    let end = Timestamp::from_unix_ms(i64::MAX);
+    let mut page = async |state, before: (Timestamp, &str), limit| {
+        let found = webhooks::page(&mut conn, &org, (state, before), limit).await;
+        let ids = found.unwrap().into_iter().map(|event| event.id);
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, (end, ""), 2).await, ["evt_d", "evt_c"]);
+    assert_eq!(page(None, (at(2), "evt_c"), 9).await, ["evt_b", "evt_a"]);
+    assert_eq!(page(Some(Failed), (end, ""), 9).await, ["evt_c", "evt_a"]);
+    let failed = webhooks::failed(&mut conn, &org, 9).await.unwrap();
+    assert_eq!(failed.len(), 2);
+    assert_eq!(failed[0].id, "evt_a", "oldest first");
+    assert_eq!(webhooks::count_failed(&mut conn, &org).await.unwrap(), 2);
+    drop(conn);
+
+    let mut tx = write(&database).await;
+    webhooks::set_state(&mut tx, "evt_a", Pending)
+        .await
+        .unwrap();
+    let changed = webhooks::event(&mut tx, "evt_a").await.unwrap().unwrap();
+    assert_eq!(changed, event("evt_a", "org_1", 1, Pending));
+    assert_eq!(webhooks::event(&mut tx, "evt_x").await.unwrap(), None);
+}
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
+async fn deliveries_go_with_their_event(#[case] kind: Kind) {
+    let database = kind.open().await;
+    with_orgs(&database, &["org_1"]).await;
+    let mut tx = write(&database).await;
+    for (id, ms) in [("evt_a", 1), ("evt_b", 2), ("evt_c", 3)] {
+        let stored = event(id, "org_1", ms, WebhookState::Pending);
+        webhooks::insert_event(&mut tx, &stored).await.unwrap();
+    }
+    let refused = Delivery {
+        status: None,
+        error: Some("10.0.0.1 is not a public address".into()),
+        ..delivery("dlv_2", "evt_a", 2)
+    };
+    for row in [&delivery("dlv_1", "evt_a", 1), &refused] {
+        webhooks::insert_delivery(&mut tx, row).await.unwrap();
+    }
+    let rows = webhooks::deliveries(&mut tx, "evt_a", 9).await.unwrap();
+    assert_eq!(rows, [refused.clone(), delivery("dlv_1", "evt_a", 1)]);
+    let last = webhooks::last_delivery(&mut tx, "evt_a").await.unwrap();
+    assert_eq!(last, Some(refused));
+    assert_eq!(
+        webhooks::last_delivery(&mut tx, "evt_b").await.unwrap(),
+        None
+    );
+
+    assert_eq!(webhooks::expire(&mut tx, at(3), 1).await.unwrap(), 1);
+    assert!(
+        webhooks::deliveries(&mut tx, "evt_a", 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(webhooks::expire(&mut tx, at(3), 9).await.unwrap(), 1);
+    assert_eq!(webhooks::expire(&mut tx, at(3), 9).await.unwrap(), 0);
+    assert!(webhooks::event(&mut tx, "evt_c").await.unwrap().is_some());
+}

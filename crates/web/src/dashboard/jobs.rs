@@ -1,0 +1,72 @@
+//! Admin > Audit > Jobs: background work of the organization.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use headshot_app::jobs::{self, Job, ReviveError};
+use headshot_domain::{JobId, JobState, Timestamp};
+use headshot_pages::{JobRow, Jobs, NavItem, Notice};
+
+use crate::Web;
+use crate::dashboard::extract::{Admin, AdminForm, Person};
+use crate::dashboard::shell::{shell, with_notice};
+use crate::dashboard::{PageError, html, html_with};
+use crate::words;
+
+pub(crate) async fn page(
+    State(web): State<Web>,
+    Admin(person): Admin,
+) -> Result<Response, PageError> {
+    html(&list(&web, &person).await?)
+}
+
+async fn list(web: &Web, person: &Person) -> Result<Jobs, PageError> {
+    let org = Some(&person.signed_in.org.id);
+    let now = person.visit.now;
+    let dead = jobs::list(web.app(), org, JobState::Dead).await?;
+    let mut open = jobs::list(web.app(), org, JobState::Running).await?;
+    open.extend(jobs::list(web.app(), org, JobState::Queued).await?);
+    Ok(Jobs {
+        shell: shell(web, person, ("Jobs", NavItem::Jobs)).await?,
+        dead: dead.into_iter().map(|job| dead_row(job, now)).collect(),
+        open: open.into_iter().map(|job| open_row(job, now)).collect(),
+    })
+}
+
+fn dead_row(job: Job, now: Timestamp) -> JobRow {
+    JobRow {
+        when: words::ago(job.finished_at.unwrap_or(job.run_at), now),
+        ..open_row(job, now)
+    }
+}
+
+fn open_row(job: Job, now: Timestamp) -> JobRow {
+    JobRow {
+        id: job.id.to_string(),
+        kind: job.kind,
+        attempts: job.attempts,
+        when: words::log_time(job.run_at, now),
+        last_error: job.last_error.unwrap_or_default(),
+    }
+}
+
+pub(crate) async fn retry(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    form: AdminForm,
+) -> Result<Response, PageError> {
+    let person = form.person;
+    let actor = person.signed_in.actor(person.visit.visitor.address);
+    let org = Some(&person.signed_in.org.id);
+    let (status, notice) = match jobs::revive(web.app(), &actor, org, &JobId::from(id)).await {
+        Ok(()) => (StatusCode::OK, Notice::good("The job is tried again.")),
+        Err(ReviveError::Internal(error)) => return Err(error.into()),
+        Err(ReviveError::NotFound) => {
+            let words = "This job is not among those that failed.";
+            (StatusCode::NOT_FOUND, Notice::info(words))
+        }
+    };
+    let mut page = list(&web, &person).await?;
+    page.shell = with_notice(page.shell, notice);
+    html_with(status, &page)
+}
