@@ -77,7 +77,6 @@ async fn statements_on_growing_tables_use_an_index() {
         "auth::BEHIND",
         "auth::NODES",
         "organizations::LIST",
-        "retention::BY_SWITCH",
         "sessions::DELETE_ENDED",
         "sign_in::DELETE_EXPIRED_LINKS",
         "sign_in::DELETE_OLD_FAILURES",

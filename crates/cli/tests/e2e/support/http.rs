@@ -133,7 +133,8 @@ impl Connection {
         let length = answer
             .header("content-length")
             .and_then(|text| text.parse().ok());
-        if head_only {
+        // RFC 9112, section 6.3: these have no body whatever their headers say.
+        if head_only || matches!(answer.status, 204 | 304) {
             return Ok(answer);
         }
         match length {
