@@ -2,7 +2,7 @@
 
 use crate::{
     Shell, Template, When,
-    common::{counted, grouped},
+    common::counted,
     ui::{Badge, Button, Code, Empty, Field, Icon, Pagination, Tone},
 };
 
