@@ -36,6 +36,13 @@ fn main() -> ExitCode {
 fn test() -> anyhow::Result<()> {
     let tools = tools::find_or_install()?;
     lint()?;
+    step::command(
+        "Packages for the S3 server",
+        "npm",
+        &["ci", "--no-audit", "--no-fund"],
+    )
+    .folder(&step::root().join("tests/s3"))
+    .run()?;
     step::cargo("Tests", &["test", "--workspace", "--quiet"])
         .path_first(&tools.python)
         .run()?;

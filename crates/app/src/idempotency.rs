@@ -111,7 +111,10 @@ impl Claim {
 
 /// How a use case's result is kept for a repetition of its request.
 #[derive(Debug)]
-pub struct Once<'a, T>(Option<(&'a Claim, fn(&App, &T) -> String)>);
+pub struct Once<'a, T>(Option<(&'a Claim, View<T>)>);
+
+/// Makes the answer's body of a result.
+type View<T> = fn(&App, &T) -> String;
 
 impl<T> Clone for Once<'_, T> {
     fn clone(&self) -> Self {
@@ -121,14 +124,14 @@ impl<T> Clone for Once<'_, T> {
 
 impl<T> Copy for Once<'_, T> {}
 
-impl<'a, T> Once<'a, T> {
+impl<'a, T: Sync> Once<'a, T> {
     /// Nothing is kept: the request carried no key.
     pub const fn unkept() -> Self {
         Self(None)
     }
 
     /// Kept as the body that `view` makes of the result.
-    pub fn kept(claim: Option<&'a Claim>, view: fn(&App, &T) -> String) -> Self {
+    pub fn kept(claim: Option<&'a Claim>, view: View<T>) -> Self {
         Self(claim.map(|claim| (claim, view)))
     }
 

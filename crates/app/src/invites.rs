@@ -30,6 +30,9 @@ pub const OPEN_MIN: i64 = 100;
 /// Open invites for each credit beyond [`OPEN_MIN`].
 pub const OPEN_PER_CREDIT: i64 = 10;
 
+/// Open invites where credits are not counted.
+pub const OPEN_UNCOUNTED: i64 = 10_000;
+
 /// Invites that ran out which one transaction closes.
 const RUN_OUT_MAX: i64 = 200;
 
@@ -109,7 +112,8 @@ pub async fn create(
 async fn reserve(app: &App, tx: &mut WriteTx, org: &Organization) -> Result<Credits, CreateError> {
     let open = tallies::get(tx, &org.id, Tally::OpenInvites).await?;
     let (balance, reserved) = tallies::lock_credits(tx, &org.id).await?;
-    if open >= open_max(app.settings.open_invites_max, balance) {
+    let counted = (!org.credits_unlimited).then_some(balance);
+    if open >= open_max(app.settings.open_invites_max, counted) {
         return Err(CreateError::LimitExceeded);
     }
     if org.credits_unlimited {
@@ -121,12 +125,16 @@ async fn reserve(app: &App, tx: &mut WriteTx, org: &Organization) -> Result<Cred
     Ok(SHOOT)
 }
 
-/// How many invites may be open: what the operator set (0 is no limit), or by the credits.
-fn open_max(set: Option<i64>, balance: Credits) -> i64 {
-    match set {
-        Some(0) => i64::MAX,
-        Some(max) => max,
-        None => OPEN_MIN.max((balance.hundredths() / 100).saturating_mul(OPEN_PER_CREDIT)),
+/// How many invites may be open: what the operator set (0 is no limit), or by the credits where they
+/// are counted.
+fn open_max(set: Option<i64>, balance: Option<Credits>) -> i64 {
+    match (set, balance) {
+        (Some(0), _) => i64::MAX,
+        (Some(max), _) => max,
+        (None, None) => OPEN_UNCOUNTED,
+        (None, Some(balance)) => {
+            OPEN_MIN.max((balance.hundredths() / 100).saturating_mul(OPEN_PER_CREDIT))
+        }
     }
 }
 
@@ -363,10 +371,10 @@ mod tests {
 
     #[test]
     fn open_invites_are_limited_by_the_credits_or_the_operator() {
-        assert_eq!(open_max(None, Credits::ZERO), 100);
-        assert_eq!(open_max(None, Credits::whole(10)), 100);
-        assert_eq!(open_max(None, Credits::whole(11)), 110);
-        assert_eq!(open_max(Some(3), Credits::whole(11)), 3);
-        assert_eq!(open_max(Some(0), Credits::ZERO), i64::MAX);
+        let counted = |credits| open_max(None, Some(Credits::whole(credits)));
+        assert_eq!((counted(0), counted(10), counted(11)), (100, 100, 110));
+        assert_eq!(open_max(None, None), 10_000);
+        assert_eq!(open_max(Some(3), Some(Credits::whole(11))), 3);
+        assert_eq!(open_max(Some(0), None), i64::MAX);
     }
 }

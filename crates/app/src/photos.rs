@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+pub use headshot_blobs::{Error as ObjectsError, Meta};
 use headshot_blobs::{Key, variant_of};
 use headshot_domain::{ImageFormat, PhotoId, PhotoStatus, Timestamp, Variant};
 use headshot_storage::photos::{self, Photo};
@@ -105,20 +106,20 @@ pub fn expiry(now: Timestamp) -> Timestamp {
 
 /// The URLs of a photo for a request at `now`; they work until [`expiry`].
 pub fn urls(app: &App, photo: &Photo, include: Include, now: Timestamp) -> Result<Urls, Error> {
-    of_sizes(app, photo, (include, false), now)
+    all(app, photo, (include, false), now)
 }
 
-/// The same, which browsers store as files instead of showing them.
+/// The same, with which browsers store the photo as a file instead of showing it.
 pub fn download_urls(
     app: &App,
     photo: &Photo,
     include: Include,
     now: Timestamp,
 ) -> Result<Urls, Error> {
-    of_sizes(app, photo, (include, true), now)
+    all(app, photo, (include, true), now)
 }
 
-fn of_sizes(
+fn all(
     app: &App,
     photo: &Photo,
     (include, download): (Include, bool),
@@ -127,7 +128,10 @@ fn of_sizes(
     if photo.status == PhotoStatus::Deleted {
         return Ok(Urls::default());
     }
-    let url = |variant| url(app, photo, (variant, download), now).map(Some);
+    let url = |variant| {
+        let path = path(&app.settings.photo_signer, photo, (variant, download), now)?;
+        Ok(Some(format!("{}{path}", app.settings.public_url)))
+    };
     let rest = |variant| match include {
         Include::Main => Ok(None),
         Include::All => url(variant),
@@ -139,9 +143,9 @@ fn of_sizes(
     })
 }
 
-/// The URL of one size; with `download`, browsers store it as a file instead of showing it.
-pub fn url(
-    app: &App,
+/// Path and query of the URL of one size; with `download`, browsers store it as a file.
+pub fn path(
+    signer: &Signer,
     photo: &Photo,
     (variant, download): (Variant, bool),
     now: Timestamp,
@@ -158,12 +162,11 @@ pub fn url(
         download,
     };
     Ok(format!(
-        "{}{}?expires={}{}&signature={}",
-        app.settings.public_url,
+        "{}?expires={}{}&signature={}",
         link.path(),
         link.expires_at.unix_ms(),
         if download { "&download=1" } else { "" },
-        app.settings.photo_signer.sign(&link)
+        signer.sign(&link)
     ))
 }
 

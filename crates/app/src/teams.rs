@@ -168,7 +168,7 @@ pub async fn add_members(
     app: &App,
     (org, actor): (&OrgId, &Actor),
     (id, emails): (&TeamId, &[Email]),
-    once: Once<'_, usize>,
+    once: Once<'_, Team>,
 ) -> Result<usize, TeamError> {
     let mut tx = app.db.write().await?;
     let team = teams::find(&mut tx, org, id).await?;
@@ -199,7 +199,7 @@ pub async fn add_members(
         detail: serde_json::json!({ "team": team.name, "people": moved.len() }),
     };
     audit::record(&mut tx, actor, app.clock.now(), event).await?;
-    once.keep(app, &mut tx, &moved.len())
+    once.keep(app, &mut tx, &team)
         .await
         .map_err(TeamError::Internal)?;
     tx.commit().await?;

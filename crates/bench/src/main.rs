@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod bare;
 mod client;
 mod deletion;
+mod lists;
 mod load;
 mod machine;
 mod postgres;
@@ -55,6 +56,8 @@ enum Part {
     Route,
     /// Only verification in memory.
     Verification,
+    /// Only lists, and invites in a row.
+    Lists,
     /// Only deletion.
     Deletion,
     /// Only start, memory and size.
@@ -91,6 +94,9 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         }
         if wants(|part| matches!(part, Part::Verification)) {
             verification::measure(&mut report).await?;
+        }
+        if wants(|part| matches!(part, Part::Lists)) {
+            lists::measure(&mut report).await?;
         }
         if wants(|part| matches!(part, Part::Deletion)) {
             deletion::measure(&headshot, args.deletions, &mut report).await?;

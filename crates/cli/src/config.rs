@@ -1,6 +1,8 @@
 //! Configuration: a file and the environment, which wins. The only place that reads either.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -91,6 +93,9 @@ impl Config {
     }
 
     fn check(raw: Raw) -> anyhow::Result<Self> {
+        check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
+        check_secrets(raw.cookie_secret.as_deref(), raw.photo_secret.as_deref())?;
+        let webhook_guard = check_webhooks(&raw)?;
         let data_dir = raw.data_dir.unwrap_or_else(|| "./headshot-data".into());
         let listen = raw.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let listen: SocketAddr = listen.parse().with_context(|| {
@@ -98,58 +103,27 @@ impl Config {
         })?;
         let public_url = raw.public_url.unwrap_or_else(|| format!("http://{listen}"));
         let public_url = check_public_url(&public_url)?;
-        let database_url = raw
-            .database_url
-            .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("headshot.db").display()));
-        let known = ["sqlite://", "postgres://", "postgresql://"];
-        if !known.iter().any(|scheme| database_url.starts_with(scheme)) {
-            bail!(
-                "database_url: use sqlite://<path> or postgres://<user>:<password>@<host>/<database>"
-            );
-        }
-        Db::check_url(&database_url).context("database_url")?;
+        let database_url = check_database_url(raw.database_url.as_deref(), &data_dir)?;
         let storage_url = raw
             .storage_url
             .unwrap_or_else(|| format!("file://{}", data_dir.join("objects").display()));
         let storage = Location::parse(&storage_url, raw.aws).context("storage_url")?;
+        let inputs = raw.input_retention_days.unwrap_or(30);
+        let results = raw.result_retention_days.unwrap_or(0);
         let retention = Rules {
-            inputs: days(
-                "input_retention_days",
-                raw.input_retention_days.unwrap_or(30),
-            )?,
-            results: days(
-                "result_retention_days",
-                raw.result_retention_days.unwrap_or(0),
-            )?,
+            inputs: days("input_retention_days", inputs)?,
+            results: days("result_retention_days", results)?,
         };
-        let proxies: Networks = raw
-            .trusted_proxies
-            .unwrap_or_default()
-            .parse()
-            .context("trusted_proxies")?;
+        let proxies = raw.trusted_proxies.as_deref().unwrap_or_default();
+        let proxies: Networks = proxies.parse().context("trusted_proxies")?;
         let log_retention_days = raw.log_retention_days.unwrap_or(90);
-        if !(1..=36_500).contains(&log_retention_days) {
-            bail!("log_retention_days: use 1 to 36500");
-        }
+        within("log_retention_days", log_retention_days, 1..=36_500)?;
         let keys_in_memory_max = raw.keys_in_memory_max.unwrap_or(200_000);
-        if !(1..=10_000_000).contains(&keys_in_memory_max) {
-            bail!("keys_in_memory_max: use 1 to 10000000");
-        }
+        within("keys_in_memory_max", keys_in_memory_max, 1..=10_000_000)?;
         let job_lease_seconds = raw.job_lease_seconds.unwrap_or(30);
-        if !(1..=3_600).contains(&job_lease_seconds) {
-            bail!("job_lease_seconds: use 1 to 3600");
-        }
-        let webhook_guard = check_webhooks(&raw)?;
+        within("job_lease_seconds", job_lease_seconds, 1..=3_600)?;
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
-        check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
-        let short = |secret: &String| secret.trim().chars().count() < COOKIE_SECRET_MIN;
-        if raw.cookie_secret.as_ref().is_some_and(short) {
-            bail!("cookie_secret: use at least {COOKIE_SECRET_MIN} random characters");
-        }
-        if let Some(secret) = &raw.photo_secret {
-            Signer::parse(secret).context("photo_secret")?;
-        }
         Ok(Self {
             data_dir,
             listen,
@@ -278,6 +252,41 @@ fn shown_days(time: Option<Duration>) -> String {
     days.to_string()
 }
 
+fn check_database_url(given: Option<&str>, data_dir: &Path) -> anyhow::Result<String> {
+    let embedded = || format!("sqlite://{}", data_dir.join("headshot.db").display());
+    let url = given.map_or_else(embedded, str::to_owned);
+    let known = ["sqlite://", "postgres://", "postgresql://"];
+    if !known.iter().any(|scheme| url.starts_with(scheme)) {
+        bail!(
+            "database_url: use sqlite://<path> or postgres://<user>:<password>@<host>/<database>"
+        );
+    }
+    Db::check_url(&url).context("database_url")?;
+    Ok(url)
+}
+
+/// Whether a number is one of those that the setting `name` takes.
+fn within<T: PartialOrd + Display>(
+    name: &str,
+    number: T,
+    range: RangeInclusive<T>,
+) -> anyhow::Result<()> {
+    if !range.contains(&number) {
+        bail!("{name}: use {} to {}", range.start(), range.end());
+    }
+    Ok(())
+}
+
+fn check_secrets(cookie: Option<&str>, photo: Option<&str>) -> anyhow::Result<()> {
+    if cookie.is_some_and(|secret| secret.trim().chars().count() < COOKIE_SECRET_MIN) {
+        bail!("cookie_secret: use at least {COOKIE_SECRET_MIN} random characters");
+    }
+    if let Some(secret) = photo {
+        Signer::parse(secret).context("photo_secret")?;
+    }
+    Ok(())
+}
+
 fn check_webhooks(raw: &Raw) -> anyhow::Result<Guard> {
     if let Some(text) = &raw.encryption_key {
         Vault::parse(text).context("encryption_key")?;
@@ -372,10 +381,6 @@ fn check_names(names: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the environment"
-)]
 fn aws_variables() -> Vec<(String, String)> {
     let texts = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -62,14 +62,6 @@ pub(crate) fn cookie(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<S
     }
 }
 
-/// Makes the pepper that [`rotate_pepper`] will make current; its id. Once there is one, that.
-pub(crate) fn prepare_pepper(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<String> {
-    refuse_environment(config)?;
-    let next = load_or_create(&folder(config), NEXT, entropy)?;
-    Ok(Pepper::parse(&next).context(NEXT)?.id().to_owned())
-}
-
-/// Makes the prepared pepper current and retires the one before; the new one's id.
 /// What signs the URLs of photos.
 pub(crate) fn photo_signer(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Signer> {
     let secret = match &config.photo_secret {
@@ -88,7 +80,14 @@ pub(crate) fn vault(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<Va
     Vault::parse(&key).context("encryption_key")
 }
 
-/// Retires the current pepper and makes a new one; the new one's id.
+/// Makes the pepper that [`rotate_pepper`] will make current; its id. Once there is one, that.
+pub(crate) fn prepare_pepper(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<String> {
+    refuse_environment(config)?;
+    let next = load_or_create(&folder(config), NEXT, entropy)?;
+    Ok(Pepper::parse(&next).context(NEXT)?.id().to_owned())
+}
+
+/// Makes the prepared pepper current and retires the one before; the new one's id.
 pub(crate) fn rotate_pepper(config: &Config, entropy: &dyn Entropy) -> anyhow::Result<String> {
     refuse_environment(config)?;
     let folder = folder(config);

@@ -180,7 +180,7 @@ pub async fn mark_used(
     (user, email): (&UserId, &Email),
     (model, now): (&ModelId, Timestamp),
 ) -> Result<(), Error> {
-    let used = execute!(
+    let changed = execute!(
         tx,
         USE,
         invite.org.as_str(),
@@ -190,7 +190,7 @@ pub async fn mark_used(
         email.key(),
         model.as_str(),
     )?;
-    if used == 0 {
+    if changed == 0 {
         return Err(Error::Conflict);
     }
     hold(tx, invite, -1).await

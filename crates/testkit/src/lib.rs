@@ -19,6 +19,7 @@ mod clock;
 mod postgres;
 mod proxy;
 mod receiver;
+mod s3;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use clock::ManualClock;
 pub use postgres::postgres;
 pub use proxy::Proxy;
 pub use receiver::{Call, Receiver};
+pub use s3::{S3, s3};
 
 /// A migrated database of one test. Its files go when it is dropped; a PostgreSQL database goes
 /// with its server.
@@ -126,7 +128,6 @@ pub fn settings() -> Settings {
         keys_in_memory_max: 10_000,
         cookie_secret: "cookie secret of the tests".into(),
         open_invites_max: None,
-        jobs: headshot_app::jobs::Limits::default(),
         vault: Vault::parse(&"cd".repeat(32)).expect("64 hexadecimal characters"),
         webhook_guard: headshot_app::outbound::Guard {
             allow_http: true,
@@ -138,6 +139,7 @@ pub fn settings() -> Settings {
             inputs: Some(Duration::from_hours(30 * 24)),
             results: None,
         },
+        jobs: headshot_app::jobs::Limits::default(),
     }
 }
 

@@ -125,8 +125,8 @@ impl From<StorageError> for PageError {
     }
 }
 
-impl From<headshot_blobs::Error> for PageError {
-    fn from(error: headshot_blobs::Error) -> Self {
+impl From<headshot_app::photos::ObjectsError> for PageError {
+    fn from(error: headshot_app::photos::ObjectsError) -> Self {
         Self::Internal(headshot_app::causes(&error))
     }
 }

@@ -7,8 +7,7 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use headshot_app::photos::{self, Opened, Refused, Signed};
-use headshot_blobs::Meta;
+use headshot_app::photos::{self, Meta, Opened, Refused, Signed};
 use serde::Deserialize;
 
 use crate::Web;

@@ -17,6 +17,7 @@ mod deletion;
 mod durability;
 mod errors;
 mod forms;
+mod photos;
 mod samples;
 mod support;
 mod trouble;

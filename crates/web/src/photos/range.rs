@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use axum::http::{HeaderMap, header};
-use headshot_blobs::Meta;
+use headshot_app::photos::Meta;
 
 /// Which part of an object a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

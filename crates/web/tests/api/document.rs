@@ -94,7 +94,7 @@ fn differences(at: &str, published: &Shape, ours: &Shape, found: &mut Vec<String
             None if *always => found.push(format!("{at}: {name} is missing")),
             None => {}
             Some((ours_always, _)) if *always && !ours_always => {
-                found.push(format!("{at}: {name} may be absent"))
+                found.push(format!("{at}: {name} may be absent"));
             }
             Some((_, ours)) => differences(&format!("{at}.{name}"), inner, ours, found),
         }

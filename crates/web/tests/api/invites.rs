@@ -345,7 +345,7 @@ async fn of_many_at_once_one_gets_the_address(#[case] kind: Kind) {
 
 #[tokio::test]
 async fn open_invites_are_limited_at_n_and_n_plus_one() {
-    let world = World::with(Kind::Sqlite, None, true).await;
+    let world = World::limited(100).await;
     for n in 0..100 {
         let body = json!({ "email": format!("p{n}@example.com") });
         world.post(INVITES, &body).await.expect(200);

@@ -4,7 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::too_many_lines,
+    clippy::unchecked_time_subtraction,
     reason = "a test that can't go on stops, and a story is read in one piece"
 )]
 

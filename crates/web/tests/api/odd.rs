@@ -65,7 +65,11 @@ async fn odd_text_is_stored_and_shown_as_it_was_sent() {
             .await
             .expect(200);
         assert_eq!(created["input"]["email"], email);
-        let encoded: String = email.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = email
+            .bytes()
+            .map(|byte| format!("%{byte:02X}"))
+            .collect::<Vec<_>>()
+            .concat();
         let found = world.get(&format!("{INVITES}/{encoded}")).await.expect(200);
         assert_eq!(found["invite"]["email"], email);
     }

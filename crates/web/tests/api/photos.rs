@@ -46,7 +46,7 @@ async fn shot(world: &World, email: &str, count: i64) -> (String, Vec<String>) {
 fn unsigned(mut value: Value) -> Value {
     fn walk(value: &mut Value) {
         match value {
-            Value::String(text) if text.contains("?") => {
+            Value::String(text) if text.contains('?') => {
                 *text = text.split('?').next().unwrap().to_owned();
             }
             Value::Array(items) => items.iter_mut().for_each(walk),

@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, Request, header};
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::{App, invites, maintenance};
+use headshot_app::{App, Settings, invites, maintenance};
+use headshot_blobs::{Location, Objects};
 use headshot_domain::{Credits, Email, InviteId, Networks, OrgId, Plan, ScopeSet, TrustedProxies};
 use headshot_testkit::{ManualClock, TestDb};
 use headshot_web::Web;
@@ -94,12 +95,28 @@ impl World {
     }
 
     pub(crate) async fn with(kind: Kind, credits: Option<Credits>, whitelabel: bool) -> Self {
+        Self::set(kind, (credits, whitelabel), headshot_testkit::settings()).await
+    }
+
+    /// Where the operator allows so many open invites, and credits are not counted.
+    pub(crate) async fn limited(open_invites_max: i64) -> Self {
+        let mut settings = headshot_testkit::settings();
+        settings.open_invites_max = Some(open_invites_max);
+        Self::set(Kind::Sqlite, (None, true), settings).await
+    }
+
+    async fn set(
+        kind: Kind,
+        (credits, whitelabel): (Option<Credits>, bool),
+        settings: Settings,
+    ) -> Self {
         let database = match kind {
             Kind::Sqlite => headshot_testkit::sqlite().await,
             Kind::Postgres => headshot_testkit::postgres().await,
         };
         let clock = ManualClock::new();
-        let app = headshot_testkit::app(&database.db, &clock);
+        let objects = Objects::open(&Location::Memory).unwrap();
+        let app = headshot_testkit::app_on(&database.db, &clock, &objects, settings);
         let web = Web::new(Arc::clone(&app), TrustedProxies::default());
         let mut world = Self {
             router: headshot_web::router(&web),

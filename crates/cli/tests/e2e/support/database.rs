@@ -47,3 +47,15 @@ pub(crate) fn number(path: &Path, sql: &str) -> u64 {
     let all = texts(path, &format!("SELECT CAST(({sql}) AS TEXT)"));
     all[0].parse().expect("a number")
 }
+
+/// Runs statements that give no rows.
+pub(crate) fn run(path: &Path, sql: &str) {
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(path);
+        let options = options.busy_timeout(super::PATIENCE);
+        let mut connection = options.connect().await.expect("the database opens");
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection);
+        done.await.expect("the statements run");
+        connection.close().await.expect("the database closes");
+    });
+}

@@ -17,6 +17,10 @@ pub(crate) struct Request {
     body: Option<Vec<u8>>,
 }
 
+pub(crate) fn head(path: &str) -> Request {
+    Request::new("HEAD", path)
+}
+
 pub(crate) fn get(path: &str) -> Request {
     Request::new("GET", path)
 }

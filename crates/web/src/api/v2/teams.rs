@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use headshot_app::App;
 use headshot_app::caller::Caller;
 use headshot_app::idempotency::Once;
-use headshot_app::organizations::OrgDetails;
+use headshot_app::organizations::{self, OrgDetails};
 use headshot_app::teams::{self, ADDRESSES_MAX};
 use headshot_domain::{Email, TeamId};
 use serde::{Deserialize, Serialize};
@@ -148,7 +148,11 @@ pub(crate) struct MessageResponse {
     message: &'static str,
 }
 
-fn added(_app: &App, _people: &usize) -> String {
+fn added(_app: &App, _team: &organizations::Team) -> String {
+    message()
+}
+
+fn message() -> String {
     json(&MessageResponse {
         success: true,
         message: "Members added to team",
@@ -189,6 +193,6 @@ pub(crate) async fn add_members(
     let emails: Vec<Email> = emails.iter().filter_map(|text| text.parse().ok()).collect();
     let once = Once::kept(request::claim(claimed.as_ref()), added);
     let by = (caller.org(), &caller.actor());
-    let people = teams::add_members(web.app(), by, (&team, &emails), once).await?;
-    Ok(json_text(added(web.app(), &people)))
+    teams::add_members(web.app(), by, (&team, &emails), once).await?;
+    Ok(json_text(message()))
 }

@@ -1,0 +1,196 @@
+//! Lists in a large organization against the same in a small one, and invites in a row.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use headshot_app::audit::Actor;
+use headshot_app::idempotency::Once;
+use headshot_app::page::Slice;
+use headshot_app::{App, invites, members, models};
+use headshot_domain::{
+    Credits, Email, InviteId, InviteState, MemberStage, ModelId, ModelStatus, ModelVersion, OrgId,
+    Role, Timestamp, UserId,
+};
+use headshot_storage::users::{self, User};
+use headshot_storage::{invites as invite_rows, models as model_rows};
+
+use crate::postgres::Postgres;
+use crate::report::{Report, median};
+use crate::seed::{self, Seed};
+
+const SMALL: usize = 1_000;
+const LARGE: usize = 100_000;
+/// Rows of one transaction while the database is filled.
+const AT_ONCE: usize = 1_000;
+/// Calls of one list.
+const CALLS: usize = 300;
+/// Invites in a row.
+const INVITES: usize = 1_000;
+
+pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
+    let postgres = Postgres::start()?;
+    let sqlite = Seed::sqlite(0).await?;
+    on(report, "SQLite", &sqlite).await?;
+    if let Some(postgres) = &postgres {
+        let seed = Seed::at(postgres.database("lists")?, 0).await?;
+        on(report, "PostgreSQL", &seed).await?;
+    }
+    Ok(())
+}
+
+async fn on(report: &mut Report, database: &str, seed: &Seed) -> anyhow::Result<()> {
+    crate::progress(format_args!("lists on {database}"));
+    let app = Arc::new(seed::app(&seed.database_url, 1_000).await?);
+    invites_in_a_row(report, database, (&app, &seed.org)).await?;
+    fill(&app, &seed.org, 0..SMALL).await?;
+    let small = lists(&app, &seed.org).await?;
+    fill(&app, &seed.org, SMALL..LARGE).await?;
+    let large = lists(&app, &seed.org).await?;
+    for (small, large) in small.iter().zip(&large) {
+        report.add(
+            format!("{}, 50 of 100,000 against 50 of 1,000, {database}", small.0),
+            format!("{:.2} ({:.2} ms)", large.1 / small.1, large.1),
+            "at most 1.5",
+        );
+    }
+    app.db.close().await;
+    Ok(())
+}
+
+/// Median milliseconds of each list.
+async fn lists(app: &App, org: &OrgId) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let slice = Slice::new(50, 0);
+    let mut found = Vec::new();
+    let mut times = Vec::new();
+    for _ in 0..CALLS {
+        let started = Instant::now();
+        invites::list(app, org, slice).await?;
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+    }
+    found.push(("Invites", median(&times)));
+    times.clear();
+    for _ in 0..CALLS {
+        let started = Instant::now();
+        members::list(app, org, Some(MemberStage::Pending), slice).await?;
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+    }
+    found.push(("Pending members", median(&times)));
+    times.clear();
+    for _ in 0..CALLS {
+        let started = Instant::now();
+        models::list(app, org, models::Filter::default(), slice).await?;
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+    }
+    found.push(("Models", median(&times)));
+    Ok(found)
+}
+
+/// People who joined by an invite, with a session each: rows of all three lists.
+async fn fill(app: &App, org: &OrgId, numbers: std::ops::Range<usize>) -> anyhow::Result<()> {
+    let numbers: Vec<usize> = numbers.collect();
+    for some in numbers.chunks(AT_ONCE) {
+        let mut tx = app.db.write().await?;
+        for number in some {
+            let now = app.clock.now();
+            let email: Email = format!("p{number}@example.com")
+                .parse()
+                .map_err(anyhow::Error::msg)?;
+            let user = User {
+                id: UserId::generate(&*app.entropy),
+                email: email.to_string(),
+                name: None,
+                password_hash: None,
+            };
+            users::insert(&mut tx, &user, &email, now).await?;
+            users::insert_membership(&mut tx, org, &user.id, (Role::Member, None), now).await?;
+            let model = model(app, org, (&user, now));
+            model_rows::insert(&mut tx, &model).await?;
+            let invite = invite(app, org, (&email, now));
+            invite_rows::insert(&mut tx, &invite, &email).await?;
+            let used = (&model.id, now);
+            invite_rows::mark_used(&mut tx, &invite, (&user.id, &email), used).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+fn invite(app: &App, org: &OrgId, (email, now): (&Email, Timestamp)) -> invites::Invite {
+    invites::Invite {
+        id: InviteId::generate(&*app.entropy),
+        org: org.clone(),
+        email: email.to_string(),
+        team: None,
+        created_by: "command line".to_owned(),
+        created_at: now,
+        expires_at: now.plus(invites::LIFE),
+        state: InviteState::Open,
+        reserved: Credits::ZERO,
+        used_at: None,
+        session: None,
+    }
+}
+
+fn model(app: &App, org: &OrgId, (user, now): (&User, Timestamp)) -> models::Model {
+    models::Model {
+        id: ModelId::generate(&*app.entropy),
+        org: org.clone(),
+        user: user.id.clone(),
+        uid: user.id.to_string(),
+        email: user.email.clone(),
+        title: String::new(),
+        gender: None,
+        status: ModelStatus::Waiting,
+        team: None,
+        development: false,
+        version: ModelVersion::Lora,
+        reserved: Credits::ZERO,
+        charged: Credits::ZERO,
+        favorite: None,
+        created_at: now,
+        started_at: Some(now),
+        submitted_at: Some(now),
+        finished_at: None,
+        deleted_at: None,
+        invite_expires_at: None,
+    }
+}
+
+/// Invites through the use case, one after the other, by the processor's time of this process.
+async fn invites_in_a_row(
+    report: &mut Report,
+    database: &str,
+    (app, org): (&App, &OrgId),
+) -> anyhow::Result<()> {
+    let actor = Actor::command_line();
+    let before = processor_seconds()?;
+    for number in 0..INVITES {
+        let email: Email = format!("i{number}@example.com")
+            .parse()
+            .map_err(anyhow::Error::msg)?;
+        invites::create(app, (org, &actor), (&email, None), Once::unkept()).await?;
+    }
+    let spent = processor_seconds()? - before;
+    #[expect(clippy::cast_precision_loss, reason = "a thousand")]
+    let rate = INVITES as f64 / spent;
+    report.add(
+        format!("Invites in a row, for each second of one core, {database}"),
+        format!("{rate:.0}"),
+        "at least 200",
+    );
+    Ok(())
+}
+
+/// User and system time of this process.
+fn processor_seconds() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: f64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum();
+    // USER_HZ is 100 on every Linux.
+    Ok(ticks / 100.0)
+}
