@@ -50,6 +50,7 @@ impl Vault {
     /// Encrypts `text` for one context.
     #[expect(
         clippy::expect_used,
+        clippy::missing_panics_doc,
         reason = "a short text is not too long to encrypt"
     )]
     pub fn seal(&self, entropy: &dyn Entropy, context: &str, text: &str) -> Vec<u8> {

@@ -398,29 +398,21 @@ pub async fn save_url(
     app.outbound.guard().check(url)?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let (endpoint, secret) = match webhooks::endpoint(&mut tx, org).await? {
-        Some(endpoint) => {
-            let url = url.to_owned();
-            let changed = Endpoint {
-                url,
-                updated_at: now,
-                ..endpoint
-            };
-            (changed, None)
-        }
-        None => {
-            let secret = new_secret(&*app.entropy);
-            let sealed = seal(app, org, &secret);
-            let new = Endpoint {
-                org: org.clone(),
-                url: url.to_owned(),
-                secret: sealed,
-                previous: None,
-                created_at: now,
-                updated_at: now,
-            };
-            (new, Some(secret))
-        }
+    let saved = webhooks::endpoint(&mut tx, org).await?;
+    let secret = saved.is_none().then(|| new_secret(&*app.entropy));
+    let sealed = secret.as_ref().map(|text| seal(app, org, text));
+    let new = || Endpoint {
+        org: org.clone(),
+        url: String::new(),
+        secret: sealed.unwrap_or_default(),
+        previous: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let endpoint = Endpoint {
+        url: url.to_owned(),
+        updated_at: now,
+        ..saved.unwrap_or_else(new)
     };
     webhooks::save_endpoint(&mut tx, &endpoint).await?;
     let detail = json!({ "name": url, "newSecret": secret.is_some() });

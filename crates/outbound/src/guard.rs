@@ -134,17 +134,23 @@ pub fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
     !matches!(
-        (a, b, c),
-        // This network, private, loopback, link-local with the metadata services.
-        (0 | 10 | 127, ..) | (172, 16..=31, _) | (192, 168, _) | (169, 254, _)
-        // Shared with a provider's customers, protocol assignments, 6to4 relays, benchmarks.
-        | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18 | 19, _)
-        // Documentation.
-        | (192, 0, 2) | (198, 51, 100) | (203, 0, 113)
-        // Multicast, reserved, broadcast.
-        | (224..=255, ..)
+        address.octets(),
+        // This network, private, loopback; multicast, reserved, broadcast.
+        [0 | 10 | 127 | 224..=255, ..]
+            // Shared with a provider's customers.
+            | [100, 64..=127, ..]
+            // Link-local, with the metadata services.
+            | [169, 254, ..]
+            // Private.
+            | [172, 16..=31, ..]
+            | [192, 168, ..]
+            // Protocol assignments, documentation, 6to4 relays, benchmarks.
+            | [192, 0, 0 | 2, _]
+            | [192, 88, 99, _]
+            | [198, 18 | 19, ..]
+            | [198, 51, 100, _]
+            | [203, 0, 113, _]
     )
 }
 

@@ -12,7 +12,11 @@ pub const TIMESTAMP: &str = "X-HeadshotPro-Timestamp";
 
 /// `sha256=` and the HMAC-SHA-256 of `<timestamp>.<body>` in hex. The key is the secret's text as
 /// it was shown, not the bytes that it spells.
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "HMAC takes keys of any length"
+)]
 pub fn sign(secret: &str, timestamp: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key length");
     mac.update(timestamp.to_string().as_bytes());

@@ -265,8 +265,8 @@ pub async fn page(
     limit: i64,
 ) -> Result<Vec<Event>, Error> {
     let (org, at, id) = (org.as_str(), before.0.unix_ms(), before.1);
-    let rows = match state {
-        Some(state) => fetch_all!(
+    let rows = if let Some(state) = state {
+        fetch_all!(
             conn,
             EventRow,
             EVENTS_OF_STATE,
@@ -275,8 +275,9 @@ pub async fn page(
             at,
             id,
             limit
-        ),
-        None => fetch_all!(conn, EventRow, EVENTS, org, at, id, limit),
+        )
+    } else {
+        fetch_all!(conn, EventRow, EVENTS, org, at, id, limit)
     };
     events(rows?)
 }
