@@ -1,0 +1,77 @@
+//! Person before backdrop: soft shadow, light wrap, and grain that binds both together.
+
+use crate::backdrop::Scene;
+use crate::raster::{Kernel, Plane, Raster, Rgb, Rgb8, resize_plane};
+
+/// How much of the backdrop's light falls on the person's edge.
+const WRAP: f32 = 0.16;
+/// How dark the person's shadow on the backdrop is.
+const SHADOW: f32 = 0.10;
+/// Amplitude of the backdrop's grain; also hides banding.
+const GRAIN: f32 = 0.008;
+
+/// What a cut-out does to any backdrop, at quarter size: alpha blurred narrowly (for the wrap) and
+/// widely (for the shadow).
+#[derive(Debug, Clone)]
+pub struct Edge(Raster<[f32; 2]>);
+
+impl Edge {
+    /// Blurs the alpha once for all backdrops.
+    pub fn new(alpha: &Plane) -> Self {
+        let (w, h) = (alpha.width().div_ceil(4), alpha.height().div_ceil(4));
+        let small = resize_plane(alpha, w, h, Kernel::Box);
+        let narrow = small.gauss(w as f32 * 0.010);
+        let wide = small.gauss(w as f32 * 0.06);
+        Self(narrow.zip(&wide, |n, s| [n, s]))
+    }
+}
+
+/// Composes the finished picture. The grain follows `seed`.
+pub fn composite(person: &Rgb, alpha: &Plane, edge: &Edge, scene: &Scene, seed: u64) -> Rgb8 {
+    let (w, h) = (person.width(), person.height());
+    let per = |n: usize, of: usize| n as f32 / of as f32;
+    let (ex, ey) = (per(edge.0.width(), w), per(edge.0.height(), h));
+    let (bx, by) = (per(scene.pixels.width(), w), per(scene.pixels.height(), h));
+    let (ax, ay) = (per(scene.ambient.width(), w), per(scene.ambient.height(), h));
+    let full_size = (scene.pixels.width(), scene.pixels.height()) == (w, h);
+    Rgb8::generate(w, h, |x, y| {
+        let a = alpha.at(x, y);
+        let (cx, cy) = (x as f32 + 0.5, y as f32 + 0.5);
+        let mut out = [0.0; 3];
+        if a < 1.0 {
+            let [_, shadow] = edge.0.bilinear(cx * ex, cy * ey);
+            let behind =
+                if full_size { scene.pixels.at(x, y) } else { scene.pixels.bilinear(cx * bx, cy * by) };
+            let dark = 1.0 - SHADOW * shadow;
+            let g = grain(x, y, seed);
+            out = behind.map(|v| (v * dark + g) * (1.0 - a));
+        }
+        if a > 0.0 {
+            let [narrow, _] = edge.0.bilinear(cx * ex, cy * ey);
+            let wrap = (1.0 - narrow).clamp(0.0, 1.0) * WRAP;
+            let mut p = person.at(x, y);
+            if wrap > 0.002 {
+                let ambient = scene.ambient.bilinear(cx * ax, cy * ay);
+                for (v, b) in p.iter_mut().zip(ambient) {
+                    *v += (b - *v) * wrap;
+                }
+            }
+            for (o, v) in out.iter_mut().zip(p) {
+                *o += v * a;
+            }
+        }
+        out.map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8)
+    })
+}
+
+/// Triangular noise of mean zero, a pure function of position and seed.
+#[inline]
+fn grain(x: usize, y: usize, seed: u64) -> f32 {
+    let mut s = seed ^ ((y as u64) << 32 | x as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    s ^= s >> 29;
+    s = s.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    s ^= s >> 32;
+    let a = (s >> 40) as f32 / 16_777_216.0;
+    let b = (s & 0xff_ffff) as f32 / 16_777_216.0;
+    (a + b - 1.0) * GRAIN
+}
