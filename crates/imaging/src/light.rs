@@ -39,12 +39,12 @@ impl Style {
     fn settings(self) -> Settings {
         let base = Settings {
             retouch: 0.45,
-            fill: 0.34,
+            fill: 0.28,
             key: 0.09,
-            contrast: 0.14,
+            contrast: 0.10,
             warmth: 0.0,
-            saturation: 1.02,
-            sharpening: 0.55,
+            saturation: 1.0,
+            sharpening: 0.32,
             mono: false,
         };
         match self {
@@ -55,7 +55,7 @@ impl Style {
                 key: 0.05,
                 contrast: 0.05,
                 warmth: 0.008,
-                sharpening: 0.3,
+                sharpening: 0.18,
                 ..base
             },
             Self::Crisp => Settings {
@@ -63,7 +63,7 @@ impl Style {
                 fill: 0.24,
                 key: 0.13,
                 contrast: 0.24,
-                sharpening: 0.9,
+                sharpening: 0.6,
                 ..base
             },
             Self::Warm => Settings { warmth: 0.022, saturation: 1.05, ..base },

@@ -53,7 +53,7 @@ pub fn solve(
     let per = gh as f32 / picture.height() as f32;
     let outline: Vec<(f32, f32)> =
         landmarks.contour(&OVAL).iter().map(|p| (p.0 * per, p.1 * per)).collect();
-    let inside = polygon(gw, gh, &grown(&outline, 0.93));
+    let inside = polygon(gw, gh, &grown(&outline, 0.85));
     let chin = landmarks.point(CHIN).1 * per;
     let height = (chin - landmarks.point(FOREHEAD).1 * per).max(1.0);
     let place = FacePlace { inside: &inside, chin, height };

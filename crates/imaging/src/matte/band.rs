@@ -49,7 +49,7 @@ pub fn band(
     detail: Option<&Detail>,
     face: FacePlace<'_>,
 ) -> Band {
-    let prior = prior(frame, grid, coarse, detail);
+    let prior = prior(frame, grid, coarse, detail, face);
     let radius = (face.height * 0.042).round().clamp(3.0, 24.0) as usize;
     let softness = softness(&prior, radius);
     let person = prior.map(|v| v > 0.5);
@@ -71,19 +71,23 @@ fn prior(
     (w, h): (usize, usize),
     coarse: &Coarse,
     detail: Option<&Detail>,
+    face: FacePlace<'_>,
 ) -> Plane {
     let px = frame.size.width as f32 / w as f32;
     let py = frame.size.height as f32 / h as f32;
     let reach = 6.0 * py * frame.step;
     Plane::generate(w, h, |x, y| {
         let (sx, sy) = frame.to_image((x as f32 + 0.5) * px, (y as f32 + 0.5) * py);
-        let a = coarse.at(sx, sy);
+        let soft = coarse.at(sx, sy);
+        // Shoulders and sleeves have crisp edges: what is vague there is a neighbour or a chair.
+        let body = smoothstep(face.chin, face.chin + face.height * 0.25, y as f32);
+        let a = soft + (smoothstep(0.30, 0.80, soft) - soft) * body;
         let Some((fine, weight)) = detail.and_then(|d| d.at(sx, sy)) else {
             return a;
         };
         let across = (coarse.at(sx + reach, sy) - coarse.at(sx - reach, sy)).abs();
         let along = (coarse.at(sx, sy + reach) - coarse.at(sx, sy - reach)).abs();
-        let unsure = if (0.04..0.96).contains(&a) { 1.0 } else { 0.0 };
+        let unsure = if (0.04..0.96).contains(&soft) { 1.0 } else { 0.0 };
         let near_edge = smoothstep(0.0, 0.3, across.max(along).max(unsure));
         a + (fine - a) * weight * near_edge
     })

@@ -70,7 +70,7 @@ fn head(small: (usize, usize), landmarks: &Landmarks, coarse: &Coarse) -> Rect {
     let centre = f32::midpoint(landmarks.point(234).0, landmarks.point(454).0);
     let top = crate::frame::crown(coarse, landmarks) - fh * 0.30;
     let bottom = landmarks.point(CHIN).1 + fh * 0.55;
-    Rect::from_edges(centre - fw * 1.15, top, centre + fw * 1.15, bottom).clipped(small.0, small.1)
+    Rect::from_edges(centre - fw * 1.3, top, centre + fw * 1.3, bottom).clipped(small.0, small.1)
 }
 
 fn disagreement(alpha: &Plane, area: Rect, coarse: &Coarse) -> f32 {
@@ -101,6 +101,6 @@ impl Detail {
         let above = if self.open_top { 1.0 } else { v };
         let seam = u.min(1.0 - u).min(1.0 - v).min(above);
         let side = SIDE as f32;
-        Some((self.alpha.bilinear(u * side, v * side), smoothstep(0.0, 0.14, seam)))
+        Some((self.alpha.bilinear(u * side, v * side), smoothstep(0.0, 0.10, seam)))
     }
 }
