@@ -5,10 +5,15 @@
 //! of that size with a free licence is bundled. Beside it, `tools/peer.py` does nearly the same job
 //! in Python; it reads the file that `--save FILE` writes.
 
+use headshot_imaging::backdrop::Scene;
+use headshot_imaging::composite::{Edge, composite};
 use headshot_imaging::encode::encode;
-use headshot_imaging::raster::{Kernel, Rect, Rgb8, resize_rgb8};
+use headshot_imaging::light::SourceQuality;
+use headshot_imaging::matte::foreground;
+use headshot_imaging::raster::{Kernel, Rect, Rgb8, resize_rgb, resize_rgb8};
 use headshot_imaging::{
-    Assets, Backdrop, DetailWeights, Engine, Look, Options, OutputFormat, Style, decode,
+    Assets, Backdrop, DetailWeights, Engine, Look, Options, OutputFormat, Selfie, Style, decode,
+    frame, light, matte,
 };
 use std::error::Error;
 use std::path::Path;
@@ -71,6 +76,57 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("  per further photo: {:.1} ms wall, {:.1} ms CPU", wall / n, cpu / n);
     })?;
     println!("peak memory: {:.0} MiB", peak_mib()?);
+    if args.iter().any(|a| a == "--stages") {
+        stages(&selfie)?;
+    }
+    Ok(())
+}
+
+/// Where the time of a cut-out goes; on the calling thread's pool.
+fn stages(selfie: &Selfie) -> Result<(), Box<dyn Error>> {
+    let look = Look::default();
+    let frame = frame::choose(&selfie.subject(), look.crop, look.size);
+    figure("  frame", || {
+        std::hint::black_box(frame::choose(&selfie.subject(), look.crop, look.size));
+        Ok(())
+    })?;
+    figure("  extract", || Ok(drop(frame.extract(&selfie.pixels, selfie.scale()))))?;
+    let photo = frame.extract(&selfie.pixels, selfie.scale());
+    let points = selfie.landmarks.mapped(|x, y| frame.to_picture(x, y), 1.0 / frame.step);
+    let detail = selfie.detail.as_ref();
+    let solve = || matte::solve(&photo, &frame, &points, &selfie.coarse, detail);
+    figure("  matte", || Ok(drop(solve())))?;
+    let matte = solve();
+    let (gw, gh) = matte::grid(photo.width(), photo.height());
+    let small = resize_rgb(&photo, gw, gh, Kernel::Sharp);
+    figure("    solver", || Ok(drop(matte::closed_form::solve(&small, &matte.band))))?;
+    figure("    refine", || Ok(drop(matte::guided::refine(&small, &matte.solved, &photo))))?;
+    println!("    {:?}", matte.effort);
+    figure("  noise estimate", || {
+        std::hint::black_box(matte::noise::estimate(&photo));
+        Ok(())
+    })?;
+    figure("  foreground", || Ok(drop(foreground::estimate(&photo, &matte.alpha))))?;
+    let mut colours = foreground::estimate(&photo, &matte.alpha);
+    figure("  despill", || {
+        foreground::despill(&mut colours, &matte.alpha, 25.0, 0.6);
+        Ok(())
+    })?;
+    let source = SourceQuality { noise: 0.0, enlargement: 1.0 };
+    let prepare = || light::prepare(&colours, &matte.alpha, &points, source);
+    figure("  light, prepare", || Ok(drop(prepare())))?;
+    let prepared = prepare();
+    figure("  light, grade", || {
+        Ok(drop(light::grade(&prepared, &matte.alpha, Style::Studio)))
+    })?;
+    let graded = light::grade(&prepared, &matte.alpha, Style::Studio);
+    figure("  edge", || Ok(drop(Edge::new(&matte.alpha))))?;
+    let edge = Edge::new(&matte.alpha);
+    let scene = Scene::render(&Backdrop::Office, 1024, 1280, 7).ok_or("no scene")?;
+    figure("  scene", || Ok(drop(Scene::render(&Backdrop::Office, 1024, 1280, 7))))?;
+    figure("  composite", || Ok(drop(composite(&graded, &matte.alpha, &edge, &scene, 7))))?;
+    let finished = composite(&graded, &matte.alpha, &edge, &scene, 7);
+    figure("  encode", || Ok(drop(encode(&finished, OutputFormat::Jpeg, 92, "")?)))?;
     Ok(())
 }
 

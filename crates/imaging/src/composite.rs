@@ -1,7 +1,7 @@
 //! Person before backdrop: soft shadow, light wrap, and grain that binds both together.
 
 use crate::backdrop::Scene;
-use crate::raster::{Kernel, Plane, Raster, Rgb, Rgb8, resize_plane};
+use crate::raster::{Kernel, Plane, Raster, Rgb, Rgb8, Stretch, resize_plane};
 
 /// How much of the backdrop's light falls on the person's edge.
 const WRAP: f32 = 0.16;
@@ -29,38 +29,29 @@ impl Edge {
 /// Composes the finished picture. The grain follows `seed`.
 pub fn composite(person: &Rgb, alpha: &Plane, edge: &Edge, scene: &Scene, seed: u64) -> Rgb8 {
     let (w, h) = (person.width(), person.height());
-    let per = |n: usize, of: usize| n as f32 / of as f32;
-    let (ex, ey) = (per(edge.0.width(), w), per(edge.0.height(), h));
-    let (bx, by) = (per(scene.pixels.width(), w), per(scene.pixels.height(), h));
-    let (ax, ay) = (per(scene.ambient.width(), w), per(scene.ambient.height(), h));
-    let full_size = (scene.pixels.width(), scene.pixels.height()) == (w, h);
-    Rgb8::generate(w, h, |x, y| {
-        let a = alpha.at(x, y);
-        let (cx, cy) = (x as f32 + 0.5, y as f32 + 0.5);
-        let mut out = [0.0; 3];
-        if a < 1.0 {
-            let [_, shadow] = edge.0.bilinear(cx * ex, cy * ey);
-            let behind =
-                if full_size { scene.pixels.at(x, y) } else { scene.pixels.bilinear(cx * bx, cy * by) };
-            let dark = 1.0 - SHADOW * shadow;
-            let g = grain(x, y, seed);
-            out = behind.map(|v| (v * dark + g) * (1.0 - a));
-        }
-        if a > 0.0 {
-            let [narrow, _] = edge.0.bilinear(cx * ex, cy * ey);
-            let wrap = (1.0 - narrow).clamp(0.0, 1.0) * WRAP;
-            let mut p = person.at(x, y);
-            if wrap > 0.002 {
-                let ambient = scene.ambient.bilinear(cx * ax, cy * ay);
-                for (v, b) in p.iter_mut().zip(ambient) {
-                    *v += (b - *v) * wrap;
+    let edges = Stretch::new(&edge.0, w, h);
+    let pixels = Stretch::new(&scene.pixels, w, h);
+    let ambient = Stretch::new(&scene.ambient, w, h);
+    Rgb8::generate_rows(w, h, [0; 3], |y, row| {
+        let (edge, behind, light) = (edges.row(y), pixels.row(y), ambient.row(y));
+        for (x, out) in row.iter_mut().enumerate() {
+            let a = alpha.at(x, y);
+            let [narrow, shadow] = edge[x];
+            let mut sum = [0.0; 3];
+            if a < 1.0 {
+                let dark = 1.0 - SHADOW * shadow;
+                let g = grain(x, y, seed);
+                sum = behind[x].map(|v| (v * dark + g) * (1.0 - a));
+            }
+            if a > 0.0 {
+                let wrap = (1.0 - narrow).clamp(0.0, 1.0) * WRAP;
+                let p = person.at(x, y);
+                for k in 0..3 {
+                    sum[k] += (p[k] + (light[x][k] - p[k]) * wrap) * a;
                 }
             }
-            for (o, v) in out.iter_mut().zip(p) {
-                *o += v * a;
-            }
+            *out = sum.map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8);
         }
-        out.map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8)
     })
 }
 

@@ -191,18 +191,27 @@ pub fn grown(points: &[(f32, f32)], factor: f32) -> Vec<(f32, f32)> {
     points.iter().map(|p| (cx + (p.0 - cx) * factor, cy + (p.1 - cy) * factor)).collect()
 }
 
-/// Sum over items in blocks of a fixed length, so that the order of additions, and with it the
+/// Sums over items in blocks of a fixed length, so that the order of additions, and with it the
 /// result, does not depend on the number of threads.
-pub fn ordered_sum<T: Sync>(items: &[T], value: impl Fn(usize, &T) -> f64 + Sync) -> f64 {
+pub fn ordered_sums<T: Sync, const N: usize>(
+    items: &[T],
+    values: impl Fn(usize, &T) -> [f64; N] + Sync,
+) -> [f64; N] {
     const BLOCK: usize = 8192;
-    let partial: Vec<f64> = items
+    let add = |mut sum: [f64; N], more: [f64; N]| {
+        for (s, m) in sum.iter_mut().zip(more) {
+            *s += m;
+        }
+        sum
+    };
+    let partial: Vec<[f64; N]> = items
         .par_chunks(BLOCK)
         .enumerate()
-        .map(|(b, chunk)| {
-            chunk.iter().enumerate().map(|(i, item)| value(b * BLOCK + i, item)).sum()
+        .map(|(block, chunk)| {
+            (block * BLOCK..).zip(chunk).map(|(i, item)| values(i, item)).fold([0.0; N], add)
         })
         .collect();
-    partial.iter().sum()
+    partial.into_iter().fold([0.0; N], add)
 }
 
 /// The value below which the fraction `q` of `values` lies; 0 when there are none.

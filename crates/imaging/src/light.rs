@@ -10,7 +10,7 @@ pub mod masks;
 pub mod retouch;
 
 use crate::analysis::landmarks::Landmarks;
-use crate::raster::{Kernel, Plane, Raster, Rgb, luma, resize_rgb, smoothstep};
+use crate::raster::{Kernel, Plane, Raster, Rgb, Stretch, luma, resize_rgb, smoothstep};
 use balance::Balance;
 use geometry::Relief;
 use masks::Masks;
@@ -44,7 +44,7 @@ impl Style {
             contrast: 0.10,
             warmth: 0.0,
             saturation: 1.0,
-            sharpening: 0.32,
+            sharpening: 0.50,
             mono: false,
         };
         match self {
@@ -55,7 +55,7 @@ impl Style {
                 key: 0.05,
                 contrast: 0.05,
                 warmth: 0.008,
-                sharpening: 0.18,
+                sharpening: 0.28,
                 ..base
             },
             Self::Crisp => Settings {
@@ -63,7 +63,7 @@ impl Style {
                 fill: 0.24,
                 key: 0.13,
                 contrast: 0.24,
-                sharpening: 0.6,
+                sharpening: 0.95,
                 ..base
             },
             Self::Warm => Settings { warmth: 0.022, saturation: 1.05, ..base },
@@ -143,7 +143,7 @@ pub fn prepare(
         .zip(&delta, |m, d| [m[0], m[1], d[0], d[1], d[2], 0.0])
         .zip(&eye_detail, |f, e| [f[0], f[1], f[2], f[3], f[4], e]);
     let y = balanced.luma();
-    let fine = y.zip(&y.gauss(1.3), |a, b| a - b);
+    let fine = y.zip(&y.box_mean(1), |a, b| a - b);
     let soft_source = 1.0 - 0.35 * ((source.enlargement - 1.0) * 4.0).clamp(0.0, 1.5);
     let sharpness_budget = soft_source / (1.0 + source.noise * 40.0);
     Prepared { balanced, fine, finish, relief, balance, sharpness_budget }
@@ -155,27 +155,28 @@ pub fn grade(prepared: &Prepared, alpha: &Plane, style: Style) -> Rgb {
     let gain = prepared.relief.gain(s.fill, s.key);
     let src = &prepared.balanced;
     let (w, h) = (src.width(), src.height());
-    let per_gain = (gain.width() as f32 / w as f32, gain.height() as f32 / h as f32);
-    let finish = &prepared.finish;
-    let per_half = (finish.width() as f32 / w as f32, finish.height() as f32 / h as f32);
+    let gains = Stretch::new(&gain, w, h);
+    let finishes = Stretch::new(&prepared.finish, w, h);
     let sharpening = s.sharpening * prepared.sharpness_budget;
-    Rgb::generate(w, h, |x, y| {
-        let mut p = src.at(x, y);
-        if alpha.at(x, y) <= 0.0 {
-            return p;
+    Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
+        row.copy_from_slice(src.row(y));
+        if alpha.row(y).iter().all(|&a| a <= 0.0) {
+            return;
         }
-        let (cx, cy) = (x as f32 + 0.5, y as f32 + 0.5);
-        let [skin, eyes, d0, d1, d2, eye_detail] = finish.bilinear(cx * per_half.0, cy * per_half.1);
-        let retouch = skin * s.retouch;
-        for (v, d) in p.iter_mut().zip([d0, d1, d2]) {
-            *v += d * retouch;
+        let (gain, finish) = (gains.row(y), finishes.row(y));
+        let (alpha, fine) = (alpha.row(y), prepared.fine.row(y));
+        for (x, p) in row.iter_mut().enumerate() {
+            if alpha[x] > 0.0 {
+                let [skin, eyes, d0, d1, d2, eye_detail] = finish[x];
+                let retouch = skin * s.retouch;
+                let boost = gain[x] * (1.0 + eyes * 0.05);
+                let bite = eyes * eye_detail * 0.3;
+                for (v, d) in p.iter_mut().zip([d0, d1, d2]) {
+                    *v = roll_off((*v + d * retouch) * boost + bite, boost);
+                }
+                *p = finish_tone(*p, fine[x] * gain[x] * sharpening, &s);
+            }
         }
-        let light = gain.bilinear(cx * per_gain.0, cy * per_gain.1);
-        let boost = light * (1.0 + eyes * 0.05);
-        for v in &mut p {
-            *v = roll_off(*v * boost + eyes * eye_detail * 0.3, boost);
-        }
-        finish_tone(p, prepared.fine.at(x, y) * light * sharpening, &s)
     })
 }
 

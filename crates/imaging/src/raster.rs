@@ -120,6 +120,19 @@ impl<P: Copy + Send + Sync> Raster<P> {
         Self { width, height, data }
     }
 
+    /// Fills whole rows, rows in parallel: for filters that share work along a row.
+    pub fn generate_rows(
+        width: usize,
+        height: usize,
+        blank: P,
+        fill: impl Fn(usize, &mut [P]) + Sync,
+    ) -> Self {
+        let mut out = Self::filled(width, height, blank);
+        let width = out.width;
+        out.data.par_chunks_mut(width).enumerate().for_each(|(y, row)| fill(y, row));
+        out
+    }
+
     /// Pixels per row, never zero.
     pub fn width(&self) -> usize {
         self.width
@@ -250,11 +263,57 @@ impl<P: Sample> Raster<P> {
     /// siblings, which average.
     #[must_use]
     pub fn stretched(&self, width: usize, height: usize) -> Self {
-        let sx = self.width as f32 / width as f32;
-        let sy = self.height as f32 / height as f32;
-        Self::generate(width, height, |x, y| {
-            self.bilinear((x as f32 + 0.5) * sx, (y as f32 + 0.5) * sy)
-        })
+        let stretch = Stretch::new(self, width, height);
+        Self::generate_rows(width, height, P::default(), |y, row| stretch.fill(y, row))
+    }
+}
+
+/// Bilinear enlargement row by row: the same values as [`Raster::bilinear`] at a fraction of the
+/// cost, because a row's vertical weights and all rows' horizontal ones are shared.
+#[derive(Debug)]
+pub struct Stretch<'a, P> {
+    source: &'a Raster<P>,
+    columns: Vec<(usize, usize, f32)>,
+    vertical: f32,
+}
+
+impl<'a, P: Sample> Stretch<'a, P> {
+    /// Prepares the enlargement of `source` to `width` x `height`.
+    pub fn new(source: &'a Raster<P>, width: usize, height: usize) -> Self {
+        let last = source.width - 1;
+        let horizontal = source.width as f32 / width.max(1) as f32;
+        let columns = (0..width)
+            .map(|x| {
+                let position = ((x as f32 + 0.5) * horizontal - 0.5).clamp(0.0, last as f32);
+                let left = position as usize;
+                (left, (left + 1).min(last), position - left as f32)
+            })
+            .collect();
+        Self { source, columns, vertical: source.height as f32 / height.max(1) as f32 }
+    }
+
+    /// Writes row `y` of the enlarged image.
+    pub fn fill(&self, y: usize, out: &mut [P]) {
+        let last = self.source.height - 1;
+        let position = ((y as f32 + 0.5) * self.vertical - 0.5).clamp(0.0, last as f32);
+        let top = position as usize;
+        let t = position - top as f32;
+        let (upper, lower) = (self.source.row(top), self.source.row((top + 1).min(last)));
+        let line: Vec<P> = upper
+            .iter()
+            .zip(lower)
+            .map(|(&u, &l)| P::default().mul_add(u, 1.0 - t).mul_add(l, t))
+            .collect();
+        for (o, &(left, right, t)) in out.iter_mut().zip(&self.columns) {
+            *o = P::default().mul_add(line[left], 1.0 - t).mul_add(line[right], t);
+        }
+    }
+
+    /// Row `y` of the enlarged image.
+    pub fn row(&self, y: usize) -> Vec<P> {
+        let mut out = vec![P::default(); self.columns.len()];
+        self.fill(y, &mut out);
+        out
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::masks::Masks;
 use crate::color::{hue_chroma, lab, to_encoded, to_encoded_fast, to_linear, to_linear_fast};
-use crate::filter::{ordered_sum, quantile};
+use crate::filter::{ordered_sums, quantile};
 use crate::raster::{Plane, Rgb};
 
 /// Lab hue of skin under neutral light, degrees: from rosy to olive.
@@ -61,15 +61,19 @@ pub fn measure(image: &Rgb, alpha: &Plane, masks: &Masks) -> Balance {
         let w = masks.combined.data()[i][0] * masks.face.data()[i];
         if w > 0.4 { f64::from(w) } else { 0.0 }
     };
-    let total = ordered_sum(image.data(), |i, _| weight(i));
+    let [r, g, b, total] = ordered_sums(image.data(), |i, p| {
+        let w = weight(i);
+        if w == 0.0 {
+            return [0.0; 4];
+        }
+        let [r, g, b] = p.map(|v| f64::from(to_linear_fast(v)) * w);
+        [r, g, b, w]
+    });
     let neutral = Balance { hue: 0.0, chroma: 0.0, white: [1.0; 3], exposure: 1.0 };
     if total < 16.0 {
         return neutral;
     }
-    let mean = [0, 1, 2].map(|k| {
-        (ordered_sum(image.data(), |i, p| f64::from(to_linear_fast(p[k])) * weight(i)) / total)
-            as f32
-    });
+    let mean = [r, g, b].map(|sum| (sum / total) as f32);
     let (hue, chroma) = hue_chroma(lab(mean.map(to_encoded)));
     let white = white_gains(mean, hue, chroma);
     Balance { hue, chroma, white, exposure: exposure(image, alpha) }

@@ -2,7 +2,7 @@
 
 use super::masks::Masks;
 use crate::analysis::landmarks::Landmarks;
-use crate::filter::ordered_sum;
+use crate::filter::ordered_sums;
 use crate::raster::{Kernel, Plane, Raster, Rgb, resize_plane, smoothstep};
 
 /// Direction of the key light: from the upper left, before the face.
@@ -34,12 +34,11 @@ pub fn relief(image: &Rgb, masks: &Masks, landmarks: &Landmarks) -> Relief {
         .gauss(eye_distance * 0.16)
         .map(|[sum, k]| sum / k.max(1e-6));
     let lit = base.zip(&skin.zip(&face, |s, f| s * f), |b, k| [b, k]);
-    let total = ordered_sum(lit.data(), |_, v| f64::from(v[1]));
-    let mean = if total > 1.0 {
-        ordered_sum(lit.data(), |_, v| f64::from(v[0]) * f64::from(v[1])) / total
-    } else {
-        0.5
-    };
+    let [weighted, total] = ordered_sums(lit.data(), |_, v| {
+        let k = f64::from(v[1]);
+        [f64::from(v[0]) * k, k]
+    });
+    let mean = if total > 1.0 { weighted / total } else { 0.5 };
     let mean = (mean as f32).max(0.02);
     let depth = depth(w, h, &landmarks, eye_distance);
     let reach = face.gauss(eye_distance * 0.35);

@@ -3,7 +3,7 @@
 use crate::analysis::landmarks::{
     BROW_LEFT, BROW_RIGHT, CHIN, EYE_LEFT, EYE_RIGHT, FOREHEAD, LIPS, Landmarks, NOSTRILS, OVAL,
 };
-use crate::filter::{convex_hull, grown, ordered_sum, polygon};
+use crate::filter::{convex_hull, grown, ordered_sums, polygon};
 use crate::raster::{Plane, Raster, Rgb, luma, smoothstep};
 
 /// Soft masks, 0..=1, at the size of the picture they were made from.
@@ -64,24 +64,22 @@ fn chroma(p: [f32; 3]) -> (f32, f32) {
 impl SkinModel {
     fn fit(image: &Rgb, oval: &Plane, features: &Plane) -> Self {
         let inner = |i: usize| oval.data()[i] > 0.5 && features.data()[i] < 0.1;
-        let mean_of = |f: &(dyn Fn(f64, f64) -> f64 + Sync)| {
-            ordered_sum(image.data(), |i, &p| {
-                if inner(i) {
-                    let (r, b) = chroma(p);
-                    f(f64::from(r), f64::from(b))
-                } else {
-                    0.0
-                }
-            })
-        };
-        let n = mean_of(&|_, _| 1.0).max(1.0);
-        let mean = [mean_of(&|r, _| r) / n, mean_of(&|_, b| b) / n];
+        let [n, r, b, rr, rb, bb] = ordered_sums(image.data(), |i, &p| {
+            if !inner(i) {
+                return [0.0; 6];
+            }
+            let (r, b) = chroma(p);
+            let (r, b) = (f64::from(r), f64::from(b));
+            [1.0, r, b, r * r, r * b, b * b]
+        });
+        let n = n.max(1.0);
+        let mean = [r / n, b / n];
         // The floor admits the natural variation that a small face does not show.
         const FLOOR: f64 = 4e-4;
         let spread = [
-            mean_of(&|r, _| (r - mean[0]).powi(2)) / n + FLOOR,
-            mean_of(&|r, b| (r - mean[0]) * (b - mean[1])) / n,
-            mean_of(&|_, b| (b - mean[1]).powi(2)) / n + FLOOR,
+            rr / n - mean[0] * mean[0] + FLOOR,
+            rb / n - mean[0] * mean[1],
+            bb / n - mean[1] * mean[1] + FLOOR,
         ];
         Self { mean, spread }
     }

@@ -3,7 +3,7 @@
 //! preconditioner, with the networks' alpha as a weak prior.
 
 use super::band::Band;
-use crate::filter::ordered_sum;
+use crate::filter::ordered_sums;
 use crate::raster::{Plane, Rgb};
 use rayon::prelude::*;
 
@@ -189,7 +189,10 @@ fn conjugate_gradients(rows: &[Row], trust: &[f32], mut x: Vec<f32>) -> (Vec<f32
         rows.iter().zip(trust).map(|(row, t)| 1.0 / (row.weights[12] + t).max(1e-6)).collect();
     let mut z: Vec<f32> = r.iter().zip(&scale).map(|(a, b)| a * b).collect();
     let mut p = z.clone();
-    let dot = |a: &[f32], b: &[f32]| ordered_sum(a, |i, &v| f64::from(v) * f64::from(b[i]));
+    let dot = |a: &[f32], b: &[f32]| {
+        let [sum] = ordered_sums(a, |i, &v| [f64::from(v) * f64::from(b[i])]);
+        sum
+    };
     let mut rz = dot(&r, &z);
     let goal = rz * TOLERANCE;
     let mut rounds = 0;

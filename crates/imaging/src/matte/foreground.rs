@@ -1,10 +1,10 @@
 //! The person's own colours, without what shone through from the old background.
 //!
-//! Multi-level estimation (Germer, Uelwer, Conrad, Harmeling 2020) up to half size, then only the
-//! half-transparent pixels at full size; after it the rim is pulled towards the colours just
+//! Multi-level estimation (Germer, Uelwer, Conrad, Harmeling 2020) up to half size, then one
+//! correction per pixel at full size; after it the rim is pulled towards the colours just
 //! inside, which removes flare that the equation cannot know of.
 
-use crate::raster::{Kernel, Plane, Raster, Rgb, luma, resize_plane, resize_rgb, smoothstep};
+use crate::raster::{Kernel, Plane, Raster, Rgb, Stretch, luma, resize_plane, resize_rgb, smoothstep};
 
 /// Foreground and background colour of a pixel.
 type Pair = [f32; 6];
@@ -18,18 +18,28 @@ pub fn estimate(image: &Rgb, alpha: &Plane) -> Rgb {
     let (hw, hh) = (w.div_ceil(2), h.div_ceil(2));
     let half_image = resize_rgb(image, hw, hh, Kernel::Box);
     let half_alpha = resize_plane(alpha, hw, hh, Kernel::Box);
-    let mut pairs = levels(&half_image, &half_alpha).stretched(w, h);
-    for _ in 0..2 {
-        pairs = relax(&pairs, image, alpha, true);
-    }
-    image.zip(&pairs, |_, p| [p[0], p[1], p[2]]).zip(&image.zip(alpha, with_alpha), |f, ia| {
-        let t = smoothstep(0.985, 0.999, ia[3]);
-        [0, 1, 2].map(|k| f[k] + (ia[k] - f[k]) * t)
+    let pairs = levels(&half_image, &half_alpha);
+    let stretch = Stretch::new(&pairs, w, h);
+    Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
+        for ((x, out), pair) in row.iter_mut().enumerate().zip(stretch.row(y)) {
+            *out = corrected(image.at(x, y), alpha.at(x, y), pair);
+        }
     })
 }
 
-fn with_alpha(p: [f32; 3], a: f32) -> [f32; 4] {
-    [p[0], p[1], p[2], a]
+/// Closes the gap that the estimate leaves in the compositing equation, as far as it is the
+/// foreground's to close; a sure pixel is its own foreground.
+fn corrected(p: [f32; 3], a: f32, pair: Pair) -> [f32; 3] {
+    /// Damping: the gap also holds noise.
+    const DAMPING: f32 = 0.08;
+    let b = 1.0 - a;
+    let gain = a / (a * a + b * b + DAMPING);
+    let sure = smoothstep(0.985, 0.999, a);
+    [0, 1, 2].map(|k| {
+        let gap = p[k] - a * pair[k] - b * pair[k + 3];
+        let f = (pair[k] + gain * gap).clamp(0.0, 1.0);
+        f + (p[k] - f) * sure
+    })
 }
 
 /// From one pixel to the full grid, each level starting from the one before.
@@ -49,7 +59,7 @@ fn levels(image: &Rgb, alpha: &Plane) -> Raster<Pair> {
         pairs = nearest(&pairs, lw, lh);
         let rounds = if lw.max(lh) <= 32 { 10 } else { 2 };
         for _ in 0..rounds {
-            pairs = relax(&pairs, &level_image, &level_alpha, false);
+            pairs = relax(&pairs, &level_image, &level_alpha);
         }
     }
     pairs
@@ -84,15 +94,11 @@ fn mean_pair(image: &Rgb, alpha: &Plane) -> Pair {
 }
 
 /// One round: each pixel's pair solves the compositing equation while staying near its neighbours'
-/// pairs, the nearer the more alpha changes between them. With `edges_only`, sure pixels keep
-/// what they have.
-fn relax(pairs: &Raster<Pair>, image: &Rgb, alpha: &Plane, edges_only: bool) -> Raster<Pair> {
+/// pairs, the nearer the more alpha changes between them.
+fn relax(pairs: &Raster<Pair>, image: &Rgb, alpha: &Plane) -> Raster<Pair> {
     let (w, h) = (image.width(), image.height());
     Raster::generate(w, h, |x, y| {
         let a = alpha.at(x, y);
-        if edges_only && !(0.004..=0.996).contains(&a) {
-            return pairs.at(x, y);
-        }
         let b = 1.0 - a;
         let (mut m00, m01, mut m11) = (a * a, a * b, b * b);
         let p = image.at(x, y);
@@ -142,16 +148,15 @@ pub fn despill(foreground: &mut Rgb, alpha: &Plane, radius: f32, strength: f32) 
         [value(0), value(1), value(2), smoothstep(0.0005, 0.01, d)]
     });
     let target = mix.zip(&eroded, |m, e| [m[0], m[1], m[2], m[3] * (1.0 - smoothstep(0.86, 0.99, e))]);
-    let sx = lw as f32 / w as f32;
-    let sy = lh as f32 / h as f32;
-    *foreground = Rgb::generate(w, h, |x, y| {
-        let p = foreground.at(x, y);
-        if alpha.at(x, y) <= 0.0 {
-            return p;
+    let stretch = Stretch::new(&target, w, h);
+    *foreground = Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
+        row.copy_from_slice(foreground.row(y));
+        for ((x, p), t) in row.iter_mut().enumerate().zip(stretch.row(y)) {
+            let k = t[3] * strength;
+            if k >= 0.003 && alpha.at(x, y) > 0.0 {
+                *p = pull(*p, [t[0], t[1], t[2]], k);
+            }
         }
-        let t = target.bilinear((x as f32 + 0.5) * sx, (y as f32 + 0.5) * sy);
-        let k = t[3] * strength;
-        if k < 0.003 { p } else { pull(p, [t[0], t[1], t[2]], k) }
     });
 }
 

@@ -3,7 +3,7 @@
 //! single hairs come back.
 
 use super::closed_form::inverse_symmetric;
-use crate::raster::{Plane, Raster, Rgb, smoothstep};
+use crate::raster::{Plane, Raster, Rgb, Stretch, smoothstep};
 
 /// Window of the filter on the coarse grid.
 const RADIUS: usize = 2;
@@ -19,21 +19,26 @@ const CEILING: f32 = 0.97;
 pub fn refine(coarse: &Rgb, alpha: &Plane, fine: &Rgb) -> Plane {
     let coefficients = coefficients(coarse, alpha);
     let (w, h) = (fine.width(), fine.height());
-    let sx = coarse.width() as f32 / w as f32;
-    let sy = coarse.height() as f32 / h as f32;
-    Plane::generate(w, h, |x, y| {
-        let (cx, cy) = ((x as f32 + 0.5) * sx, (y as f32 + 0.5) * sy);
-        let plain = alpha.bilinear(cx, cy);
-        let doubt = smoothstep(0.02, 0.10, plain) * (1.0 - smoothstep(0.90, 0.98, plain));
-        let mut value = plain;
-        if doubt > 0.0 {
-            let [a, b, c, d] = coefficients.bilinear(cx, cy);
-            let p = fine.at(x, y);
-            let guided = (a * p[0] + b * p[1] + c * p[2] + d).clamp(0.0, 1.0);
-            value += (guided - plain) * doubt;
+    let plain = Stretch::new(alpha, w, h);
+    let coefficients = Stretch::new(&coefficients, w, h);
+    Plane::generate_rows(w, h, 0.0, |y, row| {
+        plain.fill(y, row);
+        let model = if row.iter().any(|v| doubt(*v) > 0.0) { coefficients.row(y) } else { vec![] };
+        for (x, value) in row.iter_mut().enumerate() {
+            let doubt = doubt(*value);
+            if doubt > 0.0 {
+                let ([a, b, c, d], p) = (model[x], fine.at(x, y));
+                let guided = (a * p[0] + b * p[1] + c * p[2] + d).clamp(0.0, 1.0);
+                *value += (guided - *value) * doubt;
+            }
+            *value = ((*value - FLOOR) / (CEILING - FLOOR)).clamp(0.0, 1.0);
         }
-        ((value - FLOOR) / (CEILING - FLOOR)).clamp(0.0, 1.0)
     })
+}
+
+/// How much the solved alpha leaves open.
+fn doubt(alpha: f32) -> f32 {
+    smoothstep(0.02, 0.10, alpha) * (1.0 - smoothstep(0.90, 0.98, alpha))
 }
 
 fn coefficients(image: &Rgb, alpha: &Plane) -> Raster<[f32; 4]> {
