@@ -7,7 +7,7 @@ use crate::net::{NetError, Network};
 use crate::raster::{Kernel, Plane, Rect, Rgb8, resize_rgb8, smoothstep};
 
 /// Side of the detail network's input and output.
-pub const SIDE: usize = 256;
+pub const SIDE: usize = 320;
 
 /// Disagreement with the person network from which the detail network has looked at something
 /// else, and is ignored. Mean absolute difference where the person network is sure.
