@@ -45,7 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let assets = Assets::default();
     figure("decode alone", || Ok(drop(decode::decode(&upload)?)))?;
     figure("verdict on 12 MP", || Ok(drop(engine.check(&upload)?)))?;
-    figure("open (verdict and detail network)", || Ok(drop(engine.open(&upload)?)))?;
+    figure("open (verdict and detail network)", || {
+        Ok(drop(engine.open(&upload)?))
+    })?;
     figure("12 MP JPEG to 1024 x 1280 JPEG", || {
         let selfie = engine.open(&upload)?;
         let photo = engine.sitting(&selfie).photo(&Look::default(), &assets)?;
@@ -73,7 +75,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
     .map(|(wall, cpu)| {
         let n = looks.len() as f64;
-        println!("  per further photo: {:.1} ms wall, {:.1} ms CPU", wall / n, cpu / n);
+        println!(
+            "  per further photo: {:.1} ms wall, {:.1} ms CPU",
+            wall / n,
+            cpu / n
+        );
     })?;
     println!("peak memory: {:.0} MiB", peak_mib()?);
     if args.iter().any(|a| a == "--stages") {
@@ -90,29 +96,42 @@ fn stages(selfie: &Selfie) -> Result<(), Box<dyn Error>> {
         std::hint::black_box(frame::choose(&selfie.subject(), look.crop, look.size));
         Ok(())
     })?;
-    figure("  extract", || Ok(drop(frame.extract(&selfie.pixels, selfie.scale()))))?;
+    figure("  extract", || {
+        Ok(drop(frame.extract(&selfie.pixels, selfie.scale())))
+    })?;
     let photo = frame.extract(&selfie.pixels, selfie.scale());
-    let points = selfie.landmarks.mapped(|x, y| frame.to_picture(x, y), 1.0 / frame.step);
+    let points = selfie
+        .landmarks
+        .mapped(|x, y| frame.to_picture(x, y), 1.0 / frame.step);
     let detail = selfie.detail.as_ref();
     let solve = || matte::solve(&photo, &frame, &points, &selfie.coarse, detail);
     figure("  matte", || Ok(drop(solve())))?;
     let matte = solve();
     let (gw, gh) = matte::grid(photo.width(), photo.height());
     let small = resize_rgb(&photo, gw, gh, Kernel::Sharp);
-    figure("    solver", || Ok(drop(matte::closed_form::solve(&small, &matte.band))))?;
-    figure("    refine", || Ok(drop(matte::guided::refine(&small, &matte.solved, &photo))))?;
+    figure("    solver", || {
+        Ok(drop(matte::closed_form::solve(&small, &matte.band)))
+    })?;
+    figure("    refine", || {
+        Ok(drop(matte::guided::refine(&small, &matte.solved, &photo)))
+    })?;
     println!("    {:?}", matte.effort);
     figure("  noise estimate", || {
         std::hint::black_box(matte::noise::estimate(&photo));
         Ok(())
     })?;
-    figure("  foreground", || Ok(drop(foreground::estimate(&photo, &matte.alpha))))?;
+    figure("  foreground", || {
+        Ok(drop(foreground::estimate(&photo, &matte.alpha)))
+    })?;
     let mut colours = foreground::estimate(&photo, &matte.alpha);
     figure("  despill", || {
         foreground::despill(&mut colours, &matte.alpha, 25.0, 0.6);
         Ok(())
     })?;
-    let source = SourceQuality { noise: 0.0, enlargement: 1.0 };
+    let source = SourceQuality {
+        noise: 0.0,
+        enlargement: 1.0,
+    };
     let prepare = || light::prepare(&colours, &matte.alpha, &points, source);
     figure("  light, prepare", || Ok(drop(prepare())))?;
     let prepared = prepare();
@@ -123,10 +142,16 @@ fn stages(selfie: &Selfie) -> Result<(), Box<dyn Error>> {
     figure("  edge", || Ok(drop(Edge::new(&matte.alpha))))?;
     let edge = Edge::new(&matte.alpha);
     let scene = Scene::render(&Backdrop::Office, 1024, 1280, 7).ok_or("no scene")?;
-    figure("  scene", || Ok(drop(Scene::render(&Backdrop::Office, 1024, 1280, 7))))?;
-    figure("  composite", || Ok(drop(composite(&graded, &matte.alpha, &edge, &scene, 7))))?;
+    figure("  scene", || {
+        Ok(drop(Scene::render(&Backdrop::Office, 1024, 1280, 7)))
+    })?;
+    figure("  composite", || {
+        Ok(drop(composite(&graded, &matte.alpha, &edge, &scene, 7)))
+    })?;
     let finished = composite(&graded, &matte.alpha, &edge, &scene, 7);
-    figure("  encode", || Ok(drop(encode(&finished, OutputFormat::Jpeg, 92, "")?)))?;
+    figure("  encode", || {
+        Ok(drop(encode(&finished, OutputFormat::Jpeg, 92, "")?))
+    })?;
     Ok(())
 }
 
@@ -153,7 +178,12 @@ fn figure(
 fn upload() -> Result<Vec<u8>, Box<dyn Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("portraits/obama.jpg");
     let small: Rgb8 = decode::decode(&std::fs::read(path)?)?.pixels;
-    let whole = Rect { x: 0.0, y: 0.0, w: 910.0, h: 1137.0 };
+    let whole = Rect {
+        x: 0.0,
+        y: 0.0,
+        w: 910.0,
+        h: 1137.0,
+    };
     let large = resize_rgb8(&small, whole, 3100, 3873, Kernel::Sharp);
     Ok(encode(&large, OutputFormat::Jpeg, 90, "")?)
 }
@@ -162,13 +192,19 @@ fn upload() -> Result<Vec<u8>, Box<dyn Error>> {
 fn cpu_ms() -> Result<f64, Box<dyn Error>> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let after_name = stat.rsplit_once(')').ok_or("unexpected /proc/self/stat")?.1;
-    let user = after_name.split_whitespace().nth(11).ok_or("unexpected /proc/self/stat")?;
+    let user = after_name
+        .split_whitespace()
+        .nth(11)
+        .ok_or("unexpected /proc/self/stat")?;
     Ok(user.parse::<f64>()? * 10.0)
 }
 
 fn peak_mib() -> Result<f64, Box<dyn Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|l| l.starts_with("VmHWM")).ok_or("no VmHWM")?;
+    let line = status
+        .lines()
+        .find(|l| l.starts_with("VmHWM"))
+        .ok_or("no VmHWM")?;
     let kib = line.split_whitespace().nth(1).ok_or("no VmHWM")?;
     Ok(kib.parse::<f64>()? / 1024.0)
 }

@@ -28,18 +28,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut photos: Vec<PathBuf> = args.map(PathBuf::from).collect();
     if photos.is_empty() {
         let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("portraits");
-        photos = ["obama.jpg", "obama2.jpg", "astronaut.png"].map(|n| bundled.join(n)).to_vec();
+        photos = ["obama.jpg", "obama2.jpg", "astronaut.png"]
+            .map(|n| bundled.join(n))
+            .to_vec();
     }
-    let detail = match std::env::args().find_map(|a| a.strip_prefix("--detail=").map(str::to_owned)) {
+    let detail = match std::env::args().find_map(|a| a.strip_prefix("--detail=").map(str::to_owned))
+    {
         Some(path) => DetailWeights::Large(std::fs::read(path)?),
         None => DetailWeights::Small,
     };
     photos.retain(|p| !p.to_string_lossy().starts_with("--"));
-    let engine = Engine::new(Options { detail, ..Options::default() })?;
+    let engine = Engine::new(Options {
+        detail,
+        ..Options::default()
+    })?;
     for path in photos {
-        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("photo").to_owned();
+        let stem = path
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or("photo")
+            .to_owned();
         let selfie = engine.open(&std::fs::read(&path)?)?;
-        eprintln!("{stem}: detail disagreement {:?}", selfie.detail.as_ref().map(|d| d.disagreement));
+        eprintln!(
+            "{stem}: detail disagreement {:?}",
+            selfie.detail.as_ref().map(|d| d.disagreement)
+        );
         stages(&engine, &selfie, &out, &stem)?;
     }
     Ok(())
@@ -52,7 +65,11 @@ fn stages(engine: &Engine, selfie: &Selfie, out: &Path, stem: &str) -> Result<()
     let band = &cutout.matte.band;
     let coarse = stretched(&selfie.coarse.alpha, selfie.coarse.area);
     let detail = selfie.detail.as_ref().map(|d| stretched(&d.alpha, d.area));
-    save(out, &format!("{stem}-1-analysis"), &[landmarks(selfie), cutout.photo.to_u8()])?;
+    save(
+        out,
+        &format!("{stem}-1-analysis"),
+        &[landmarks(selfie), cutout.photo.to_u8()],
+    )?;
     let mut networks = vec![coarse];
     networks.extend(detail);
     networks.push(grey(&band.prior));
@@ -61,7 +78,12 @@ fn stages(engine: &Engine, selfie: &Selfie, out: &Path, stem: &str) -> Result<()
     save(
         out,
         &format!("{stem}-3-band"),
-        &[grey(&band.softness), grey(&band.trimap), grey(&trust), grey(&cutout.matte.solved)],
+        &[
+            grey(&band.softness),
+            grey(&band.trimap),
+            grey(&trust),
+            grey(&cutout.matte.solved),
+        ],
     )?;
     let prepared = &cutout.prepared;
     save(
@@ -76,21 +98,38 @@ fn stages(engine: &Engine, selfie: &Selfie, out: &Path, stem: &str) -> Result<()
     )?;
     let assets = Assets::default();
     let mut finished = vec![cutout.photo.to_u8()];
-    for backdrop in [Backdrop::Grey, Backdrop::Navy, Backdrop::Office, Backdrop::White] {
-        let look = Look { backdrop, ..look.clone() };
+    for backdrop in [
+        Backdrop::Grey,
+        Backdrop::Navy,
+        Backdrop::Office,
+        Backdrop::White,
+    ] {
+        let look = Look {
+            backdrop,
+            ..look.clone()
+        };
         finished.push(sitting.picture(&look, &assets)?.pixels);
     }
     save(out, &format!("{stem}-5-backdrops"), &finished)?;
     let mut styles = Vec::new();
     for style in Style::ALL {
-        let look = Look { style, backdrop: Backdrop::Charcoal, ..look.clone() };
+        let look = Look {
+            style,
+            backdrop: Backdrop::Charcoal,
+            ..look.clone()
+        };
         styles.push(sitting.picture(&look, &assets)?.pixels);
     }
     save(out, &format!("{stem}-6-styles"), &styles)?;
     let mut crops = Vec::new();
     for crop in [Crop::Close, Crop::Headshot, Crop::Half, Crop::Square] {
         let size = crop.default_size();
-        let look = Look { crop, size, backdrop: Backdrop::Outdoor, ..look.clone() };
+        let look = Look {
+            crop,
+            size,
+            backdrop: Backdrop::Outdoor,
+            ..look.clone()
+        };
         crops.push(sitting.picture(&look, &assets)?.pixels);
     }
     save(out, &format!("{stem}-7-crops"), &crops)
@@ -132,7 +171,9 @@ fn stretched(plane: &Plane, area: Rect) -> Rgb8 {
 }
 
 fn over(foreground: &Rgb, alpha: &Plane, behind: [f32; 3]) -> Rgb {
-    foreground.zip(alpha, |f, a| [0, 1, 2].map(|k| f[k] * a + behind[k] * (1.0 - a)))
+    foreground.zip(alpha, |f, a| {
+        [0, 1, 2].map(|k| f[k] * a + behind[k] * (1.0 - a))
+    })
 }
 
 /// Writes panels side by side.
@@ -140,7 +181,12 @@ fn save(out: &Path, name: &str, panels: &[Rgb8]) -> Result<(), Box<dyn Error>> {
     let panels: Vec<Rgb8> = panels
         .iter()
         .map(|p| {
-            let whole = Rect { x: 0.0, y: 0.0, w: p.width() as f32, h: p.height() as f32 };
+            let whole = Rect {
+                x: 0.0,
+                y: 0.0,
+                w: p.width() as f32,
+                h: p.height() as f32,
+            };
             let width = p.width() * PANEL / p.height();
             resize_rgb8(p, whole, width, PANEL, Kernel::Sharp)
         })

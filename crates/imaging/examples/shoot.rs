@@ -20,16 +20,27 @@ struct Request {
 fn main() -> Result<(), Box<dyn Error>> {
     let request = parse(std::env::args().skip(1))?;
     std::fs::create_dir_all(&request.out)?;
-    let engine = Engine::new(Options { threads: 2, detail: request.detail.clone() })?;
+    let engine = Engine::new(Options {
+        threads: 2,
+        detail: request.detail.clone(),
+    })?;
     eprintln!("detail network: {:?}", engine.detail_network());
     let mut files = Vec::new();
     let mut verdicts = Vec::new();
     for path in &request.inputs {
         let bytes = std::fs::read(path)?;
         let verdict = engine.check(&bytes)?;
-        eprintln!("{}: usable {}, score {:.2}", path.display(), verdict.usable, verdict.score);
+        eprintln!(
+            "{}: usable {}, score {:.2}",
+            path.display(),
+            verdict.usable,
+            verdict.score
+        );
         for f in &verdict.findings {
-            eprintln!("  {} ({:.3} against {:.3})", f.sentence, f.measured, f.threshold);
+            eprintln!(
+                "  {} ({:.3} against {:.3})",
+                f.sentence, f.measured, f.threshold
+            );
         }
         if request.all {
             eprintln!("  {}", serde_json::to_string(&verdict.quality)?);
@@ -56,9 +67,15 @@ fn shoot(
         Style::ALL
             .iter()
             .flat_map(|&style| {
-                Backdrop::RENDERED.into_iter().map(move |backdrop| (style, backdrop))
+                Backdrop::RENDERED
+                    .into_iter()
+                    .map(move |backdrop| (style, backdrop))
             })
-            .map(|(style, backdrop)| Look { style, backdrop, ..request.look.clone() })
+            .map(|(style, backdrop)| Look {
+                style,
+                backdrop,
+                ..request.look.clone()
+            })
             .collect()
     } else {
         vec![request.look.clone()]
@@ -101,16 +118,23 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Request, Box<dyn Erro
             request.inputs.push(PathBuf::from(arg));
             continue;
         };
-        let value = args.next().ok_or_else(|| format!("--{option} needs a value"))?;
+        let value = args
+            .next()
+            .ok_or_else(|| format!("--{option} needs a value"))?;
         let json = format!("\"{value}\"");
         match option {
-            "backdrop" => request.look.backdrop = Backdrop::parse(&value).ok_or("no such backdrop")?,
+            "backdrop" => {
+                request.look.backdrop = Backdrop::parse(&value).ok_or("no such backdrop")?
+            }
             "style" => request.look.style = serde_json::from_str::<Style>(&json)?,
             "crop" => request.look.crop = serde_json::from_str::<Crop>(&json)?,
             "format" => request.look.format = serde_json::from_str::<OutputFormat>(&json)?,
             "size" => {
                 let (w, h) = value.split_once('x').ok_or("a size is WIDTHxHEIGHT")?;
-                size = Some(Size { width: w.parse()?, height: h.parse()? });
+                size = Some(Size {
+                    width: w.parse()?,
+                    height: h.parse()?,
+                });
             }
             "detail" if value == "off" => request.detail = DetailWeights::Off,
             "detail" => request.detail = DetailWeights::Large(std::fs::read(&value)?),

@@ -115,7 +115,12 @@ impl Scene {
         let (iw, ih) = (image.width() as f32, image.height() as f32);
         let scale = (iw / width as f32).min(ih / height as f32);
         let (w, h) = (width as f32 * scale, height as f32 * scale);
-        let area = Rect { x: (iw - w) / 2.0, y: (ih - h) / 2.0, w, h };
+        let area = Rect {
+            x: (iw - w) / 2.0,
+            y: (ih - h) / 2.0,
+            w,
+            h,
+        };
         let fitted = resize_rgb8(image, area, width, height, Kernel::Sharp).to_f32();
         Self::new(draw::lens_blur(&fitted, height as f32 * 0.006))
     }
@@ -131,28 +136,40 @@ impl Scene {
             let [r, g, b] = [p[0], p[1], p[2]].map(|v| f32::from(v) / 255.0 * a);
             [r, g, b, a]
         });
-        let (fx, fy) = (logo.width() as f32 / lw as f32, logo.height() as f32 / lh as f32);
+        let (fx, fy) = (
+            logo.width() as f32 / lw as f32,
+            logo.height() as f32 / lh as f32,
+        );
         let reduced = colour.box_mean((fx.max(fy) / 2.0) as usize);
         let margin = width / 24;
         for y in 0..lh {
             for x in 0..lw {
-                let [r, g, b, a] =
-                    reduced.bilinear((x as f32 + 0.5) * fx, (y as f32 + 0.5) * fy);
+                let [r, g, b, a] = reduced.bilinear((x as f32 + 0.5) * fx, (y as f32 + 0.5) * fy);
                 let (px, py) = (width - margin.min(width - lw) - lw + x, margin + y);
                 if py < height {
                     let under = pixels.at(px, py);
                     let mix = |under: f32, over: f32| under * (1.0 - a) + over;
-                    pixels.set(px, py, [mix(under[0], r), mix(under[1], g), mix(under[2], b)]);
+                    pixels.set(
+                        px,
+                        py,
+                        [mix(under[0], r), mix(under[1], g), mix(under[2], b)],
+                    );
                 }
             }
         }
-        Self { pixels, ambient: self.ambient.clone() }
+        Self {
+            pixels,
+            ambient: self.ambient.clone(),
+        }
     }
 
     /// Without colour, for black-and-white pictures.
     #[must_use]
     pub fn desaturated(&self) -> Self {
         let grey = |p: [f32; 3]| [luma(p); 3];
-        Self { pixels: self.pixels.map(grey), ambient: self.ambient.map(grey) }
+        Self {
+            pixels: self.pixels.map(grey),
+            ambient: self.ambient.map(grey),
+        }
     }
 }

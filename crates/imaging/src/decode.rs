@@ -132,10 +132,12 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
         Some(Format::Webp)
     } else if bytes.get(4..8) == Some(b"ftyp") {
         let brand = bytes.get(8..12)?;
-        [b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"]
-            .iter()
-            .any(|b| brand == *b)
-            .then_some(Format::Heic)
+        [
+            b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1",
+        ]
+        .iter()
+        .any(|b| brand == *b)
+        .then_some(Format::Heic)
     } else {
         None
     }
@@ -162,8 +164,15 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         Some(profile) => icc::to_srgb(&mut pixels, &profile),
         None => false,
     };
-    let pixels = raw.exif.map_or(Orientation::Upright, |e| exif::orientation(e)).apply(pixels);
-    Ok(Decoded { pixels, format, converted_profile })
+    let pixels = raw
+        .exif
+        .map_or(Orientation::Upright, |e| exif::orientation(e))
+        .apply(pixels);
+    Ok(Decoded {
+        pixels,
+        format,
+        converted_profile,
+    })
 }
 
 #[cfg(feature = "heic")]
@@ -201,9 +210,15 @@ fn flatten(p: [u8; 3], alpha: u8) -> [u8; 3] {
 fn assemble(width: u32, height: u32, channels: usize, bytes: &[u8]) -> Result<Rgb8, DecodeError> {
     let data: Vec<[u8; 3]> = match channels {
         1 => bytes.iter().map(|&v| [v; 3]).collect(),
-        2 => bytes.chunks_exact(2).map(|c| flatten([c[0]; 3], c[1])).collect(),
+        2 => bytes
+            .chunks_exact(2)
+            .map(|c| flatten([c[0]; 3], c[1]))
+            .collect(),
         3 => bytes.chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect(),
-        4 => bytes.chunks_exact(4).map(|c| flatten([c[0], c[1], c[2]], c[3])).collect(),
+        4 => bytes
+            .chunks_exact(4)
+            .map(|c| flatten([c[0], c[1], c[2]], c[3]))
+            .collect(),
         n => return Err(DecodeError::malformed(format!("{n} channels"))),
     };
     Rgb8::from_pixels(width as usize, height as usize, data)

@@ -3,7 +3,9 @@
 use crate::raster::Rgb8;
 
 /// File format of a finished photo.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputFormat {
     /// JPEG, full colour resolution.
@@ -76,7 +78,9 @@ fn jpeg(pixels: &Rgb8, quality: u8, xmp: &str) -> Result<Vec<u8>, String> {
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_4_4);
     let segment = [b"http://ns.adobe.com/xap/1.0/\0".as_slice(), xmp.as_bytes()].concat();
-    encoder.add_app_segment(1, segment).map_err(|e| e.to_string())?;
+    encoder
+        .add_app_segment(1, segment)
+        .map_err(|e| e.to_string())?;
     let bytes: &[u8] = bytemuck::cast_slice(pixels.data());
     encoder
         .encode(bytes, width, height, jpeg_encoder::ColorType::Rgb)

@@ -14,10 +14,10 @@ use crate::encode::EncodeError;
 use crate::frame::{Size, Subject};
 use crate::matte::coarse::{self, Coarse};
 use crate::matte::detail::{self, Detail};
-use crate::net::{NetError, Network};
+use crate::net::{self, NetError, Network};
 use crate::raster::{Kernel, Rect, Rgb8, resize_rgb8};
 use crate::weights::{
-    self, DETECT_FAR, DETECT_NEAR, DETAIL_SMALL, DetailNetwork, DetailWeights, DigestMismatch,
+    self, DETAIL_SMALL, DETECT_FAR, DETECT_NEAR, DetailNetwork, DetailWeights, DigestMismatch,
     FACE_MESH, IRIS, PERSON, Weights, sha256_hex,
 };
 use rten::ThreadPool;
@@ -41,7 +41,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 2, detail: DetailWeights::Small }
+        Self {
+            threads: 2,
+            detail: DetailWeights::Small,
+        }
     }
 }
 
@@ -58,7 +61,9 @@ pub enum EngineError {
     #[error("a network failed")]
     Network(#[source] NetError),
     /// The wished size is out of range.
-    #[error("a picture of {width} x {height} pixels cannot be made; sides are 64 to 2560 and at most 2:1")]
+    #[error(
+        "a picture of {width} x {height} pixels cannot be made; sides are 64 to 2560 and at most 2:1"
+    )]
     Size {
         /// Wished width.
         width: usize,
@@ -115,7 +120,11 @@ impl Assets {
         // Nothing larger than the largest picture is ever shown.
         let (w, h) = (decoded.pixels.width(), decoded.pixels.height());
         let shrink = (2 * Size::MAX_SIDE) as f32 / w.max(h) as f32;
-        let pixels = if shrink < 1.0 { reduced(&decoded.pixels, shrink) } else { decoded.pixels };
+        let pixels = if shrink < 1.0 {
+            reduced(&decoded.pixels, shrink)
+        } else {
+            decoded.pixels
+        };
         self.images.insert(digest.clone(), pixels);
         Ok(Backdrop::Image(digest))
     }
@@ -188,7 +197,9 @@ pub struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("detail", &self.detail_kind).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("detail", &self.detail_kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -204,16 +215,31 @@ impl Engine {
             Ok(Network::from_static(w.name, w.verified()?, &pool)?)
         };
         let (detail, detail_kind) = match options.detail {
-            DetailWeights::Small => (Some(load(DETAIL_SMALL)?), DetailNetwork::U2netp),
+            DetailWeights::Small => {
+                let bytes = DETAIL_SMALL.verified()?.to_vec();
+                (
+                    Some(load_detail(DETAIL_SMALL.name, bytes, &pool)?),
+                    DetailNetwork::U2netp,
+                )
+            }
             DetailWeights::Large(bytes) => {
                 weights::verify_large_detail(&bytes)?;
-                (Some(Network::from_vec("u2net", bytes, &pool)?), DetailNetwork::U2net)
+                (
+                    Some(load_detail("u2net", bytes, &pool)?),
+                    DetailNetwork::U2net,
+                )
             }
             DetailWeights::Off => (None, DetailNetwork::Off),
         };
         Ok(Self {
-            detector: Detector { near: load(DETECT_NEAR)?, far: load(DETECT_FAR)? },
-            landmarker: Landmarker { mesh: load(FACE_MESH)?, iris: load(IRIS)? },
+            detector: Detector {
+                near: load(DETECT_NEAR)?,
+                far: load(DETECT_FAR)?,
+            },
+            landmarker: Landmarker {
+                mesh: load(FACE_MESH)?,
+                iris: load(IRIS)?,
+            },
             person: load(PERSON)?,
             detail,
             detail_kind,
@@ -286,7 +312,11 @@ impl Engine {
             decode::decode(bytes).map_err(|e| refused(Verdict::unreadable(&e)))?;
         let longer = pixels.width().max(pixels.height());
         let shrink = (ANALYSED_SIDE as f32 / longer as f32).min(1.0);
-        let small = if shrink < 1.0 { reduced(&pixels, shrink) } else { pixels.clone() };
+        let small = if shrink < 1.0 {
+            reduced(&pixels, shrink)
+        } else {
+            pixels.clone()
+        };
         let faces = self.detector.detect(&small)?;
         let Some(first) = faces.first() else {
             return Err(refused(Verdict::no_face()));
@@ -297,7 +327,16 @@ impl Engine {
         let quality = quality::measure(&pixels, &small, scale, &faces, &landmarks, &coarse);
         let verdict = Verdict::of(quality);
         let digest = sha256_hex(bytes);
-        Ok(Selfie { digest, pixels, small, faces, landmarks, coarse, detail: None, verdict })
+        Ok(Selfie {
+            digest,
+            pixels,
+            small,
+            faces,
+            landmarks,
+            coarse,
+            detail: None,
+            verdict,
+        })
     }
 
     fn find_detail(&self, selfie: &Selfie) -> Result<Option<Detail>, EngineError> {
@@ -305,15 +344,17 @@ impl Engine {
             return Ok(None);
         };
         let small = (selfie.small.width(), selfie.small.height());
-        Ok(detail::detail(net, &selfie.pixels, small, &selfie.landmarks, &selfie.coarse)?)
+        Ok(detail::detail(
+            net,
+            &selfie.pixels,
+            small,
+            &selfie.landmarks,
+            &selfie.coarse,
+        )?)
     }
 
     /// The scene behind a picture, rendered or kept from before.
-    fn scene(
-        &self,
-        key: SceneKey,
-        assets: &Assets,
-    ) -> Result<Arc<Scene>, EngineError> {
+    fn scene(&self, key: SceneKey, assets: &Assets) -> Result<Arc<Scene>, EngineError> {
         // A panic while holding the lock cannot leave the list half-written: it is only pushed to.
         let mut kept = self.scenes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kept.iter().position(|(k, _)| *k == key) {
@@ -336,9 +377,22 @@ impl Engine {
     }
 }
 
+/// U2-Net in either size, at the side that [`detail`] feeds it.
+fn load_detail(
+    name: &'static str,
+    onnx: Vec<u8>,
+    pool: &Arc<ThreadPool>,
+) -> Result<Network, NetError> {
+    let onnx = net::declare_side(name, onnx, detail::PUBLISHED_SIDE, detail::SIDE)?;
+    Network::from_vec(name, onnx, pool)
+}
+
 fn render_scene(key: &SceneKey, assets: &Assets) -> Result<Scene, EngineError> {
     let (backdrop, logo, width, height, seed) = key;
-    let missing = |digest: &str| EngineError::Asset { digest: digest.to_owned(), source: None };
+    let missing = |digest: &str| EngineError::Asset {
+        digest: digest.to_owned(),
+        source: None,
+    };
     let scene = match backdrop {
         Backdrop::Image(digest) => {
             let image = assets.images.get(digest).ok_or_else(|| missing(digest))?;
@@ -357,7 +411,17 @@ fn render_scene(key: &SceneKey, assets: &Assets) -> Result<Scene, EngineError> {
 
 fn reduced(pixels: &Rgb8, factor: f32) -> Rgb8 {
     let side = |n: usize| ((n as f32 * factor).round() as usize).max(1);
-    let whole =
-        Rect { x: 0.0, y: 0.0, w: pixels.width() as f32, h: pixels.height() as f32 };
-    resize_rgb8(pixels, whole, side(pixels.width()), side(pixels.height()), Kernel::Box)
+    let whole = Rect {
+        x: 0.0,
+        y: 0.0,
+        w: pixels.width() as f32,
+        h: pixels.height() as f32,
+    };
+    resize_rgb8(
+        pixels,
+        whole,
+        side(pixels.width()),
+        side(pixels.height()),
+        Kernel::Box,
+    )
 }

@@ -34,7 +34,9 @@ impl<P: Sample> Raster<P> {
     /// Three box means: a close approximation of a Gaussian of standard deviation `sigma`.
     #[must_use]
     pub fn gauss(&self, sigma: f32) -> Self {
-        let radius = ((4.0 * sigma * sigma + 1.0).sqrt() * 0.5 - 0.5).round().max(1.0) as usize;
+        let radius = ((4.0 * sigma * sigma + 1.0).sqrt() * 0.5 - 0.5)
+            .round()
+            .max(1.0) as usize;
         self.box_mean(radius).box_mean(radius).box_mean(radius)
     }
 }
@@ -141,22 +143,25 @@ pub fn distance_to(mask: &Raster<bool>) -> Plane {
 pub fn polygon(width: usize, height: usize, points: &[(f32, f32)]) -> Plane {
     let mut out = Plane::filled(width, height, 0.0);
     let n = points.len();
-    out.data_mut().par_chunks_mut(width.max(1)).enumerate().for_each(|(y, row)| {
-        let centre = y as f32 + 0.5;
-        let mut crossings: Vec<f32> = (0..n)
-            .filter_map(|i| {
-                let ((x0, y0), (x1, y1)) = (points[i], points[(i + 1) % n]);
-                ((y0 <= centre) != (y1 <= centre))
-                    .then(|| x0 + (centre - y0) / (y1 - y0) * (x1 - x0))
-            })
-            .collect();
-        crossings.sort_by(f32::total_cmp);
-        for pair in crossings.chunks_exact(2) {
-            let from = (pair[0].max(0.0).round() as usize).min(row.len());
-            let to = (pair[1].max(0.0).round() as usize).clamp(from, row.len());
-            row[from..to].fill(1.0);
-        }
-    });
+    out.data_mut()
+        .par_chunks_mut(width.max(1))
+        .enumerate()
+        .for_each(|(y, row)| {
+            let centre = y as f32 + 0.5;
+            let mut crossings: Vec<f32> = (0..n)
+                .filter_map(|i| {
+                    let ((x0, y0), (x1, y1)) = (points[i], points[(i + 1) % n]);
+                    ((y0 <= centre) != (y1 <= centre))
+                        .then(|| x0 + (centre - y0) / (y1 - y0) * (x1 - x0))
+                })
+                .collect();
+            crossings.sort_by(f32::total_cmp);
+            for pair in crossings.chunks_exact(2) {
+                let from = (pair[0].max(0.0).round() as usize).min(row.len());
+                let to = (pair[1].max(0.0).round() as usize).clamp(from, row.len());
+                row[from..to].fill(1.0);
+            }
+        });
     out
 }
 
@@ -188,7 +193,10 @@ pub fn grown(points: &[(f32, f32)], factor: f32) -> Vec<(f32, f32)> {
     let n = points.len().max(1) as f32;
     let cx = points.iter().map(|p| p.0).sum::<f32>() / n;
     let cy = points.iter().map(|p| p.1).sum::<f32>() / n;
-    points.iter().map(|p| (cx + (p.0 - cx) * factor, cy + (p.1 - cy) * factor)).collect()
+    points
+        .iter()
+        .map(|p| (cx + (p.0 - cx) * factor, cy + (p.1 - cy) * factor))
+        .collect()
 }
 
 /// Sums over items in blocks of a fixed length, so that the order of additions, and with it the
@@ -208,7 +216,10 @@ pub fn ordered_sums<T: Sync, const N: usize>(
         .par_chunks(BLOCK)
         .enumerate()
         .map(|(block, chunk)| {
-            (block * BLOCK..).zip(chunk).map(|(i, item)| values(i, item)).fold([0.0; N], add)
+            (block * BLOCK..)
+                .zip(chunk)
+                .map(|(i, item)| values(i, item))
+                .fold([0.0; N], add)
         })
         .collect();
     partial.into_iter().fold([0.0; N], add)

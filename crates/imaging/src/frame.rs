@@ -5,7 +5,9 @@ use crate::matte::coarse::Coarse;
 use crate::raster::{Kernel, Rect, Rgb, Rgb8, resize_rgb8};
 
 /// How much of the person the picture shows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Crop {
     /// Head and shoulders: the head is half as high as the picture.
@@ -33,8 +35,14 @@ impl Crop {
     /// The size used unless the caller asks for another.
     pub fn default_size(self) -> Size {
         match self {
-            Self::Square => Size { width: 1024, height: 1024 },
-            _ => Size { width: 1024, height: 1280 },
+            Self::Square => Size {
+                width: 1024,
+                height: 1024,
+            },
+            _ => Size {
+                width: 1024,
+                height: 1280,
+            },
         }
     }
 }
@@ -96,7 +104,10 @@ impl Frame {
         let u = (x - self.size.width as f32 / 2.0) * self.step;
         let v = (y - self.size.height as f32 / 2.0) * self.step;
         let (sin, cos) = self.angle.sin_cos();
-        (self.centre.0 + u * cos - v * sin, self.centre.1 + u * sin + v * cos)
+        (
+            self.centre.0 + u * cos - v * sin,
+            self.centre.1 + u * sin + v * cos,
+        )
     }
 
     /// From a position in the analysed image to one in the picture.
@@ -114,9 +125,14 @@ impl Frame {
     pub fn extract(&self, source: &Rgb8, scale: f32) -> Rgb {
         let (w, h) = (self.size.width, self.size.height);
         let step = self.step * scale;
-        let corners = [(0.0, 0.0), (w as f32, 0.0), (0.0, h as f32), (w as f32, h as f32)]
-            .map(|(x, y)| self.to_image(x, y))
-            .map(|(x, y)| (x * scale, y * scale));
+        let corners = [
+            (0.0, 0.0),
+            (w as f32, 0.0),
+            (0.0, h as f32),
+            (w as f32, h as f32),
+        ]
+        .map(|(x, y)| self.to_image(x, y))
+        .map(|(x, y)| (x * scale, y * scale));
         let fold = |f: fn(f32, f32) -> f32, pick: fn(&(f32, f32)) -> f32, start: f32| {
             corners.iter().map(pick).fold(start, f)
         };
@@ -130,13 +146,23 @@ impl Frame {
         .clipped(source.width(), source.height());
         // Straight frames are resampled once, onto the picture's own grid; turned ones are first
         // reduced to a somewhat finer grid, so that turning costs no sharpness.
-        let zoom = if self.angle == 0.0 { 1.0 / step } else { (1.3 / step).min(1.0) };
+        let zoom = if self.angle == 0.0 {
+            1.0 / step
+        } else {
+            (1.3 / step).min(1.0)
+        };
         if self.angle == 0.0 {
             return self.extract_straight(source, scale);
         }
-        let (pw, ph) = ((around.w * zoom).ceil() as usize, (around.h * zoom).ceil() as usize);
+        let (pw, ph) = (
+            (around.w * zoom).ceil() as usize,
+            (around.h * zoom).ceil() as usize,
+        );
         let part = resize_rgb8(source, around, pw, ph, Kernel::Sharp).to_f32();
-        let (zx, zy) = (part.width() as f32 / around.w, part.height() as f32 / around.h);
+        let (zx, zy) = (
+            part.width() as f32 / around.w,
+            part.height() as f32 / around.h,
+        );
         Rgb::generate(w, h, |x, y| {
             let (sx, sy) = self.to_image(x as f32 + 0.5, y as f32 + 0.5);
             part.bicubic((sx * scale - around.x) * zx, (sy * scale - around.y) * zy)
@@ -206,7 +232,11 @@ pub struct Subject<'a> {
 /// then turned less.
 pub fn choose(subject: &Subject<'_>, crop: Crop, size: Size) -> Frame {
     let roll = subject.landmarks.pose().roll;
-    let full = if roll.abs() < LEVEL_FROM { 0.0 } else { roll.clamp(-LEVEL_TO, LEVEL_TO) };
+    let full = if roll.abs() < LEVEL_FROM {
+        0.0
+    } else {
+        roll.clamp(-LEVEL_TO, LEVEL_TO)
+    };
     let mut best: Option<(Frame, f32)> = None;
     for part in [1.0f32, 0.66, 0.33, 0.0] {
         let Some((frame, tightness)) = fit(subject, crop, size, (full * part).to_radians()) else {
@@ -286,10 +316,20 @@ impl Head {
         let crown = crown(subject.coarse, l);
         let fh = l.face_height();
         // Towering hair must not shrink the face: the head counts as at most 1.7 faces high.
-        let top = turned((l.point(FOREHEAD).0, crown)).1.max(chin - fh * 1.7).min(chin - fh * 1.15);
+        let top = turned((l.point(FOREHEAD).0, crown))
+            .1
+            .max(chin - fh * 1.7)
+            .min(chin - fh * 1.15);
         let sides = f32::midpoint(turned(l.point(234)).0, turned(l.point(454)).0);
         let middle = sides * 0.7 + turned(l.point(1)).0 * 0.3;
-        Self { pivot, angle, height: chin - top, top, middle, cut: crown < 1.0 }
+        Self {
+            pivot,
+            angle,
+            height: chin - top,
+            top,
+            middle,
+            cut: crown < 1.0,
+        }
     }
 
     /// The centre of a frame, in the analysed image.
@@ -298,7 +338,10 @@ impl Head {
         let u = self.middle + shift;
         let v = self.top - free * height + height / 2.0;
         let (sin, cos) = self.angle.sin_cos();
-        (self.pivot.0 + u * cos - v * sin, self.pivot.1 + u * sin + v * cos)
+        (
+            self.pivot.0 + u * cos - v * sin,
+            self.pivot.1 + u * sin + v * cos,
+        )
     }
 }
 
@@ -311,18 +354,20 @@ fn cuts_body(subject: &Subject<'_>, frame: &Frame) -> bool {
     let tolerance = 0.75;
     (0..=POINTS).any(|i| {
         let t = i as f32 / POINTS as f32;
-        [(t * fw, fh), (0.0, t * fh), (fw, t * fh), (t * fw, 0.0)].iter().any(|&(x, y)| {
-            let (sx, sy) = frame.to_image(x, y);
-            let outside =
-                sx < -tolerance || sy < -tolerance || sx > w + tolerance || sy > h + tolerance;
-            outside && {
-                // Just inside the photo's edge, where the network still sees something.
-                let inset = subject.coarse.area.w / 256.0;
-                let cx = sx.clamp(inset, w - inset);
-                let cy = sy.clamp(inset, h - inset);
-                subject.coarse.at(cx, cy) > BODY
-            }
-        })
+        [(t * fw, fh), (0.0, t * fh), (fw, t * fh), (t * fw, 0.0)]
+            .iter()
+            .any(|&(x, y)| {
+                let (sx, sy) = frame.to_image(x, y);
+                let outside =
+                    sx < -tolerance || sy < -tolerance || sx > w + tolerance || sy > h + tolerance;
+                outside && {
+                    // Just inside the photo's edge, where the network still sees something.
+                    let inset = subject.coarse.area.w / 256.0;
+                    let cx = sx.clamp(inset, w - inset);
+                    let cy = sy.clamp(inset, h - inset);
+                    subject.coarse.at(cx, cy) > BODY
+                }
+            })
     })
 }
 
@@ -336,7 +381,10 @@ fn last_resort(subject: &Subject<'_>, size: Size) -> Frame {
     let half = (height * aspect / 2.0, height / 2.0);
     Frame {
         size,
-        centre: (cx.clamp(half.0, (w - half.0).max(half.0)), cy.clamp(half.1, (h - half.1).max(half.1))),
+        centre: (
+            cx.clamp(half.0, (w - half.0).max(half.0)),
+            cy.clamp(half.1, (h - half.1).max(half.1)),
+        ),
         step: height / size.height as f32,
         angle: 0.0,
         tightened: true,
@@ -352,7 +400,15 @@ fn finished(subject: &Subject<'_>, frame: Frame, wished: Size) -> Frame {
     }
     let shrink = MAX_ENLARGEMENT / enlargement;
     let side = |s: usize| ((s as f32 * shrink).round() as usize).max(Size::MIN_SIDE);
-    let size = Size { width: side(wished.width), height: side(wished.height) };
+    let size = Size {
+        width: side(wished.width),
+        height: side(wished.height),
+    };
     let step = frame.step * wished.height as f32 / size.height as f32;
-    Frame { size, step, reduced: true, ..frame }
+    Frame {
+        size,
+        step,
+        reduced: true,
+        ..frame
+    }
 }

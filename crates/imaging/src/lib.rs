@@ -32,7 +32,10 @@
     clippy::similar_names,
     reason = "x, y, r, g, b, u, v and their pairs are the names of the field"
 )]
-#![expect(clippy::float_cmp, reason = "exact comparison with values that were assigned exactly")]
+#![expect(
+    clippy::float_cmp,
+    reason = "exact comparison with values that were assigned exactly"
+)]
 
 pub mod analysis;
 pub mod backdrop;

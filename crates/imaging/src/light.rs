@@ -16,7 +16,9 @@ use geometry::Relief;
 use masks::Masks;
 
 /// The look of the finished picture.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Style {
     /// Even light, natural colours.
@@ -34,7 +36,13 @@ pub enum Style {
 
 impl Style {
     /// Every style, in the order in which a shoot uses them.
-    pub const ALL: [Self; 5] = [Self::Studio, Self::Soft, Self::Crisp, Self::Warm, Self::Mono];
+    pub const ALL: [Self; 5] = [
+        Self::Studio,
+        Self::Soft,
+        Self::Crisp,
+        Self::Warm,
+        Self::Mono,
+    ];
 
     fn settings(self) -> Settings {
         let base = Settings {
@@ -66,8 +74,17 @@ impl Style {
                 sharpening: 0.95,
                 ..base
             },
-            Self::Warm => Settings { warmth: 0.022, saturation: 1.05, ..base },
-            Self::Mono => Settings { mono: true, contrast: 0.26, key: 0.13, ..base },
+            Self::Warm => Settings {
+                warmth: 0.022,
+                saturation: 1.05,
+                ..base
+            },
+            Self::Mono => Settings {
+                mono: true,
+                contrast: 0.26,
+                key: 0.13,
+                ..base
+            },
         }
     }
 }
@@ -137,7 +154,9 @@ pub fn prepare(
     let relief = geometry::relief(&half, &masks, &half_landmarks);
     let delta = retouch::delta(&half, eye_distance);
     let luma_half = half.luma();
-    let eye_detail = luma_half.zip(&luma_half.gauss((eye_distance * 0.03).max(1.0)), |a, b| a - b);
+    let eye_detail = luma_half.zip(&luma_half.gauss((eye_distance * 0.03).max(1.0)), |a, b| {
+        a - b
+    });
     let finish = masks
         .combined
         .zip(&delta, |m, d| [m[0], m[1], d[0], d[1], d[2], 0.0])
@@ -146,7 +165,14 @@ pub fn prepare(
     let fine = y.zip(&y.box_mean(1), |a, b| a - b);
     let soft_source = 1.0 - 0.35 * ((source.enlargement - 1.0) * 4.0).clamp(0.0, 1.5);
     let sharpness_budget = soft_source / (1.0 + source.noise * 40.0);
-    Prepared { balanced, fine, finish, relief, balance, sharpness_budget }
+    Prepared {
+        balanced,
+        fine,
+        finish,
+        relief,
+        balance,
+        sharpness_budget,
+    }
 }
 
 /// Applies a style. Pixels where `alpha` is zero are left as they are.
@@ -183,7 +209,11 @@ pub fn grade(prepared: &Prepared, alpha: &Plane, style: Style) -> Rgb {
 /// Brightened highlights are compressed, so that skin does not burn out.
 #[inline]
 fn roll_off(v: f32, gain: f32) -> f32 {
-    if gain > 1.0 && v > 0.82 { v - (v - 0.82) * 0.5 * smoothstep(0.82, 1.1, v) } else { v }
+    if gain > 1.0 && v > 0.82 {
+        v - (v - 0.82) * 0.5 * smoothstep(0.82, 1.1, v)
+    } else {
+        v
+    }
 }
 
 /// Contrast and sharpening on luma (so that hue stays), then saturation and warmth.

@@ -51,15 +51,27 @@ pub fn solve(
 ) -> Matte {
     let (gw, gh) = grid(picture.width(), picture.height());
     let per = gh as f32 / picture.height() as f32;
-    let outline: Vec<(f32, f32)> =
-        landmarks.contour(&OVAL).iter().map(|p| (p.0 * per, p.1 * per)).collect();
+    let outline: Vec<(f32, f32)> = landmarks
+        .contour(&OVAL)
+        .iter()
+        .map(|p| (p.0 * per, p.1 * per))
+        .collect();
     let inside = polygon(gw, gh, &grown(&outline, 0.85));
     let chin = landmarks.point(CHIN).1 * per;
     let height = (chin - landmarks.point(FOREHEAD).1 * per).max(1.0);
-    let place = FacePlace { inside: &inside, chin, height };
+    let place = FacePlace {
+        inside: &inside,
+        chin,
+        height,
+    };
     let band = band::band(frame, (gw, gh), coarse, detail, place);
     let small = resize_rgb(picture, gw, gh, Kernel::Sharp);
     let (solved, effort) = closed_form::solve(&small, &band);
     let alpha = guided::refine(&small, &solved, picture);
-    Matte { alpha, band, solved, effort }
+    Matte {
+        alpha,
+        band,
+        solved,
+        effort,
+    }
 }

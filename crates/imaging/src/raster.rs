@@ -64,7 +64,12 @@ pub struct Rect {
 impl Rect {
     /// From left, top, right, bottom.
     pub fn from_edges(x0: f32, y0: f32, x1: f32, y1: f32) -> Self {
-        Self { x: x0, y: y0, w: x1 - x0, h: y1 - y0 }
+        Self {
+            x: x0,
+            y: y0,
+            w: x1 - x0,
+            h: y1 - y0,
+        }
     }
 
     /// Right edge.
@@ -80,7 +85,12 @@ impl Rect {
     /// The same rectangle in an image enlarged by `factor`.
     #[must_use]
     pub fn scaled(&self, factor: f32) -> Self {
-        Self { x: self.x * factor, y: self.y * factor, w: self.w * factor, h: self.h * factor }
+        Self {
+            x: self.x * factor,
+            y: self.y * factor,
+            w: self.w * factor,
+            h: self.h * factor,
+        }
     }
 
     /// The part inside an image of `width` x `height`; at least one pixel large.
@@ -99,13 +109,21 @@ impl<P: Copy + Send + Sync> Raster<P> {
     /// An image of one colour. Both sides are at least 1.
     pub fn filled(width: usize, height: usize, value: P) -> Self {
         let (width, height) = (width.max(1), height.max(1));
-        Self { width, height, data: vec![value; width * height] }
+        Self {
+            width,
+            height,
+            data: vec![value; width * height],
+        }
     }
 
     /// Wraps pixels; `None` when their number is not `width * height` or is zero.
     pub fn from_pixels(width: usize, height: usize, data: Vec<P>) -> Option<Self> {
         let count = width.checked_mul(height)?;
-        (count > 0 && count == data.len()).then_some(Self { width, height, data })
+        (count > 0 && count == data.len()).then_some(Self {
+            width,
+            height,
+            data,
+        })
     }
 
     /// Makes each pixel from its column and row, rows in parallel.
@@ -117,7 +135,11 @@ impl<P: Copy + Send + Sync> Raster<P> {
             .with_min_len(4096)
             .map(|i| pixel(i % width, i / width))
             .collect_into_vec(&mut data);
-        Self { width, height, data }
+        Self {
+            width,
+            height,
+            data,
+        }
     }
 
     /// Fills whole rows, rows in parallel: for filters that share work along a row.
@@ -129,7 +151,10 @@ impl<P: Copy + Send + Sync> Raster<P> {
     ) -> Self {
         let mut out = Self::filled(width, height, blank);
         let width = out.width;
-        out.data.par_chunks_mut(width).enumerate().for_each(|(y, row)| fill(y, row));
+        out.data
+            .par_chunks_mut(width)
+            .enumerate()
+            .for_each(|(y, row)| fill(y, row));
         out
     }
 
@@ -181,8 +206,16 @@ impl<P: Copy + Send + Sync> Raster<P> {
     /// A new image, each pixel made from the one here.
     pub fn map<Q: Copy + Send + Sync>(&self, f: impl Fn(P) -> Q + Sync) -> Raster<Q> {
         let mut data = Vec::with_capacity(self.data.len());
-        self.data.par_iter().with_min_len(4096).map(|&p| f(p)).collect_into_vec(&mut data);
-        Raster { width: self.width, height: self.height, data }
+        self.data
+            .par_iter()
+            .with_min_len(4096)
+            .map(|&p| f(p))
+            .collect_into_vec(&mut data);
+        Raster {
+            width: self.width,
+            height: self.height,
+            data,
+        }
     }
 
     /// A new image from two of the same size.
@@ -195,7 +228,11 @@ impl<P: Copy + Send + Sync> Raster<P> {
         Q: Copy + Send + Sync,
         R: Copy + Send + Sync,
     {
-        assert_eq!((self.width, self.height), (other.width, other.height), "sizes differ");
+        assert_eq!(
+            (self.width, self.height),
+            (other.width, other.height),
+            "sizes differ"
+        );
         let mut data = Vec::with_capacity(self.data.len());
         self.data
             .par_iter()
@@ -203,7 +240,11 @@ impl<P: Copy + Send + Sync> Raster<P> {
             .zip(&other.data)
             .map(|(&a, &b)| f(a, b))
             .collect_into_vec(&mut data);
-        Raster { width: self.width, height: self.height, data }
+        Raster {
+            width: self.width,
+            height: self.height,
+            data,
+        }
     }
 
     /// Copies the rectangle of whole pixels `x0..x1`, `y0..y1`, which must lie inside.
@@ -212,7 +253,11 @@ impl<P: Copy + Send + Sync> Raster<P> {
         for y in y0..y1 {
             data.extend_from_slice(&self.row(y)[x0..x1]);
         }
-        Self { width: x1 - x0, height: y1 - y0, data }
+        Self {
+            width: x1 - x0,
+            height: y1 - y0,
+            data,
+        }
     }
 
     /// Mirrored left to right.
@@ -289,7 +334,11 @@ impl<'a, P: Sample> Stretch<'a, P> {
                 (left, (left + 1).min(last), position - left as f32)
             })
             .collect();
-        Self { source, columns, vertical: source.height as f32 / height.max(1) as f32 }
+        Self {
+            source,
+            columns,
+            vertical: source.height as f32 / height.max(1) as f32,
+        }
     }
 
     /// Writes row `y` of the enlarged image.
@@ -305,7 +354,9 @@ impl<'a, P: Sample> Stretch<'a, P> {
             .map(|(&u, &l)| P::default().mul_add(u, 1.0 - t).mul_add(l, t))
             .collect();
         for (o, &(left, right, t)) in out.iter_mut().zip(&self.columns) {
-            *o = P::default().mul_add(line[left], 1.0 - t).mul_add(line[right], t);
+            *o = P::default()
+                .mul_add(line[left], 1.0 - t)
+                .mul_add(line[right], t);
         }
     }
 
@@ -378,13 +429,22 @@ pub fn resize_rgb8(src: &Rgb8, area: Rect, width: usize, height: usize, kernel: 
         Some(b) => b.chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect(),
         None => vec![[0; 3]; width * height],
     };
-    Raster { width, height, data }
+    Raster {
+        width,
+        height,
+        data,
+    }
 }
 
 /// Resizes a whole colour image.
 pub fn resize_rgb(src: &Rgb, width: usize, height: usize, kernel: Kernel) -> Rgb {
     let (width, height) = (width.max(1), height.max(1));
-    let whole = Rect { x: 0.0, y: 0.0, w: src.width as f32, h: src.height as f32 };
+    let whole = Rect {
+        x: 0.0,
+        y: 0.0,
+        w: src.width as f32,
+        h: src.height as f32,
+    };
     let bytes = resize_bytes(
         bytemuck::cast_slice(&src.data),
         (src.width, src.height),
@@ -400,13 +460,22 @@ pub fn resize_rgb(src: &Rgb, width: usize, height: usize, kernel: Kernel) -> Rgb
             .collect(),
         None => vec![[0.0; 3]; width * height],
     };
-    Raster { width, height, data }
+    Raster {
+        width,
+        height,
+        data,
+    }
 }
 
 /// Resizes a whole plane.
 pub fn resize_plane(src: &Plane, width: usize, height: usize, kernel: Kernel) -> Plane {
     let (width, height) = (width.max(1), height.max(1));
-    let whole = Rect { x: 0.0, y: 0.0, w: src.width as f32, h: src.height as f32 };
+    let whole = Rect {
+        x: 0.0,
+        y: 0.0,
+        w: src.width as f32,
+        h: src.height as f32,
+    };
     let bytes = resize_bytes(
         bytemuck::cast_slice(&src.data),
         (src.width, src.height),
@@ -419,7 +488,11 @@ pub fn resize_plane(src: &Plane, width: usize, height: usize, kernel: Kernel) ->
         Some(b) => b.chunks_exact(4).map(float).collect(),
         None => vec![0.0; width * height],
     };
-    Raster { width, height, data }
+    Raster {
+        width,
+        height,
+        data,
+    }
 }
 
 fn float(bytes: &[u8]) -> f32 {
@@ -459,7 +532,9 @@ fn resize_bytes(
             right - f64::from(area.x),
             bottom - f64::from(area.y),
         );
-    fir::Resizer::new().resize(&source, &mut out, &options).ok()?;
+    fir::Resizer::new()
+        .resize(&source, &mut out, &options)
+        .ok()?;
     Some(out.into_vec())
 }
 

@@ -14,8 +14,7 @@ pub const ENGINE: &str = concat!("headshot-studio ", env!("CARGO_PKG_VERSION"), 
 /// The IPTC digital source type that is true for every picture made here: a real photo of the
 /// person (captured) before a backdrop that was rendered or supplied. Nothing in it was generated
 /// by a trained model; networks only find edges.
-pub const DIGITAL_SOURCE_TYPE: &str =
-    "http://cv.iptc.org/newscodes/digitalsourcetype/composite";
+pub const DIGITAL_SOURCE_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/composite";
 
 const NAMESPACE: &str = "urn:headshot:recipe:1";
 const OPEN_TAG: &str = "<headshot:Recipe>";
@@ -81,7 +80,8 @@ impl Recipe {
     pub fn xmp(&self) -> Result<String, serde_json::Error> {
         let json = escaped(&serde_json::to_string(self)?);
         let engine = escaped(&self.engine);
-        let mut out = String::from("<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>");
+        let mut out =
+            String::from("<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>");
         // Writing to a String cannot fail.
         let _ = write!(
             out,
@@ -114,11 +114,15 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 fn unescaped(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 #[cfg(test)]
@@ -130,7 +134,10 @@ mod tests {
             engine: ENGINE.to_owned(),
             weights: BTreeMap::from([("u2netp".to_owned(), "30".to_owned())]),
             input: "ab".to_owned(),
-            look: Look { backdrop: Backdrop::Color([1, 2, 3]), ..Look::default() },
+            look: Look {
+                backdrop: Backdrop::Color([1, 2, 3]),
+                ..Look::default()
+            },
         }
     }
 
@@ -145,7 +152,10 @@ mod tests {
     #[test]
     fn other_files_hold_no_recipe() {
         assert_eq!(Recipe::from_photo(b""), None);
-        assert_eq!(Recipe::from_photo(b"<headshot:Recipe>{}</headshot:Recipe>"), None);
+        assert_eq!(
+            Recipe::from_photo(b"<headshot:Recipe>{}</headshot:Recipe>"),
+            None
+        );
         assert_eq!(Recipe::from_photo(b"<headshot:Recipe>"), None);
     }
 

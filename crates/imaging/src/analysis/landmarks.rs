@@ -21,11 +21,13 @@ pub const MOUTH: [usize; 20] = [
     78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
 ];
 /// Eye on the picture's left.
-pub const EYE_LEFT: [usize; 16] =
-    [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246];
+pub const EYE_LEFT: [usize; 16] = [
+    33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246,
+];
 /// Eye on the picture's right.
-pub const EYE_RIGHT: [usize; 16] =
-    [362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398];
+pub const EYE_RIGHT: [usize; 16] = [
+    362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398,
+];
 /// Brow on the picture's left.
 pub const BROW_LEFT: [usize; 10] = [70, 63, 105, 66, 107, 55, 65, 52, 53, 46];
 /// Brow on the picture's right.
@@ -125,8 +127,12 @@ impl Landmarks {
         let (t, b) = (self.mesh[FOREHEAD], self.mesh[CHIN]);
         let (e, f) = (self.point(33), self.point(263));
         Pose {
-            yaw: (r[2] - l[2]).atan2((r[0] - l[0]).hypot(r[1] - l[1])).to_degrees(),
-            pitch: (b[2] - t[2]).atan2((b[0] - t[0]).hypot(b[1] - t[1])).to_degrees(),
+            yaw: (r[2] - l[2])
+                .atan2((r[0] - l[0]).hypot(r[1] - l[1]))
+                .to_degrees(),
+            pitch: (b[2] - t[2])
+                .atan2((b[0] - t[0]).hypot(b[1] - t[1]))
+                .to_degrees(),
             roll: (f.1 - e.1).atan2(f.0 - e.0).to_degrees(),
         }
     }
@@ -146,7 +152,10 @@ impl Landmarks {
             let lids = distance(e[4], e[12]) + distance(e[3], e[11]) + distance(e[5], e[13]);
             lids / (3.0 * distance(e[0], e[8])).max(1e-3)
         };
-        f32::midpoint(mesh, f32::midpoint(contour(&self.eye_left), contour(&self.eye_right)))
+        f32::midpoint(
+            mesh,
+            f32::midpoint(contour(&self.eye_left), contour(&self.eye_right)),
+        )
     }
 
     /// Width of the mouth over the distance between the eyes: above about 0.85 is a smile.
@@ -179,7 +188,10 @@ struct Window {
 impl Window {
     fn to_image(self, u: f32, v: f32) -> (f32, f32) {
         let (sin, cos) = self.angle.sin_cos();
-        (self.centre.0 + u * cos - v * sin, self.centre.1 + u * sin + v * cos)
+        (
+            self.centre.0 + u * cos - v * sin,
+            self.centre.1 + u * sin + v * cos,
+        )
     }
 }
 
@@ -200,8 +212,12 @@ impl Landmarker {
         };
         let (rough, _) = self.mesh_in(image, first)?;
         let (mesh, presence) = self.mesh_in(image, window_around(&rough))?;
-        let mut landmarks =
-            Landmarks { mesh, presence, eye_left: Vec::new(), eye_right: Vec::new() };
+        let mut landmarks = Landmarks {
+            mesh,
+            presence,
+            eye_left: Vec::new(),
+            eye_right: Vec::new(),
+        };
         let eye_left = self.eye_in(image, &landmarks, (33, 133), false)?;
         landmarks.eye_right = self.eye_in(image, &landmarks, (362, 263), true)?;
         landmarks.eye_left = eye_left;
@@ -225,7 +241,10 @@ impl Landmarker {
         let sound = mesh.len() == MESH_POINTS && mesh.iter().flatten().all(|v| v.is_finite());
         if !sound {
             let detail = "an incomplete or infinite mesh".to_owned();
-            return Err(NetError { name: "face_landmark".to_owned(), detail });
+            return Err(NetError {
+                name: "face_landmark".to_owned(),
+                detail,
+            });
         }
         Ok((mesh, flag.first().map_or(0.0, |&f| sigmoid(f))))
     }
@@ -285,15 +304,23 @@ fn sample(image: &Rgb8, window: Window, side: usize, mirrored: bool) -> Rgb {
     }
     .clipped(image.width(), image.height());
     let zoom = (side as f32 / window.side).min(1.0);
-    let (w, h) = ((around.w * zoom).ceil() as usize, (around.h * zoom).ceil() as usize);
+    let (w, h) = (
+        (around.w * zoom).ceil() as usize,
+        (around.h * zoom).ceil() as usize,
+    );
     let near = resize_rgb8(image, around, w, h, Kernel::Triangle).to_f32();
-    let (zx, zy) = (near.width() as f32 / around.w, near.height() as f32 / around.h);
+    let (zx, zy) = (
+        near.width() as f32 / around.w,
+        near.height() as f32 / around.h,
+    );
     let step = window.side / side as f32;
     let half = side as f32 / 2.0;
     Rgb::generate(side, side, |x, y| {
         let column = if mirrored { side - 1 - x } else { x };
-        let (px, py) = window
-            .to_image((column as f32 + 0.5 - half) * step, (y as f32 + 0.5 - half) * step);
+        let (px, py) = window.to_image(
+            (column as f32 + 0.5 - half) * step,
+            (y as f32 + 0.5 - half) * step,
+        );
         near.bilinear((px - around.x) * zx, (py - around.y) * zy)
     })
 }

@@ -52,7 +52,8 @@ pub struct Quality {
     pub skin_chroma: f32,
     /// Lab hue of the skin, degrees.
     pub skin_hue: f32,
-    /// Spread of skin luma: a flat drawing has none.
+    /// Part of the skin whose luma changes from one pixel to the next: a filled drawing has almost
+    /// none.
     pub shading: f32,
     /// Part of the face's outline that lies outside the photo.
     pub face_cut: f32,
@@ -129,9 +130,15 @@ fn normalise(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> Normalised {
     let centre_x = f32::midpoint(left.0, right.0);
     let centre_y = f32::midpoint(landmarks.point(FOREHEAD).1, landmarks.point(CHIN).1);
     let half = SIDE as f32 / 2.0 / zoom;
-    let wanted =
-        Rect { x: centre_x - half, y: centre_y - half, w: half * 2.0, h: half * 2.0 };
-    let inside = wanted.scaled(scale).clipped(source.width(), source.height());
+    let wanted = Rect {
+        x: centre_x - half,
+        y: centre_y - half,
+        w: half * 2.0,
+        h: half * 2.0,
+    };
+    let inside = wanted
+        .scaled(scale)
+        .clipped(source.width(), source.height());
     let per_source = zoom / scale;
     let w = ((inside.w * per_source).round() as usize).clamp(1, SIDE);
     let h = ((inside.h * per_source).round() as usize).clamp(1, SIDE);
@@ -151,7 +158,13 @@ fn normalise(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> Normalised {
         let shape = polygon(w, h, &grown(&convex_hull(&local.contour(contour)), factor));
         skin = skin.zip(&shape, |s, f| if f > 0.5 { 0.0 } else { s });
     }
-    Normalised { luma: pixels.luma(), pixels, outline, skin, landmarks: local }
+    Normalised {
+        luma: pixels.luma(),
+        pixels,
+        outline,
+        skin,
+        landmarks: local,
+    }
 }
 
 /// Overall sharpness and evenness over four directions. A movement wipes out the edges along it
@@ -185,7 +198,14 @@ fn sharpness(face: &Normalised) -> (f32, f32) {
     let variance = squares / count - (sum / count).powi(2);
     let mean = energy.iter().sum::<f64>() / 4.0;
     let weakest = energy.iter().copied().fold(f64::MAX, f64::min);
-    (variance as f32, if mean > 0.0 { (weakest / mean) as f32 } else { 1.0 })
+    (
+        variance as f32,
+        if mean > 0.0 {
+            (weakest / mean) as f32
+        } else {
+            1.0
+        },
+    )
 }
 
 fn exposure(face: &Normalised, q: &mut Quality) {
@@ -250,18 +270,26 @@ fn eye_visibility(face: &Normalised) -> f32 {
 }
 
 fn skin(face: &Normalised, q: &mut Quality) {
+    /// Less than this is an even fill: three quarters of one level of 8 bits.
+    const CHANGE: f32 = 0.75 / 255.0;
+    let (w, h) = (face.luma.width(), face.luma.height());
     let mut count = 0f64;
+    let mut changing = 0f64;
     let mut mean = [0f64; 3];
-    let (mut light, mut light2) = (0f64, 0f64);
-    for (&p, &inside) in face.pixels.data().iter().zip(face.skin.data()) {
-        if inside > 0.5 {
+    for y in 0..h {
+        for x in 0..w {
+            if face.skin.at(x, y) <= 0.5 {
+                continue;
+            }
             count += 1.0;
-            let v = f64::from(luma(p));
-            light += v;
-            light2 += v * v;
-            for (m, c) in mean.iter_mut().zip(p) {
+            for (m, c) in mean.iter_mut().zip(face.pixels.at(x, y)) {
                 *m += f64::from(c);
             }
+            let (x, y) = (x as i64, y as i64);
+            let here = face.luma.at_clamped(x, y);
+            let across = (face.luma.at_clamped(x + 1, y) - here).abs();
+            let down = (face.luma.at_clamped(x, y + 1) - here).abs();
+            changing += f64::from(u8::from(across + down > CHANGE));
         }
     }
     if count < 16.0 {
@@ -269,7 +297,7 @@ fn skin(face: &Normalised, q: &mut Quality) {
     }
     let mean = mean.map(|m| (m / count) as f32);
     (q.skin_hue, q.skin_chroma) = hue_chroma(lab(mean));
-    q.shading = (light2 / count - (light / count).powi(2)).max(0.0).sqrt() as f32;
+    q.shading = (changing / count) as f32;
 }
 
 /// Head against background: is the hair cut, does it stand out, is there glare behind it?
@@ -279,7 +307,9 @@ fn head_edge(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse, q: &mut Quali
     q.headroom = (crown / fh.max(1.0)).max(0.0);
     let nose = landmarks.point(168);
     let at = |x: f32, y: f32| {
-        small.at_clamped(x as i64, y as i64).map(|v| f32::from(v) * (1.0 / 255.0))
+        small
+            .at_clamped(x as i64, y as i64)
+            .map(|v| f32::from(v) * (1.0 / 255.0))
     };
     let inside = |x: f32, y: f32| {
         x >= 0.0 && y >= 0.0 && x < small.width() as f32 && y < small.height() as f32
@@ -309,6 +339,14 @@ fn head_edge(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse, q: &mut Quali
             ((hair[0] - b[0]).powi(2) + (hair[1] - b[1]).powi(2) + (hair[2] - b[2]).powi(2)).sqrt(),
         );
     }
-    q.hair_contrast = if differences.is_empty() { 100.0 } else { quantile(&mut differences, 0.35) };
-    q.back_light = if q.luma < 0.42 && ring > 0.0 { glare / ring } else { 0.0 };
+    q.hair_contrast = if differences.is_empty() {
+        100.0
+    } else {
+        quantile(&mut differences, 0.35)
+    };
+    q.back_light = if q.luma < 0.42 && ring > 0.0 {
+        glare / ring
+    } else {
+        0.0
+    };
 }

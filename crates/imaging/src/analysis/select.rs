@@ -23,8 +23,14 @@ pub fn score(q: &Quality, findings: usize) -> f32 {
 
 /// Indices of the usable selfies, best first; equal ones in the order given.
 pub fn best(verdicts: &[Verdict]) -> Vec<usize> {
-    let mut order: Vec<usize> =
-        (0..verdicts.len()).filter(|&i| verdicts[i].usable).collect();
-    order.sort_by(|&a, &b| verdicts[b].score.total_cmp(&verdicts[a].score).then(a.cmp(&b)));
+    let mut order: Vec<usize> = (0..verdicts.len())
+        .filter(|&i| verdicts[i].usable)
+        .collect();
+    order.sort_by(|&a, &b| {
+        verdicts[b]
+            .score
+            .total_cmp(&verdicts[a].score)
+            .then(a.cmp(&b))
+    });
     order
 }

@@ -4,7 +4,9 @@ use super::quality::Quality;
 use crate::decode::DecodeError;
 
 /// What a finding means for the photo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Usable, but the result may disappoint; better selfies go first.
@@ -112,8 +114,9 @@ pub const RULES: &[Rule] = &[
         severity: Refusal,
         sentence: "This does not look like a photo of a person.",
         measure: |q| q.shading,
-        limit: AtLeast(0.012),
-        reason: "a lit face varies by 0.04 and more in luma; an evenly filled drawing by nothing",
+        limit: AtLeast(0.35),
+        reason: "light and pores change skin almost everywhere (0.8 and more); an evenly filled \
+                 drawing changes only at its lines",
     },
     Rule {
         code: "blurry",
@@ -271,8 +274,17 @@ impl Verdict {
             .collect();
         findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
         let usable = findings.iter().all(|f| f.severity == Warning);
-        let score = if usable { super::select::score(&quality, findings.len()) } else { 0.0 };
-        Self { usable, findings, score, quality: Some(quality) }
+        let score = if usable {
+            super::select::score(&quality, findings.len())
+        } else {
+            0.0
+        };
+        Self {
+            usable,
+            findings,
+            score,
+            quality: Some(quality),
+        }
     }
 
     /// The verdict when the detector found nothing.
@@ -283,15 +295,19 @@ impl Verdict {
     /// The verdict over a file that is not a readable photo.
     pub fn unreadable(error: &DecodeError) -> Self {
         let (measured, threshold) = match error {
-            DecodeError::TooManyPixels { width, height } => {
-                (f64::from(*width) * f64::from(*height), crate::decode::MAX_PIXELS as f64)
-            }
-            DecodeError::TooManyBytes { bytes } => {
-                (*bytes as f64, crate::decode::MAX_BYTES as f64)
-            }
+            DecodeError::TooManyPixels { width, height } => (
+                f64::from(*width) * f64::from(*height),
+                crate::decode::MAX_PIXELS as f64,
+            ),
+            DecodeError::TooManyBytes { bytes } => (*bytes as f64, crate::decode::MAX_BYTES as f64),
             _ => (0.0, 0.0),
         };
-        Self::refused(error.code(), &error.to_string(), measured as f32, threshold as f32)
+        Self::refused(
+            error.code(),
+            &error.to_string(),
+            measured as f32,
+            threshold as f32,
+        )
     }
 
     fn refused(code: &str, sentence: &str, measured: f32, threshold: f32) -> Self {
@@ -302,7 +318,12 @@ impl Verdict {
             measured,
             threshold,
         };
-        Self { usable: false, findings: vec![finding], score: 0.0, quality: None }
+        Self {
+            usable: false,
+            findings: vec![finding],
+            score: 0.0,
+            quality: None,
+        }
     }
 
     /// Whether a finding with this code is present.

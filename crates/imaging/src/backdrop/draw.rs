@@ -110,15 +110,22 @@ pub(super) fn lens_blur(image: &Rgb, radius: f32) -> Rgb {
     }
     let (w, h) = (image.width(), image.height());
     let mut sums = vec![[0f64; 3]; (w + 1) * h];
-    sums.par_chunks_mut(w + 1).enumerate().for_each(|(y, line)| {
-        for (x, p) in image.row(y).iter().enumerate() {
-            line[x + 1] = [0, 1, 2].map(|k| line[x][k] + f64::from(p[k]));
-        }
-    });
+    sums.par_chunks_mut(w + 1)
+        .enumerate()
+        .for_each(|(y, line)| {
+            for (x, p) in image.row(y).iter().enumerate() {
+                line[x + 1] = [0, 1, 2].map(|k| line[x][k] + f64::from(p[k]));
+            }
+        });
     let reach = radius.ceil() as i64;
     let halves: Vec<(i64, i64)> = (-reach..=reach)
         .filter(|dy| (*dy as f32).abs() <= radius)
-        .map(|dy| (dy, (radius * radius - (dy * dy) as f32).max(0.0).sqrt().round() as i64))
+        .map(|dy| {
+            (
+                dy,
+                (radius * radius - (dy * dy) as f32).max(0.0).sqrt().round() as i64,
+            )
+        })
         .collect();
     Rgb::generate(w, h, |x, y| {
         let mut sum = [0f64; 3];

@@ -25,7 +25,13 @@ pub(super) fn office(w: usize, h: usize, seed: u64) -> Rgb {
         let x = 0.10 + 0.2 * f32::from(i) + r.range(-0.03, 0.03);
         let y = r.range(0.02, 0.1);
         let centre = (x * w as f32, y * h as f32);
-        disc(&mut m, centre, r.range(3.0, 5.0) * unit, ([6.0, 5.1, 3.8], 1.0), Join::Cover);
+        disc(
+            &mut m,
+            centre,
+            r.range(3.0, 5.0) * unit,
+            ([6.0, 5.1, 3.8], 1.0),
+            Join::Cover,
+        );
     }
     vignetted(&lens_blur(&lens_blur(&m, 11.0 * unit), 7.0 * unit))
 }
@@ -46,8 +52,9 @@ fn windows(m: &mut Rgb, r: &mut Random, unit: f32) {
 }
 
 fn bookcase(m: &mut Rgb, r: &mut Random) {
-    const SPINES: [u32; 7] =
-        [0x8a_3b2f, 0x2f_4b6b, 0xd8_cfc0, 0x3c_5a45, 0xc0_9a5a, 0x55_565a, 0xa9_b4bd];
+    const SPINES: [u32; 7] = [
+        0x8a_3b2f, 0x2f_4b6b, 0xd8_cfc0, 0x3c_5a45, 0xc0_9a5a, 0x55_565a, 0xa9_b4bd,
+    ];
     rect(m, [0.0, 0.05, 0.36, 1.0], light(0x6b_4f3a));
     for shelf in 0..5u8 {
         let top = 0.09 + 0.17 * f32::from(shelf);
@@ -80,8 +87,11 @@ fn desk(m: &mut Rgb, r: &mut Random, unit: f32) {
             (0.60 + 0.13 * q * angle.sin()) * h,
         );
         let radius = r.range(3.0, 8.0) * unit;
-        let leaf =
-            [0.03 + r.range(0.0, 0.06), 0.12 + r.range(0.0, 0.12), 0.03 + r.range(0.0, 0.04)];
+        let leaf = [
+            0.03 + r.range(0.0, 0.06),
+            0.12 + r.range(0.0, 0.12),
+            0.03 + r.range(0.0, 0.04),
+        ];
         disc(m, centre, radius, (leaf, 0.9), Join::Cover);
     }
 }
@@ -94,14 +104,24 @@ pub(super) fn outdoor(w: usize, h: usize, seed: u64) -> Rgb {
     let (sky, leaf, ground) = (light(0xd9_e4c8), light(0x4f_6b3a), light(0x3c_4d2c));
     let mut m = Rgb::generate(w, h, |_, y| {
         let t = y as f32 / fh * 2.0;
-        if t < 1.0 { mix(sky, leaf, t) } else { mix(leaf, ground, t - 1.0) }
+        if t < 1.0 {
+            mix(sky, leaf, t)
+        } else {
+            mix(leaf, ground, t - 1.0)
+        }
     });
     for _ in 0..420 {
         let (y, x) = (r.unit(), r.unit());
         let g = r.range(0.4, 1.3) * (1.0 - 0.45 * y);
         let radius = r.range(4.0, 16.0) * unit;
         let colour = [0.16 * g, 0.27 * g, 0.07 * g];
-        disc(&mut m, (x * fw, y * fh), radius, (colour, r.range(0.25, 0.7)), Join::Cover);
+        disc(
+            &mut m,
+            (x * fw, y * fh),
+            radius,
+            (colour, r.range(0.25, 0.7)),
+            Join::Cover,
+        );
     }
     for _ in 0..90 {
         let (y, x) = (r.range(0.0, 0.55), r.unit());
@@ -126,6 +146,8 @@ fn vignetted(linear: &Rgb) -> Rgb {
         let u = (x as f32 / w as f32 - 0.5) * 1.1;
         let v = y as f32 / h as f32 - 0.45;
         let fall = 1.0 - 0.30 * smoothstep(0.3, 0.85, u.hypot(v));
-        linear.at(x, y).map(|c| to_encoded(c.min(1.15)).min(1.0) * fall)
+        linear
+            .at(x, y)
+            .map(|c| to_encoded(c.min(1.15)).min(1.0) * fall)
     })
 }

@@ -59,14 +59,17 @@ impl Orientation {
 fn remap(width: usize, height: usize, pixel: impl Fn(usize, usize) -> [u8; 3] + Sync) -> Rgb8 {
     const BAND: usize = 32;
     let mut out = Rgb8::filled(width, height, [0; 3]);
-    out.data_mut().par_chunks_mut(width * BAND).enumerate().for_each(|(band, rows)| {
-        let count = rows.len() / width;
-        for x in 0..width {
-            for y in 0..count {
-                rows[y * width + x] = pixel(x, band * BAND + y);
+    out.data_mut()
+        .par_chunks_mut(width * BAND)
+        .enumerate()
+        .for_each(|(band, rows)| {
+            let count = rows.len() / width;
+            for x in 0..width {
+                for y in 0..count {
+                    rows[y * width + x] = pixel(x, band * BAND + y);
+                }
             }
-        }
-    });
+        });
     out
 }
 

@@ -16,16 +16,23 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raw, DecodeError> {
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&bytes[..end]), options);
     decoder.decode_headers().map_err(DecodeError::malformed)?;
-    let info = decoder.info().ok_or_else(|| DecodeError::malformed("no header"))?;
+    let info = decoder
+        .info()
+        .ok_or_else(|| DecodeError::malformed("no header"))?;
     check_size(u32::from(info.width), u32::from(info.height))?;
-    let mut pixels =
-        Rgb8::filled(usize::from(info.width), usize::from(info.height), [0; 3]);
+    let mut pixels = Rgb8::filled(usize::from(info.width), usize::from(info.height), [0; 3]);
     let target: &mut [u8] = bytemuck::cast_slice_mut(pixels.data_mut());
     if decoder.output_buffer_size() != Some(target.len()) {
         return Err(DecodeError::malformed("an unknown colour space"));
     }
-    decoder.decode_into(target).map_err(DecodeError::malformed)?;
-    Ok(Raw { pixels, icc: decoder.icc_profile(), exif: decoder.exif().cloned() })
+    decoder
+        .decode_into(target)
+        .map_err(DecodeError::malformed)?;
+    Ok(Raw {
+        pixels,
+        icc: decoder.icc_profile(),
+        exif: decoder.exif().cloned(),
+    })
 }
 
 /// Walks the markers to the end-of-image marker of the first picture and returns the position
@@ -85,7 +92,10 @@ fn check_frame(bytes: &[u8], at: usize, length: usize) -> Result<(), DecodeError
 
 /// The next marker that is neither a stuffed zero nor a restart.
 fn scan_end(bytes: &[u8], mut i: usize) -> Result<usize, DecodeError> {
-    while let Some(offset) = bytes.get(i..).and_then(|rest| rest.iter().position(|&b| b == 0xff)) {
+    while let Some(offset) = bytes
+        .get(i..)
+        .and_then(|rest| rest.iter().position(|&b| b == 0xff))
+    {
         i += offset;
         match bytes.get(i + 1) {
             None => break,

@@ -9,8 +9,12 @@ use std::io::Cursor;
 const WORKING_BYTES: usize = 16 << 20;
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Raw, DecodeError> {
-    let mut decoder =
-        png::Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORKING_BYTES });
+    let mut decoder = png::Decoder::new_with_limits(
+        Cursor::new(bytes),
+        Limits {
+            bytes: WORKING_BYTES,
+        },
+    );
     decoder.set_ignore_text_chunk(true);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let header = decoder.read_header_info().map_err(sentence)?;
@@ -31,7 +35,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raw, DecodeError> {
         read_interlaced(&mut reader, &mut pixels, color)?;
     } else {
         for y in 0..height {
-            let row = reader.next_row().map_err(sentence)?.ok_or(DecodeError::Truncated)?;
+            let row = reader
+                .next_row()
+                .map_err(sentence)?
+                .ok_or(DecodeError::Truncated)?;
             let out = &mut pixels.data_mut()[y * width..(y + 1) * width];
             for (p, c) in out.iter_mut().zip(row.data().chunks_exact(channels)) {
                 *p = pixel(c, color);
@@ -54,7 +61,11 @@ fn read_interlaced(
         .ok_or_else(|| DecodeError::malformed("an impossible size"))?;
     let mut buffer = vec![0; size];
     reader.next_frame(&mut buffer).map_err(sentence)?;
-    for (p, c) in pixels.data_mut().iter_mut().zip(buffer.chunks_exact(color.samples())) {
+    for (p, c) in pixels
+        .data_mut()
+        .iter_mut()
+        .zip(buffer.chunks_exact(color.samples()))
+    {
         *p = pixel(c, color);
     }
     Ok(())
@@ -83,8 +94,12 @@ const LOGO_PIXELS: u64 = 4_000_000;
 
 /// With its transparency.
 pub(super) fn decode_logo(bytes: &[u8]) -> Result<crate::backdrop::Logo, DecodeError> {
-    let mut decoder =
-        png::Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORKING_BYTES });
+    let mut decoder = png::Decoder::new_with_limits(
+        Cursor::new(bytes),
+        Limits {
+            bytes: WORKING_BYTES,
+        },
+    );
     decoder.set_transformations(
         Transformations::EXPAND | Transformations::STRIP_16 | Transformations::ALPHA,
     );

@@ -1,10 +1,10 @@
 //! One selfie, many pictures: what they share is made once.
 
 use super::{Assets, Engine, EngineError, Selfie};
+use crate::analysis::landmarks::{CHIN, FOREHEAD, Landmarks};
 use crate::composite::{Edge, composite};
 use crate::encode::encode;
 use crate::frame::{self, Crop, Frame, Size};
-use crate::analysis::landmarks::{CHIN, FOREHEAD, Landmarks};
 use crate::light::{self, Prepared, SourceQuality, Style};
 use crate::matte::{self, Matte, foreground, noise};
 use crate::raster::{Kernel, Rect, Rgb, Rgb8, resize_rgb8};
@@ -67,7 +67,9 @@ impl Picture {
     /// When the encoder fails, which means a bug.
     pub fn encode(&self) -> Result<Photo, EngineError> {
         let look = &self.recipe.look;
-        let xmp = self.recipe.xmp().map_err(|e| EngineError::Recipe { difference: e.to_string() })?;
+        let xmp = self.recipe.xmp().map_err(|e| EngineError::Recipe {
+            difference: e.to_string(),
+        })?;
         let bytes =
             encode(&self.pixels, look.format, look.quality, &xmp).map_err(EngineError::Encode)?;
         Ok(Photo {
@@ -86,7 +88,12 @@ impl Picture {
         let (w, h) = (self.pixels.width(), self.pixels.height());
         let width = width.clamp(1, w);
         let height = (h * width / w).max(1);
-        let whole = Rect { x: 0.0, y: 0.0, w: w as f32, h: h as f32 };
+        let whole = Rect {
+            x: 0.0,
+            y: 0.0,
+            w: w as f32,
+            h: h as f32,
+        };
         Self {
             pixels: resize_rgb8(&self.pixels, whole, width, height, Kernel::Sharp),
             ..self.clone()
@@ -106,7 +113,12 @@ pub struct Sitting<'a> {
 
 impl<'a> Sitting<'a> {
     pub(super) fn new(engine: &'a Engine, selfie: &'a Selfie) -> Self {
-        Self { engine, selfie, cutout: None, graded: None }
+        Self {
+            engine,
+            selfie,
+            cutout: None,
+            graded: None,
+        }
     }
 
     /// The cut-out for a crop and size.
@@ -116,7 +128,10 @@ impl<'a> Sitting<'a> {
     /// When the size is out of range.
     pub fn cutout(&mut self, crop: Crop, size: Size) -> Result<Arc<Cutout>, EngineError> {
         if !size.is_valid() {
-            return Err(EngineError::Size { width: size.width, height: size.height });
+            return Err(EngineError::Size {
+                width: size.width,
+                height: size.height,
+            });
         }
         if let Some((key, cutout)) = &self.cutout
             && *key == (crop, size)
@@ -139,13 +154,25 @@ impl<'a> Sitting<'a> {
         let cutout = self.cutout(look.crop, look.size)?;
         let person = self.graded(&cutout, look);
         let size = cutout.frame.size;
-        let key = (look.backdrop.clone(), look.logo.clone(), size.width, size.height, look.seed);
+        let key = (
+            look.backdrop.clone(),
+            look.logo.clone(),
+            size.width,
+            size.height,
+            look.seed,
+        );
         let pixels = self.engine.pool.run(|| -> Result<Rgb8, EngineError> {
             let mut scene = self.engine.scene(key, assets)?;
             if look.style == Style::Mono {
                 scene = Arc::new(scene.desaturated());
             }
-            Ok(composite(&person, &cutout.matte.alpha, &cutout.edge, &scene, look.seed))
+            Ok(composite(
+                &person,
+                &cutout.matte.alpha,
+                &cutout.edge,
+                &scene,
+                look.seed,
+            ))
         })?;
         Ok(Picture {
             pixels,
@@ -213,10 +240,22 @@ impl<'a> Sitting<'a> {
 fn cut(selfie: &Selfie, crop: Crop, size: Size) -> Cutout {
     let frame = frame::choose(&selfie.subject(), crop, size);
     let photo = frame.extract(&selfie.pixels, selfie.scale());
-    let landmarks = selfie.landmarks.mapped(|x, y| frame.to_picture(x, y), 1.0 / frame.step);
-    let matte = matte::solve(&photo, &frame, &landmarks, &selfie.coarse, selfie.detail.as_ref());
+    let landmarks = selfie
+        .landmarks
+        .mapped(|x, y| frame.to_picture(x, y), 1.0 / frame.step);
+    let matte = matte::solve(
+        &photo,
+        &frame,
+        &landmarks,
+        &selfie.coarse,
+        selfie.detail.as_ref(),
+    );
     let sigma = noise::estimate(&photo);
-    let clean = if sigma > noise::VISIBLE { noise::reduce(&photo, sigma) } else { photo.clone() };
+    let clean = if sigma > noise::VISIBLE {
+        noise::reduce(&photo, sigma)
+    } else {
+        photo.clone()
+    };
     let mut foreground = foreground::estimate(&clean, &matte.alpha);
     let face = (landmarks.point(CHIN).1 - landmarks.point(FOREHEAD).1).max(1.0);
     foreground::despill(&mut foreground, &matte.alpha, face * 0.05, 0.6);
@@ -226,5 +265,13 @@ fn cut(selfie: &Selfie, crop: Crop, size: Size) -> Cutout {
     };
     let prepared = light::prepare(&foreground, &matte.alpha, &landmarks, source);
     let edge = Edge::new(&matte.alpha);
-    Cutout { frame, photo, matte, foreground, landmarks, prepared, edge }
+    Cutout {
+        frame,
+        photo,
+        matte,
+        foreground,
+        landmarks,
+        prepared,
+        edge,
+    }
 }

@@ -52,7 +52,11 @@ impl Balance {
 }
 
 fn shoulder(v: f32) -> f32 {
-    if v <= 0.85 { v } else { 0.85 + 0.15 * (1.0 - (-(v - 0.85) / 0.15).exp()) }
+    if v <= 0.85 {
+        v
+    } else {
+        0.85 + 0.15 * (1.0 - (-(v - 0.85) / 0.15).exp())
+    }
 }
 
 /// Measures the foreground under its masks (all of one size).
@@ -69,14 +73,24 @@ pub fn measure(image: &Rgb, alpha: &Plane, masks: &Masks) -> Balance {
         let [r, g, b] = p.map(|v| f64::from(to_linear_fast(v)) * w);
         [r, g, b, w]
     });
-    let neutral = Balance { hue: 0.0, chroma: 0.0, white: [1.0; 3], exposure: 1.0 };
+    let neutral = Balance {
+        hue: 0.0,
+        chroma: 0.0,
+        white: [1.0; 3],
+        exposure: 1.0,
+    };
     if total < 16.0 {
         return neutral;
     }
     let mean = [r, g, b].map(|sum| (sum / total) as f32);
     let (hue, chroma) = hue_chroma(lab(mean.map(to_encoded)));
     let white = white_gains(mean, hue, chroma);
-    Balance { hue, chroma, white, exposure: exposure(image, alpha) }
+    Balance {
+        hue,
+        chroma,
+        white,
+        exposure: exposure(image, alpha),
+    }
 }
 
 fn outside(hue: f32) -> f32 {
@@ -91,7 +105,11 @@ fn white_gains(mean: [f32; 3], hue: f32, chroma: f32) -> [f32; 3] {
     let mut best = (f32::MAX, [1.0f32; 3]);
     for blue in -12i8..=12 {
         for green in -6i8..=6 {
-            let gain = [1.0, 1.0 + f32::from(green) * 0.015, 1.0 + f32::from(blue) * 0.025];
+            let gain = [
+                1.0,
+                1.0 + f32::from(green) * 0.015,
+                1.0 + f32::from(blue) * 0.025,
+            ];
             let balanced = [0, 1, 2].map(|k| to_encoded(mean[k] * gain[k]));
             let (h, c) = hue_chroma(lab(balanced));
             let cost = outside(h).powi(2) * 0.2

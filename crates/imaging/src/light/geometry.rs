@@ -46,7 +46,10 @@ pub fn relief(image: &Rgb, masks: &Masks, landmarks: &Landmarks) -> Relief {
     let map = base
         .zip(&facing, |b, f| [b / mean, f, 0.0])
         .zip(&reach, |m, r| [m[0], m[1], r]);
-    Relief { map, blur: (eye_distance * 0.04).max(1.0) }
+    Relief {
+        map,
+        blur: (eye_distance * 0.04).max(1.0),
+    }
 }
 
 /// Depth of the face, nearer is larger, spread out from the mesh's points.

@@ -37,7 +37,11 @@ impl Masks {
             (&LIPS[..], 1.08),
             (&NOSTRILS[..], 1.0),
         ] {
-            let shape = polygon(w, h, &grown(&convex_hull(&landmarks.contour(contour)), factor));
+            let shape = polygon(
+                w,
+                h,
+                &grown(&convex_hull(&landmarks.contour(contour)), factor),
+            );
             features = features.zip(&shape, f32::max);
         }
         let features = features.gauss(eye_distance * 0.02);
@@ -95,7 +99,13 @@ impl SkinModel {
 }
 
 /// Skin-coloured places on the face and the neck.
-fn skin(image: &Rgb, alpha: &Plane, oval: &Plane, landmarks: &Landmarks, model: &SkinModel) -> Plane {
+fn skin(
+    image: &Rgb,
+    alpha: &Plane,
+    oval: &Plane,
+    landmarks: &Landmarks,
+    model: &SkinModel,
+) -> Plane {
     let eye_distance = landmarks.eyes().2.max(1.0);
     let (chin, top) = (landmarks.point(CHIN).1, landmarks.point(FOREHEAD).1);
     Plane::generate(image.width(), image.height(), |x, y| {

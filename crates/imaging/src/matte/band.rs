@@ -60,9 +60,16 @@ pub fn band(
     let depth = outer.zip(&inner, f32::max);
     let trust = depth.zip(&softness, |d, soft| {
         let near = TRUST_NEAR * (1.0 + 12.0 * (1.0 - soft));
-        near * (TRUST_FAR / near).max(1.0).powf(smoothstep(0.15, 1.0, d / reach))
+        near * (TRUST_FAR / near)
+            .max(1.0)
+            .powf(smoothstep(0.15, 1.0, d / reach))
     });
-    Band { prior, trimap, softness, trust }
+    Band {
+        prior,
+        trimap,
+        softness,
+        trust,
+    }
 }
 
 /// The person network everywhere, the detail network along its edges.
@@ -87,7 +94,11 @@ fn prior(
         };
         let across = (coarse.at(sx + reach, sy) - coarse.at(sx - reach, sy)).abs();
         let along = (coarse.at(sx, sy + reach) - coarse.at(sx, sy - reach)).abs();
-        let unsure = if (0.04..0.96).contains(&soft) { 1.0 } else { 0.0 };
+        let unsure = if (0.04..0.96).contains(&soft) {
+            1.0
+        } else {
+            0.0
+        };
         let near_edge = smoothstep(0.0, 0.3, across.max(along).max(unsure));
         a + (fine - a) * weight * near_edge
     })
@@ -101,7 +112,10 @@ fn softness(prior: &Plane, radius: usize) -> Plane {
         let side = v > 0.5;
         let edge = (x + 1 < w && (prior.at(x + 1, y) > 0.5) != side)
             || (y + 1 < h && (prior.at(x, y + 1) > 0.5) != side);
-        [f32::from(u8::from(v > 0.04 && v < 0.96)), f32::from(u8::from(edge))]
+        [
+            f32::from(u8::from(v > 0.04 && v < 0.96)),
+            f32::from(u8::from(edge)),
+        ]
     });
     let floor = 0.25 / (2 * radius + 1) as f32;
     pair.box_mean(radius)

@@ -47,7 +47,13 @@ pub fn solve(image: &Rgb, band: &Band) -> (Plane, Effort) {
         .collect();
     let mut alpha = band.trimap.clone();
     if unknown.is_empty() || w < 5 || h < 5 {
-        return (alpha, Effort { unknowns: 0, rounds: 0 });
+        return (
+            alpha,
+            Effort {
+                unknowns: 0,
+                rounds: 0,
+            },
+        );
     }
     let mut index = vec![KNOWN; w * h];
     for (k, &i) in unknown.iter().enumerate() {
@@ -58,13 +64,29 @@ pub fn solve(image: &Rgb, band: &Band) -> (Plane, Effort) {
         .par_iter()
         .map(|&i| row(image, band, &windows, &index, i as usize))
         .collect();
-    let start: Vec<f32> = unknown.iter().map(|&i| band.prior.data()[i as usize]).collect();
-    let trust: Vec<f32> = unknown.iter().map(|&i| band.trust.data()[i as usize]).collect();
+    let start: Vec<f32> = unknown
+        .iter()
+        .map(|&i| band.prior.data()[i as usize])
+        .collect();
+    let trust: Vec<f32> = unknown
+        .iter()
+        .map(|&i| band.trust.data()[i as usize])
+        .collect();
     let (solution, rounds) = conjugate_gradients(&rows, &trust, start);
     for (&i, value) in unknown.iter().zip(&solution) {
-        alpha.data_mut()[i as usize] = if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.5 };
+        alpha.data_mut()[i as usize] = if value.is_finite() {
+            value.clamp(0.0, 1.0)
+        } else {
+            0.5
+        };
     }
-    (alpha, Effort { unknowns: unknown.len(), rounds })
+    (
+        alpha,
+        Effort {
+            unknowns: unknown.len(),
+            rounds,
+        },
+    )
 }
 
 /// Statistics of every window that holds an unknown pixel; other entries stay zero.
@@ -80,11 +102,14 @@ fn windows(image: &Rgb, unknown: &[u32]) -> Vec<Window> {
         }
     }
     let mut out = vec![[0.0; 9]; w * h];
-    out.par_iter_mut().enumerate().with_min_len(BLOCK).for_each(|(c, slot)| {
-        if needed[c] {
-            *slot = window(image.data(), w, c);
-        }
-    });
+    out.par_iter_mut()
+        .enumerate()
+        .with_min_len(BLOCK)
+        .for_each(|(c, slot)| {
+            if needed[c] {
+                *slot = window(image.data(), w, c);
+            }
+        });
     out
 }
 
@@ -128,7 +153,11 @@ fn row(image: &Rgb, band: &Band, windows: &[Window], index: &[u32], i: usize) ->
     for cy in y.saturating_sub(1).max(1)..=(y + 1).min(h - 2) {
         for cx in x.saturating_sub(1).max(1)..=(x + 1).min(w - 2) {
             let s = &windows[cy * w + cx];
-            let d = [pixels[i][0] - s[0], pixels[i][1] - s[1], pixels[i][2] - s[2]];
+            let d = [
+                pixels[i][0] - s[0],
+                pixels[i][1] - s[1],
+                pixels[i][2] - s[2],
+            ];
             let v = [
                 d[0] * s[3] + d[1] * s[4] + d[2] * s[5],
                 d[0] * s[4] + d[1] * s[6] + d[2] * s[7],
@@ -137,10 +166,7 @@ fn row(image: &Rgb, band: &Band, windows: &[Window], index: &[u32], i: usize) ->
             for k in 0..9 {
                 let (nx, ny) = (cx + k % 3 - 1, cy + k / 3 - 1);
                 let q = &pixels[ny * w + nx];
-                let like = 1.0
-                    + v[0] * (q[0] - s[0])
-                    + v[1] * (q[1] - s[1])
-                    + v[2] * (q[2] - s[2]);
+                let like = 1.0 + v[0] * (q[0] - s[0]) + v[1] * (q[1] - s[1]) + v[2] * (q[2] - s[2]);
                 // Offsets from (x, y) lie in -2..=2, so the index is in 0..25.
                 let o = (ny + 2 - y) * 5 + (nx + 2 - x);
                 weights[o] -= like / 9.0;
@@ -168,25 +194,35 @@ fn row(image: &Rgb, band: &Band, windows: &[Window], index: &[u32], i: usize) ->
 }
 
 fn multiply(rows: &[Row], trust: &[f32], x: &[f32], out: &mut [f32]) {
-    out.par_iter_mut().enumerate().with_min_len(BLOCK).for_each(|(k, o)| {
-        let row = &rows[k];
-        let mut sum = trust[k] * x[k];
-        for (weight, &j) in row.weights.iter().zip(&row.unknowns) {
-            if j != KNOWN {
-                sum += weight * x[j as usize];
+    out.par_iter_mut()
+        .enumerate()
+        .with_min_len(BLOCK)
+        .for_each(|(k, o)| {
+            let row = &rows[k];
+            let mut sum = trust[k] * x[k];
+            for (weight, &j) in row.weights.iter().zip(&row.unknowns) {
+                if j != KNOWN {
+                    sum += weight * x[j as usize];
+                }
             }
-        }
-        *o = sum;
-    });
+            *o = sum;
+        });
 }
 
 fn conjugate_gradients(rows: &[Row], trust: &[f32], mut x: Vec<f32>) -> (Vec<f32>, usize) {
     let n = rows.len();
     let mut product = vec![0f32; n];
     multiply(rows, trust, &x, &mut product);
-    let mut r: Vec<f32> = rows.iter().zip(&product).map(|(row, p)| row.constant - p).collect();
-    let scale: Vec<f32> =
-        rows.iter().zip(trust).map(|(row, t)| 1.0 / (row.weights[12] + t).max(1e-6)).collect();
+    let mut r: Vec<f32> = rows
+        .iter()
+        .zip(&product)
+        .map(|(row, p)| row.constant - p)
+        .collect();
+    let scale: Vec<f32> = rows
+        .iter()
+        .zip(trust)
+        .map(|(row, t)| 1.0 / (row.weights[12] + t).max(1e-6))
+        .collect();
     let mut z: Vec<f32> = r.iter().zip(&scale).map(|(a, b)| a * b).collect();
     let mut p = z.clone();
     let dot = |a: &[f32], b: &[f32]| {

@@ -48,7 +48,11 @@ pub fn coarse(net: &Network, image: &Rgb8, landmarks: &Landmarks) -> Result<Coar
     };
     let mut alpha = plane(straight).zip(&plane(mirrored).mirrored(), |a, b| {
         let mean = f32::midpoint(a, b);
-        if mean.is_finite() { mean.clamp(0.0, 1.0) } else { 0.0 }
+        if mean.is_finite() {
+            mean.clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
     });
     let seeds: Vec<(usize, usize)> = [NOSE_TIP, 168, CHIN, 50, 280]
         .iter()

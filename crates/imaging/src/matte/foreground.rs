@@ -4,7 +4,9 @@
 //! correction per pixel at full size; after it the rim is pulled towards the colours just
 //! inside, which removes flare that the equation cannot know of.
 
-use crate::raster::{Kernel, Plane, Raster, Rgb, Stretch, luma, resize_plane, resize_rgb, smoothstep};
+use crate::raster::{
+    Kernel, Plane, Raster, Rgb, Stretch, luma, resize_plane, resize_rgb, smoothstep,
+};
 
 /// Foreground and background colour of a pixel.
 type Pair = [f32; 6];
@@ -147,7 +149,9 @@ pub fn despill(foreground: &mut Rgb, alpha: &Plane, radius: f32, strength: f32) 
         let value = |k: usize| (n[k] + 0.1 * w[k]) / d;
         [value(0), value(1), value(2), smoothstep(0.0005, 0.01, d)]
     });
-    let target = mix.zip(&eroded, |m, e| [m[0], m[1], m[2], m[3] * (1.0 - smoothstep(0.86, 0.99, e))]);
+    let target = mix.zip(&eroded, |m, e| {
+        [m[0], m[1], m[2], m[3] * (1.0 - smoothstep(0.86, 0.99, e))]
+    });
     let stretch = Stretch::new(&target, w, h);
     *foreground = Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
         row.copy_from_slice(foreground.row(y));

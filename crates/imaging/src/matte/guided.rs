@@ -23,7 +23,11 @@ pub fn refine(coarse: &Rgb, alpha: &Plane, fine: &Rgb) -> Plane {
     let coefficients = Stretch::new(&coefficients, w, h);
     Plane::generate_rows(w, h, 0.0, |y, row| {
         plain.fill(y, row);
-        let model = if row.iter().any(|v| doubt(*v) > 0.0) { coefficients.row(y) } else { vec![] };
+        let model = if row.iter().any(|v| doubt(*v) > 0.0) {
+            coefficients.row(y)
+        } else {
+            vec![]
+        };
         for (x, value) in row.iter_mut().enumerate() {
             let doubt = doubt(*value);
             if doubt > 0.0 {
@@ -43,7 +47,21 @@ fn doubt(alpha: f32) -> f32 {
 
 fn coefficients(image: &Rgb, alpha: &Plane) -> Raster<[f32; 4]> {
     let products = image.zip(alpha, |[r, g, b], a| {
-        [a, r, g, b, a * r, a * g, a * b, r * r, r * g, r * b, g * g, g * b, b * b]
+        [
+            a,
+            r,
+            g,
+            b,
+            a * r,
+            a * g,
+            a * b,
+            r * r,
+            r * g,
+            r * b,
+            g * g,
+            g * b,
+            b * b,
+        ]
     });
     let means = products.box_mean(RADIUS);
     means

@@ -1,7 +1,7 @@
 //! Sensor noise: how much there is, and taking it out without taking detail.
 
-use crate::raster::{Plane, Raster, Rgb, luma};
 use crate::filter::quantile;
+use crate::raster::{Plane, Raster, Rgb, luma};
 
 /// Noise below this is invisible and left alone.
 pub const VISIBLE: f32 = 0.003;
@@ -53,7 +53,14 @@ pub fn reduce(image: &Rgb, sigma: f32) -> Rgb {
         let spread = (t[3] - t[0] * t[0]).max(0.0) + e * 2.0;
         let red = (t[4] - t[1] * t[0]) / spread;
         let blue = (t[5] - t[2] * t[0]) / spread;
-        [a, s[0] * (1.0 - a), red, t[1] - red * t[0], blue, t[2] - blue * t[0]]
+        [
+            a,
+            s[0] * (1.0 - a),
+            red,
+            t[1] - red * t[0],
+            blue,
+            t[2] - blue * t[0],
+        ]
     });
     image.zip(&coefficients.box_mean(2), |p, s| {
         let own = luma(p);
