@@ -5,6 +5,13 @@
 //! of that size with a free licence is bundled. Beside it, `tools/peer.py` does nearly the same job
 //! in Python; it reads the file that `--save FILE` writes.
 
+#![expect(clippy::cast_precision_loss, reason = "small counts")]
+#![expect(clippy::print_stdout, reason = "the figures are its output")]
+#![expect(
+    clippy::unit_arg,
+    reason = "dropping the result is the last step of a timed run"
+)]
+
 use headshot_imaging::backdrop::Scene;
 use headshot_imaging::composite::{Edge, composite};
 use headshot_imaging::encode::encode;

@@ -58,6 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+#[expect(clippy::too_many_lines, reason = "one panel after the other")]
 fn stages(engine: &Engine, selfie: &Selfie, out: &Path, stem: &str) -> Result<(), Box<dyn Error>> {
     let mut sitting = engine.sitting(selfie);
     let look = Look::default();

@@ -124,7 +124,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Request, Box<dyn Erro
         let json = format!("\"{value}\"");
         match option {
             "backdrop" => {
-                request.look.backdrop = Backdrop::parse(&value).ok_or("no such backdrop")?
+                request.look.backdrop = Backdrop::parse(&value).ok_or("no such backdrop")?;
             }
             "style" => request.look.style = serde_json::from_str::<Style>(&json)?,
             "crop" => request.look.crop = serde_json::from_str::<Crop>(&json)?,

@@ -166,7 +166,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     };
     let pixels = raw
         .exif
-        .map_or(Orientation::Upright, |e| exif::orientation(e))
+        .map_or(Orientation::Upright, exif::orientation)
         .apply(pixels);
     Ok(Decoded {
         pixels,

@@ -102,7 +102,7 @@ impl Network {
             out.push(tensor.to_vec());
         }
         out.try_into()
-            .map_err(|_: Vec<Vec<f32>>| error(self.name, &"a missing output"))
+            .map_err(|got: Vec<Vec<f32>>| error(self.name, &format!("{} outputs", got.len())))
     }
 }
 

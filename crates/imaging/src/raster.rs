@@ -248,6 +248,7 @@ impl<P: Copy + Send + Sync> Raster<P> {
     }
 
     /// Copies the rectangle of whole pixels `x0..x1`, `y0..y1`, which must lie inside.
+    #[must_use]
     pub fn crop(&self, x0: usize, y0: usize, x1: usize, y1: usize) -> Self {
         let mut data = Vec::with_capacity((x1 - x0) * (y1 - y0));
         for y in y0..y1 {

@@ -5,7 +5,6 @@ use crate::encode::OutputFormat;
 use crate::frame::{Crop, Size};
 use crate::light::Style;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// Name and version of this pipeline. The number after the plus counts changes of the output's
 /// bytes; it must be raised whenever a golden test changes.
@@ -80,12 +79,9 @@ impl Recipe {
     pub fn xmp(&self) -> Result<String, serde_json::Error> {
         let json = escaped(&serde_json::to_string(self)?);
         let engine = escaped(&self.engine);
-        let mut out =
-            String::from("<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>");
-        // Writing to a String cannot fail.
-        let _ = write!(
-            out,
-            "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\
+        let begin = "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>";
+        Ok(format!(
+            "{begin}<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\
              <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\
              <rdf:Description rdf:about=\"\" \
              xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\" \
@@ -95,8 +91,7 @@ impl Recipe {
              <xmp:CreatorTool>{engine}</xmp:CreatorTool>\
              {OPEN_TAG}{json}{CLOSE_TAG}\
              </rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end=\"r\"?>"
-        );
-        Ok(out)
+        ))
     }
 
     /// Reads the recipe back out of a photo's file, whatever its format: none of them compresses

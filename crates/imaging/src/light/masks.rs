@@ -59,6 +59,9 @@ impl Masks {
     }
 }
 
+/// Variance added to the skin model: natural variation that a small face does not show.
+const FLOOR: f64 = 4e-4;
+
 /// Red and blue difference, independent of brightness.
 fn chroma(p: [f32; 3]) -> (f32, f32) {
     let y = luma(p);
@@ -78,8 +81,6 @@ impl SkinModel {
         });
         let n = n.max(1.0);
         let mean = [r / n, b / n];
-        // The floor admits the natural variation that a small face does not show.
-        const FLOOR: f64 = 4e-4;
         let spread = [
             rr / n - mean[0] * mean[0] + FLOOR,
             rb / n - mean[0] * mean[1],

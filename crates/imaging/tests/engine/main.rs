@@ -6,9 +6,9 @@
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::many_single_char_names,
-    clippy::similar_names,
     reason = "pixel positions and values"
 )]
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod decoding;
 mod hostile;

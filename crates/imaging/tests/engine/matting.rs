@@ -110,6 +110,10 @@ fn before(known: &Known, background: &Rgb) -> Rgb {
         })
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table, printed line by line and summed"
+)]
 #[test]
 fn the_matte_beats_the_person_network_on_known_alpha() {
     let size = Size {
