@@ -1,2 +1,108 @@
-//! Development tasks.
-fn main() {}
+//! Development tasks. `cargo xtask test` is what a person runs and what continuous integration
+//! runs; `cargo xtask bench` reports the figures of `docs/benchmarks.md`.
+
+use std::process::ExitCode;
+
+mod dependencies;
+mod step;
+mod tools;
+
+const HELP: &str = "\
+cargo xtask test    install or find what the tests need, run everything, fail on anything skipped
+cargo xtask lint    formatting, clippy, documentation, dependencies
+cargo xtask bench   the benchmarks, in the release profile";
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    let done = match task.as_str() {
+        "test" => test(),
+        "lint" => lint(),
+        "bench" => bench(),
+        _ => {
+            step::say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            step::complain(&format!("xtask {task}: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that has to hold before a change lands.
+fn test() -> anyhow::Result<()> {
+    let tools = tools::find_or_install()?;
+    lint()?;
+    step::cargo("Tests", &["test", "--workspace", "--quiet"])
+        .path_first(&tools.python)
+        .run()?;
+    step::cargo(
+        "Binary for the browser",
+        &["build", "--package", "headshot"],
+    )
+    .run()?;
+    browser(&tools)
+}
+
+fn lint() -> anyhow::Result<()> {
+    step::cargo("Formatting", &["fmt", "--all", "--check"]).run()?;
+    dependencies::check()?;
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    step::cargo("Clippy", &clippy).run()?;
+    step::cargo(
+        "Documentation",
+        &["doc", "--workspace", "--no-deps", "--quiet"],
+    )
+    .env("RUSTDOCFLAGS", "-D warnings")
+    .run()
+}
+
+/// The stories in a real browser, against the built binary.
+fn browser(tools: &tools::Tools) -> anyhow::Result<()> {
+    let folder = step::root().join("tests/browser");
+    step::command(
+        "Packages for the browser tests",
+        "npm",
+        &["ci", "--no-audit", "--no-fund"],
+    )
+    .folder(&folder)
+    .run()?;
+    step::command("Browser tests", "npm", &["test"])
+        .folder(&folder)
+        .env(
+            "HEADSHOT_BIN",
+            &step::target().join("debug/headshot").display().to_string(),
+        )
+        .env("CHROMIUM", &tools.chromium.display().to_string())
+        .run()
+}
+
+fn bench() -> anyhow::Result<()> {
+    step::cargo(
+        "Release build",
+        &["build", "--release", "--package", "headshot"],
+    )
+    .run()?;
+    let rest: Vec<String> = std::env::args().skip(2).collect();
+    let mut args = vec![
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "headshot-bench",
+        "--",
+    ];
+    args.extend(rest.iter().map(String::as_str));
+    step::cargo("Benchmarks", &args).run()
+}

@@ -1,0 +1,217 @@
+//! The audit log: who did what to what, from where; each row's hash covers the row before it.
+
+use std::net::IpAddr;
+
+use headshot_domain::{KeyId, OrgId, Timestamp, UserId};
+use headshot_storage::audit::{self, Entry, Head};
+use headshot_storage::{AsConn, Error, WriteTx};
+use sha2::{Digest, Sha256};
+
+/// Who does something, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// `user:<id> <email>`, `key:<id>`, `command line` or `server`.
+    pub label: String,
+    /// From which address.
+    pub address: Option<IpAddr>,
+}
+
+impl Actor {
+    /// A person at `address`.
+    pub fn user(id: &UserId, email: &str, address: IpAddr) -> Self {
+        Self {
+            label: format!("user:{id} {email}"),
+            address: Some(address),
+        }
+    }
+
+    /// An API key used from `address`.
+    pub fn key(id: &KeyId, address: IpAddr) -> Self {
+        Self {
+            label: format!("key:{id}"),
+            address: Some(address),
+        }
+    }
+
+    /// The operator at the command line.
+    pub fn command_line() -> Self {
+        Self {
+            label: "command line".into(),
+            address: None,
+        }
+    }
+
+    /// Somebody who isn't signed in.
+    pub fn visitor(address: IpAddr) -> Self {
+        Self {
+            label: "visitor".into(),
+            address: Some(address),
+        }
+    }
+
+    /// The actor as people read it: the address of a person, the rest as it is.
+    pub fn display(label: &str) -> &str {
+        label
+            .strip_prefix("user:")
+            .and_then(|rest| rest.split_once(' '))
+            .map_or(label, |(_, email)| email)
+    }
+}
+
+/// Something that was done.
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    /// In which organization; `None` is the whole server.
+    pub org: Option<&'a OrgId>,
+    /// As in `key.deleted`.
+    pub action: &'static str,
+    /// As in `key:<id>`.
+    pub target: String,
+    /// More about it; never a secret.
+    pub detail: serde_json::Value,
+}
+
+/// Adds `event` to the log, in the transaction that does it.
+pub async fn record(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    now: Timestamp,
+    event: Event<'_>,
+) -> Result<(), Error> {
+    let Head {
+        seq,
+        hash: previous,
+    } = audit::next(tx).await?;
+    let mut entry = Entry {
+        seq,
+        at: now,
+        org: event.org.map(ToString::to_string).unwrap_or_default(),
+        actor: actor.label.clone(),
+        action: event.action.into(),
+        target: event.target,
+        detail: event.detail.to_string(),
+        address: actor
+            .address
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
+        hash: Vec::new(),
+    };
+    entry.hash = chained(&previous, &entry);
+    audit::append(tx, &entry).await
+}
+
+/// The hash that belongs to `entry` after a row with the hash `previous`. Every field goes in with
+/// its length, so that no two rows share their bytes.
+fn chained(previous: &[u8], entry: &Entry) -> Vec<u8> {
+    let mut hasher = Sha256::new();
+    hasher.update(b"headshot audit 1");
+    hasher.update(previous);
+    hasher.update(entry.seq.to_be_bytes());
+    hasher.update(entry.at.unix_ms().to_be_bytes());
+    for field in [
+        &entry.org,
+        &entry.actor,
+        &entry.action,
+        &entry.target,
+        &entry.detail,
+        &entry.address,
+    ] {
+        hasher.update((field.len() as u64).to_be_bytes());
+        hasher.update(field.as_bytes());
+    }
+    hasher.finalize().to_vec()
+}
+
+/// The first characters of a row's hash, for people.
+pub fn short_hash(hash: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&hash[..hash.len().min(4)])
+}
+
+/// What [`verify`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verified {
+    /// Every row is as it was written.
+    Intact {
+        /// How many rows there are.
+        entries: i64,
+        /// The newest row's hash, in hex: note it elsewhere to detect a cut or rewritten chain.
+        head: String,
+    },
+    /// The chain breaks.
+    Broken {
+        /// At which row.
+        seq: i64,
+        /// How.
+        what: &'static str,
+    },
+}
+
+/// How many rows [`verify`] reads at a time.
+const PAGE: i64 = 1_000;
+
+/// Follows the whole chain.
+///
+/// Rows may be added meanwhile: the chain has to reach the head that was there at the beginning, and
+/// may not reach beyond the one that is there at the end.
+pub async fn verify(conn: &mut impl AsConn) -> Result<Verified, Error> {
+    let head = audit::head(conn).await?;
+    let mut link = Head {
+        seq: 0,
+        hash: vec![0u8; 32],
+    };
+    if let Some(broken) = past_head(&link, &head) {
+        return Ok(broken);
+    }
+    // From before every place, so that a row at a place that never was is found too.
+    let mut after = i64::MIN;
+    loop {
+        let page = audit::after(conn, after, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        for entry in page {
+            after = entry.seq;
+            if let Some(broken) = follow(&mut link, entry).or_else(|| past_head(&link, &head)) {
+                return Ok(broken);
+            }
+        }
+    }
+    if link.seq < head.seq {
+        return Ok(broken(link.seq + 1, "is missing"));
+    }
+    let head = audit::head(conn).await?;
+    if head.seq < link.seq {
+        return Ok(broken(head.seq + 1, "was added behind the end"));
+    }
+    Ok(Verified::Intact {
+        entries: link.seq,
+        head: data_encoding::HEXLOWER.encode(&link.hash),
+    })
+}
+
+const fn broken(seq: i64, what: &'static str) -> Verified {
+    Verified::Broken { seq, what }
+}
+
+/// Goes on from `link` to `entry`, unless the chain breaks there.
+fn follow(link: &mut Head, entry: Entry) -> Option<Verified> {
+    if entry.seq <= link.seq {
+        return Some(broken(entry.seq, "was never written"));
+    }
+    if entry.seq != link.seq + 1 {
+        return Some(broken(link.seq + 1, "is missing"));
+    }
+    if entry.hash != chained(&link.hash, &entry) {
+        return Some(broken(entry.seq, "was changed"));
+    }
+    *link = Head {
+        seq: entry.seq,
+        hash: entry.hash,
+    };
+    None
+}
+
+/// Whether the row at the head's place has another hash than the head: chain and row were rewritten.
+fn past_head(link: &Head, head: &Head) -> Option<Verified> {
+    (link.seq == head.seq && link.hash != head.hash).then(|| broken(link.seq, "was rewritten"))
+}

@@ -1,0 +1,58 @@
+//! What has to be cleaned up now and then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headshot_storage::{Error, auth, sessions, sign_in};
+use tokio_util::sync::CancellationToken;
+
+use crate::App;
+use crate::accounts::{FAILURE_WINDOW, IDLE_TIMEOUT};
+use crate::request_log;
+
+const EVERY: Duration = Duration::from_hours(1);
+
+/// Cleans up once an hour until `stop`.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = clean_up(&app).await {
+            app.report(&error, "the clean-up failed; it is tried again in an hour");
+        }
+        if stop
+            .run_until_cancelled(tokio::time::sleep(EVERY))
+            .await
+            .is_none()
+        {
+            return;
+        }
+    }
+}
+
+/// Removes sessions and links that ended, old failure counts, and API log rows past the retention.
+pub async fn clean_up(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    sessions::delete_ended(&mut tx, now, now.minus(IDLE_TIMEOUT)).await?;
+    sign_in::delete_expired_links(&mut tx, now).await?;
+    sign_in::delete_old_failures(&mut tx, now.minus(FAILURE_WINDOW)).await?;
+    tx.commit().await?;
+    request_log::expire(&app.db, now.minus(app.settings.log_retention)).await?;
+    Ok(())
+}
+
+/// Finds out which of the registered nodes are alive and expels the others, which leaves a gap row
+/// for each. Run when a process starts: its predecessor may have been killed.
+pub async fn roll_call(app: &App) -> Result<(), Error> {
+    let registered = {
+        let mut conn = app.db.read().await?;
+        auth::nodes(&mut conn).await?
+    };
+    if registered.is_empty() {
+        return Ok(());
+    }
+    let mut tx = app.db.write().await?;
+    let epoch = auth::bump(&mut tx, None).await?;
+    tx.commit().await?;
+    app.settle(epoch).await;
+    Ok(())
+}

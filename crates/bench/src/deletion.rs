@@ -1,0 +1,120 @@
+//! How long the deletion of a key takes, over HTTP, while every process holds a lease.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use tokio::task::JoinSet;
+
+use crate::client::{self, Client};
+use crate::postgres::Postgres;
+use crate::process::Server;
+use crate::report::{Report, quantile};
+use crate::seed::Seed;
+
+/// Between two requests of the traffic that keeps each process in use.
+const PAUSE: Duration = Duration::from_millis(5);
+
+pub(crate) async fn measure(
+    binary: &Path,
+    deletions: usize,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    for (processes, target) in [(1, "p99 below 10 ms"), (3, "p99 below 300 ms")] {
+        let seed = Seed::sqlite(deletions + 1).await?;
+        arrangement(binary, &seed, processes, ("SQLite", target), report).await?;
+    }
+    let Some(postgres) = Postgres::start()? else {
+        report.add("Deletion on PostgreSQL", "not measured: not installed", "");
+        return Ok(());
+    };
+    for (processes, target) in [(1, "p99 below 10 ms"), (3, "p99 below 300 ms")] {
+        let url = postgres.database(&format!("bench{processes}"))?;
+        let seed = Seed::at(url, deletions + 1).await?;
+        arrangement(binary, &seed, processes, ("PostgreSQL", target), report).await?;
+    }
+    Ok(())
+}
+
+async fn arrangement(
+    binary: &Path,
+    seed: &Seed,
+    processes: usize,
+    (database, target): (&str, &str),
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    crate::progress(format_args!("deletion, {processes} on {database}"));
+    let mut servers = Vec::new();
+    for _ in 0..processes {
+        servers.push(Server::headshot(binary, seed, None)?);
+    }
+    let Some((traffic_key, keys)) = seed.keys.split_first() else {
+        return Ok(());
+    };
+    let request = client::get(crate::route::PATH, Some(traffic_key));
+    let mut traffic = JoinSet::new();
+    let mut clients = Vec::new();
+    for server in &servers {
+        server.first(&request).await?;
+        traffic.spawn(keep_in_use(server.address, request.clone()));
+        clients.push(Client::connect(server.address).await?);
+    }
+    for server in &servers {
+        while server.metric("headshot_lease_held ").await? == 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+    let (times, accepted) = delete_all(&mut clients, keys).await?;
+    traffic.abort_all();
+    ensure!(accepted == 0, "{accepted} accepted after the deletion");
+    for server in servers {
+        server.stop().await?;
+    }
+    let plural = if processes == 1 {
+        "process"
+    } else {
+        "processes"
+    };
+    report.add(
+        format!(
+            "Deletion over HTTP, {processes} {plural} on {database} ({} keys)",
+            keys.len()
+        ),
+        format!(
+            "p50 {:.1} ms, p99 {:.1} ms, accepted afterwards {accepted}",
+            quantile(&times, 0.5),
+            quantile(&times, 0.99),
+        ),
+        target,
+    );
+    Ok(())
+}
+
+/// Uses each key on every process, deletes it through one of them, and tries it again everywhere.
+async fn delete_all(clients: &mut [Client], keys: &[String]) -> anyhow::Result<(Vec<f64>, usize)> {
+    let (mut times, mut accepted) = (Vec::new(), 0);
+    for (index, key) in keys.iter().enumerate() {
+        let request = client::get(crate::route::PATH, Some(key));
+        for client in &mut *clients {
+            ensure!(client.send(&request).await?.status == 200, "a live key");
+        }
+        let deleting = index % clients.len();
+        let started = Instant::now();
+        let answer = clients[deleting].send(&client::revoke(key)).await?;
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+        ensure!(answer.status == 200, "a deletion: {}", answer.status);
+        for client in &mut *clients {
+            accepted += usize::from(client.send(&request).await?.status == 200);
+        }
+    }
+    Ok((times, accepted))
+}
+
+async fn keep_in_use(address: SocketAddr, request: Vec<u8>) -> anyhow::Result<()> {
+    let mut client = Client::connect(address).await?;
+    loop {
+        client.send(&request).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
+}

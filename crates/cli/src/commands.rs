@@ -1,0 +1,323 @@
+//! What each command does.
+
+use std::io::Read;
+
+use anyhow::bail;
+use headshot_app::accounts;
+use headshot_app::audit::{self, Actor, Verified};
+use headshot_app::keys::{self, NewKey};
+use headshot_app::organizations::{self, NewOrganization};
+use headshot_domain::{ApiKeySecret, KeyId, OrgId, Timestamp};
+use headshot_storage::api_keys::ApiKey;
+use headshot_storage::organizations::Organization;
+use headshot_storage::sign_in::LinkPurpose;
+use serde_json::{Value, json};
+
+use crate::args::{
+    Args, Audit, Command, ConfigCommand, CreditsCommand, Key, KeyCreate, Org, OrgCreate, Secrets,
+    User,
+};
+use crate::config::Config;
+use crate::{demo, output, secrets, serve, wiring};
+
+/// The most organizations that a list prints.
+const ORGS_MAX: i64 = 10_000;
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let file = args.config.as_deref();
+    match args.command {
+        Command::Demo(demo) => demo::run(&demo).await,
+        Command::Key(Key::Check { key }) => check_key(key),
+        Command::Serve(given) => serve::run(&Config::load(file)?, given.role).await,
+        Command::Config(ConfigCommand::Check(given)) => {
+            config_check(&Config::load(file)?, given.json);
+            Ok(())
+        }
+        Command::Openapi => openapi(&Config::load(file)?),
+        Command::Secrets(Secrets::RotatePepper) => rotate_pepper(&Config::load(file)?),
+        Command::Migrate => migrate(&Config::load(file)?).await,
+        Command::Org(command) => org(&Config::load(file)?, command).await,
+        Command::Key(command) => key(&Config::load(file)?, command).await,
+        Command::Credits(command) => credits(&Config::load(file)?, command).await,
+        Command::User(command) => user(&Config::load(file)?, command).await,
+        Command::Audit(Audit::Verify(given)) => {
+            audit_verify(&Config::load(file)?, given.json).await
+        }
+    }
+}
+
+fn config_check(config: &Config, json: bool) {
+    if json {
+        let fields = config
+            .shown()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()));
+        output::json(&Value::Object(fields.collect()));
+    } else {
+        for (name, value) in config.shown() {
+            output::line(format!("{name:<20} {value}"));
+        }
+    }
+}
+
+fn openapi(config: &Config) -> anyhow::Result<()> {
+    let document = headshot_web::api::openapi::document(&config.public_url);
+    output::line(document.to_pretty_json()?);
+    Ok(())
+}
+
+fn rotate_pepper(config: &Config) -> anyhow::Result<()> {
+    let id = secrets::rotate_pepper(config, &headshot_domain::OsEntropy)?;
+    output::line(format!(
+        "Pepper {id} is current from the next start on. Keys keep working."
+    ));
+    Ok(())
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let db = wiring::open(config).await?;
+    output::line(format!(
+        "{} at {} is up to date.",
+        db.product(),
+        db.location()
+    ));
+    Ok(())
+}
+
+async fn org(config: &Config, command: Org) -> anyhow::Result<()> {
+    let app = wiring::app(config).await?;
+    match command {
+        Org::Create(given) => org_create(&app, given).await,
+        Org::List(given) => {
+            let mut conn = app.db.read().await?;
+            let orgs = headshot_storage::organizations::list(&mut conn, ORGS_MAX).await?;
+            if given.json {
+                let list: Vec<Value> = orgs.iter().map(org_json).collect();
+                output::json(&json!({ "organizations": list }));
+            } else {
+                for org in orgs {
+                    output::line(format!("{}  {:<12}  {}", org.id, org.plan, org.name));
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+fn org_json(org: &Organization) -> Value {
+    json!({
+        "uid": org.id.as_str(),
+        "name": org.name,
+        "website": org.website,
+        "plan": org.plan.name(),
+        "whitelabel": org.whitelabel,
+        "createdAt": org.created_at.to_string(),
+    })
+}
+
+async fn org_create(app: &headshot_app::App, given: OrgCreate) -> anyhow::Result<()> {
+    let new = NewOrganization {
+        name: given.name,
+        website: given.website,
+        owner: given.owner_email,
+        plan: given.plan,
+        credits: given.credits.0,
+        whitelabel: given.whitelabel,
+    };
+    let created = organizations::create(app, &Actor::command_line(), new).await?;
+    let url = created
+        .setup_token
+        .map(|token| format!("{}/auth/setup?token={token}", app.settings.public_url));
+    if given.json.json {
+        output::json(&json!({
+            "organization": org_json(&created.org),
+            "owner": { "id": created.owner.id.as_str(), "email": created.owner.email, "setupUrl": url },
+        }));
+    } else {
+        output::line(format!(
+            "Organization {} ({}) is created.",
+            created.org.id, created.org.name
+        ));
+        match url {
+            Some(url) => output::line(format!(
+                "{} sets a password with this link, once, within 7 days:\n{url}",
+                created.owner.email
+            )),
+            None => output::line(format!("{} signs in as before.", created.owner.email)),
+        }
+    }
+    Ok(())
+}
+
+async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
+    let app = wiring::app(config).await?;
+    match command {
+        Key::Create(given) => key_create(&app, given).await,
+        Key::List { org, json } => {
+            let org = OrgId::from(org);
+            let known = {
+                let mut conn = app.db.read().await?;
+                headshot_storage::organizations::find(&mut conn, &org).await?
+            };
+            if known.is_none() {
+                bail!("there is no organization {org}");
+            }
+            let keys = keys::list(&app, &org).await?;
+            if json.json {
+                let list: Vec<Value> = keys.live.iter().map(key_json).collect();
+                output::json(&json!({ "keys": list }));
+            } else {
+                for key in keys.live {
+                    output::line(format!(
+                        "{}  {}  {:<24}  {}",
+                        key.id, key.hint, key.name, key.scopes
+                    ));
+                }
+            }
+            Ok(())
+        }
+        Key::Delete { id, json } => {
+            let actor = Actor::command_line();
+            let deleted = keys::delete(&app, &actor, None, &KeyId::from(id)).await?;
+            let at = deleted.receipt.effective_at;
+            if json.json {
+                output::json(&json!({
+                    "id": deleted.key.id.as_str(),
+                    "effectiveAt": at.to_string(),
+                    "acknowledged": deleted.receipt.acknowledged,
+                    "lapsed": deleted.receipt.lapsed,
+                    "lastUsedAt": deleted.key.last_use.map(|last| last.at.to_string()),
+                }));
+            } else {
+                output::line(format!("No process accepts {} since {at}.", deleted.key.id));
+            }
+            Ok(())
+        }
+        Key::Check { key } => check_key(key),
+    }
+}
+
+fn key_json(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id.as_str(),
+        "name": key.name,
+        "hint": key.hint.to_string(),
+        "scopes": key.scopes.names(),
+        "networks": key.networks.to_string(),
+        "createdBy": key.created_by,
+        "createdAt": key.created_at.to_string(),
+        "expiresAt": key.expires_at.map(|at| at.to_string()),
+        "lastUsedAt": key.last_use.as_ref().map(|last| last.at.to_string()),
+    })
+}
+
+async fn key_create(app: &headshot_app::App, given: KeyCreate) -> anyhow::Result<()> {
+    let now: Timestamp = app.clock.now();
+    let new = NewKey {
+        name: given.name,
+        scopes: given.scopes,
+        networks: given.networks,
+        expires_at: given.expires_in.map(|life| now.plus(life)),
+        nonce: None,
+    };
+    let org = OrgId::from(given.org);
+    let (key, secret) = keys::create(app, &Actor::command_line(), &org, new).await?;
+    let expires_at = key.expires_at.map(|at| at.to_string());
+    if given.json.json {
+        output::json(&json!({
+            "id": key.id.as_str(),
+            "key": secret.expose(),
+            "scopes": key.scopes.names(),
+            "expiresAt": expires_at,
+        }));
+    } else {
+        output::line(format!("Key {} ({}), shown only now:", key.id, key.scopes));
+        output::line(secret.expose());
+        if let Some(at) = expires_at {
+            output::line(format!("It works until {at}."));
+        }
+    }
+    Ok(())
+}
+
+fn check_key(key: String) -> anyhow::Result<()> {
+    let key = if key == "-" {
+        // A key and a line break; more is no key.
+        const LENGTH_MAX: u64 = 4_096;
+        let mut text = String::new();
+        std::io::stdin()
+            .take(LENGTH_MAX)
+            .read_to_string(&mut text)?;
+        text.trim().to_owned()
+    } else {
+        key
+    };
+    match ApiKeySecret::parse(&key) {
+        Ok(secret) => {
+            output::line(format!(
+                "{} is well-formed; whether it works only the server knows.",
+                secret.hint()
+            ));
+            Ok(())
+        }
+        Err(wrong) => bail!("{wrong}"),
+    }
+}
+
+async fn credits(config: &Config, command: CreditsCommand) -> anyhow::Result<()> {
+    let CreditsCommand::Grant { org, amount, json } = command;
+    let app = wiring::app(config).await?;
+    let org = OrgId::from(org);
+    let balance = organizations::grant(&app, &Actor::command_line(), &org, amount).await?;
+    if json.json {
+        let number = |text: String| text.parse::<serde_json::Number>().map(Value::Number);
+        output::json(
+            &json!({ "organization": org.as_str(), "balance": number(balance.to_string())? }),
+        );
+    } else {
+        output::line(format!("{org} has {balance} credits."));
+    }
+    Ok(())
+}
+
+async fn user(config: &Config, command: User) -> anyhow::Result<()> {
+    let User::ResetPassword { email, json } = command;
+    let app = wiring::app(config).await?;
+    let link =
+        accounts::make_link(&app, &Actor::command_line(), &email, LinkPurpose::Reset).await?;
+    let Some(token) = link else {
+        bail!("there is nobody with the address {email}")
+    };
+    let url = format!("{}/auth/setup?token={token}", app.settings.public_url);
+    if json.json {
+        output::json(&json!({ "email": email.as_str(), "resetUrl": url }));
+    } else {
+        output::line(format!(
+            "{email} sets a new password with this link, once, within 7 days:\n{url}"
+        ));
+    }
+    Ok(())
+}
+
+async fn audit_verify(config: &Config, json: bool) -> anyhow::Result<()> {
+    let db = wiring::open_existing(config).await?;
+    let mut conn = db.read().await?;
+    match audit::verify(&mut conn).await? {
+        Verified::Intact { entries, head } => {
+            if json {
+                output::json(&json!({ "intact": true, "entries": entries, "head": head }));
+            } else {
+                output::line(format!(
+                    "{entries} entries are as they were written. Newest hash: {head}"
+                ));
+            }
+            Ok(())
+        }
+        Verified::Broken { seq, what } => {
+            if json {
+                output::json(&json!({ "intact": false, "entry": seq, "what": what }));
+            }
+            bail!("audit entry {seq} {what}")
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! Things that go wrong around the server.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use headshot_app::verification::LEASE;
+use headshot_testkit::Proxy;
+
+use crate::support::{Connection, Place, Server, eventually, get, one_line, post, text};
+
+const ORGANIZATION: &str = "/api/v2/organization";
+
+#[test]
+fn a_database_that_goes_away_and_comes_back() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let database = runtime.block_on(headshot_testkit::postgres());
+    let proxy = runtime.block_on(Proxy::start(&database.url));
+    let place = Place::new().with("HEADSHOT_DATABASE_URL", &proxy.url);
+    let org = place.org("unlimited");
+    let key = place.key(&org, &[]).key;
+    let other = place.key(&org, &[]).key;
+    let server = place.serve();
+    let request = get(ORGANIZATION).bearer(&key);
+    let mut connection = Connection::open(server.address).expect("open");
+    let mut answered = 0;
+    let mut call = || {
+        answered += 1;
+        connection.exchange(&request).expect("answered")
+    };
+    eventually("the server answers from memory", || {
+        assert_eq!(call().status, 200);
+        (server.metric("headshot_lease_held") == 1).then_some(())
+    });
+
+    assert_eq!(call().status, 200, "from the database, into memory");
+    runtime.block_on(proxy.cut());
+    let cut_at = Instant::now();
+    assert_eq!(call().status, 200, "what is in memory is served");
+    let failed = eventually("the lease ends", || {
+        let begun = Instant::now();
+        let answer = call();
+        match answer.status {
+            200 => {
+                let since = begun.saturating_duration_since(cut_at);
+                assert!(
+                    since < LEASE,
+                    "served {since:?} after the database had gone"
+                );
+                None
+            }
+            _ => Some(answer),
+        }
+    });
+    insta::assert_snapshot!(failed.shown(), @r#"
+    HTTP/1.1 500
+    content-type: application/json
+    x-ratelimit-limit: 300
+    x-ratelimit-remaining: [left]
+    x-ratelimit-reset: [masked]
+    x-request-id: [masked]
+    cache-control: no-store
+    x-content-type-options: nosniff
+    content-length: 73
+    date: [masked]
+
+    {"success":false,"error":"Internal server error","code":"INTERNAL_ERROR"}
+    "#);
+    // What needs no database is answered as ever.
+    assert_eq!(get(ORGANIZATION).send(&server).status, 401);
+    assert_eq!(get(ORGANIZATION).bearer("hsp_x").send(&server).status, 401);
+    assert_eq!(get("/healthz").send(&server).status, 200);
+    assert_eq!(get("/readyz").send(&server).status, 503);
+    let unknown = get(ORGANIZATION).bearer(&other).send(&server);
+    assert_eq!(
+        (unknown.status, unknown.error_code().as_str()),
+        (500, "INTERNAL_ERROR")
+    );
+    let revoke = post("/api/keys/revoke")
+        .body(format!(r#"{{"key":"{other}"}}"#))
+        .send(&server);
+    assert_eq!(
+        (revoke.status, revoke.error_code().as_str()),
+        (500, "INTERNAL_ERROR")
+    );
+    let page = get("/app/admin/api")
+        .header("Cookie", "headshot_session=x")
+        .send(&server);
+    assert_eq!(page.status, 503);
+    assert!(page.text().starts_with("<!doctype html>"));
+
+    proxy.mend();
+    eventually("it recovers", || (call().status == 200).then_some(()));
+    eventually("it answers from memory again", || {
+        assert_eq!(call().status, 200);
+        (server.metric("headshot_lease_held") == 1).then_some(())
+    });
+    assert_eq!(get(ORGANIZATION).bearer(&other).send(&server).status, 200);
+    // The API log waited: missing, malformed, unknown, revoke and the last one beside the calls.
+    let all = answered + 5;
+    eventually("the API log is complete", || {
+        (server.metric("headshot_api_log_written_total") == all).then_some(())
+    });
+    let printed = server.stop();
+    assert!(!printed.contains("panicked"), "{printed}");
+}
+
+#[test]
+fn a_database_that_is_not_there() {
+    let url = "postgres://somebody:s3cret@127.0.0.1:1/headshot";
+    let place = Place::new().with("HEADSHOT_DATABASE_URL", url);
+    for args in [
+        &["migrate"][..],
+        &["org", "list"],
+        &["serve"],
+        &["audit", "verify"],
+    ] {
+        let line = place.failure(args);
+        assert!(line.contains("postgres://127.0.0.1:1/headshot"), "{line}");
+        assert!(!line.contains("s3cret"), "{line}");
+    }
+}
+
+/// Runs `script` where it may mount file systems, in the folder of `place`. `$0` is the binary.
+fn mounting(place: &Place, script: &str) -> std::process::Output {
+    let as_root = Command::new("unshare").args(["-m", "true"]).output();
+    let flags = match as_root {
+        Ok(output) if output.status.success() => "-m",
+        _ => "-rm",
+    };
+    let mut command = place.shell(&format!("exec unshare {flags} sh -ec \"$1\" \"$0\""));
+    command.arg(script).output().expect("sh runs")
+}
+
+fn assert_names(place: &Place, output: &std::process::Output, words: &str) {
+    let line = one_line(&["in a mount"], output);
+    let path = place.data_dir().display().to_string();
+    assert!(line.contains(&path), "{line} does not name {path}");
+    assert!(line.contains(words), "{line}");
+}
+
+#[test]
+fn a_read_only_data_folder() {
+    let place = Place::new();
+    let org = place.org("standard");
+    let key = place.key(&org, &[]);
+    for command in [
+        format!("key create --org {}", org.uid),
+        format!("key delete {}", key.id),
+        format!("credits grant --org {} --amount 1", org.uid),
+        "serve".to_owned(),
+        "migrate".to_owned(),
+    ] {
+        let script =
+            format!("mount --bind data data; mount -o remount,ro,bind data; exec \"$0\" {command}");
+        assert_names(&place, &mounting(&place, &script), "read-only");
+    }
+    let fresh = Place::new();
+    let script = "mkdir data; mount -t tmpfs -o ro none data; exec \"$0\" org list";
+    assert_names(&fresh, &mounting(&fresh, script), "read-only");
+    assert_eq!(
+        get(ORGANIZATION)
+            .bearer(&key.key)
+            .send(&place.serve())
+            .status,
+        200
+    );
+}
+
+#[test]
+fn a_full_disk() {
+    let place = Place::new();
+    let fill = "mkdir data; mount -t tmpfs -o size=3m none data; \
+                uid=$(\"$0\" org create --name A --owner-email a@a.example | sed -n 's/.*\\(org_[a-z0-9]*\\).*/\\1/p'); \
+                dd if=/dev/zero of=data/filler bs=4k >/dev/null 2>&1 || true;";
+    let made = mounting(&place, &format!("{fill} exec \"$0\" key create --org $uid"));
+    assert_names(&place, &made, "full");
+    let place = Place::new();
+    let again = format!(
+        "{fill} \"$0\" key create --org $uid 2>/dev/null && exit 1; rm data/filler; \
+         \"$0\" key create --org $uid --json; \"$0\" audit verify --json"
+    );
+    let output = mounting(&place, &again);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("\"intact\": true"));
+    let place = Place::new();
+    let tiny = "mkdir data; mount -t tmpfs -o size=64k none data; exec \"$0\" migrate";
+    assert_names(&place, &mounting(&place, tiny), "full");
+}
+
+/// A server whose disk fills up goes on answering, says so in its log, and writes what waited when
+/// there is room again.
+#[test]
+fn a_disk_that_fills_up_under_a_server() {
+    let place = Place::new();
+    let org = place.org("unlimited");
+    let key = place.key(&org, &[]).key;
+    let script = "cp -a data copy; mount -t tmpfs -o size=2m none data; cp -a copy/. data; \
+                  dd if=/dev/zero of=data/filler bs=4k >/dev/null 2>&1 || true; exec \"$0\" serve";
+    let flags = if text(&Command::new("id").arg("-u").output().expect("id").stdout) == "0\n" {
+        "-m"
+    } else {
+        "-rm"
+    };
+    let mut command = place.shell(&format!("exec unshare {flags} sh -ec \"$1\" \"$0\""));
+    command.arg(script);
+    let server = Server::spawn(command);
+    let address = eventually("it serves or says why not", || {
+        let printed = server.printed();
+        let serving = printed.lines().find(|line| line.starts_with("Serving "));
+        let address = serving.and_then(|line| line.rsplit(' ').next());
+        assert!(!printed.contains("panicked"), "{printed}");
+        let failed = printed.contains("error: ");
+        address
+            .map(|text| Some(text.parse().expect("an address")))
+            .or(failed.then_some(None))
+    });
+    // No room even to start: one line names the path. With room for that, requests are answered.
+    let Some(address) = address else {
+        assert!(
+            server
+                .printed()
+                .contains(&place.data_dir().display().to_string())
+        );
+        return;
+    };
+    for _ in 0..50 {
+        let answer = get(ORGANIZATION)
+            .bearer(&key)
+            .try_send(address)
+            .expect("answered");
+        assert_eq!(answer.status, 200);
+    }
+    eventually("the log names the path", || {
+        server
+            .printed()
+            .contains("headshot.db is full")
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_port_in_use() {
+    let place = Place::new();
+    let server = place.serve();
+    let address = server.address.to_string();
+    let other = Place::new().with("HEADSHOT_LISTEN", &address);
+    let line = other.failure(&["serve"]);
+    assert!(
+        line.starts_with(&format!("error: {address} can't be listened on")),
+        "{line}"
+    );
+    let data = other.folder().join("demo").display().to_string();
+    let line = other.failure(&["demo", "--listen", &address, "--data-dir", &data]);
+    assert!(
+        line.starts_with(&format!("error: {address} can't be listened on")),
+        "{line}"
+    );
+}
+
+#[test]
+fn configuration_mistakes_name_the_field() {
+    for (variable, value, field) in [
+        ("HEADSHOT_LISTEN", "everywhere", "listen: "),
+        ("HEADSHOT_LISTEN", "127.0.0.1", "listen: "),
+        ("HEADSHOT_PUBLIC_URL", "acme.example", "public_url: "),
+        ("HEADSHOT_DATABASE_URL", "mysql://x", "database_url: "),
+        (
+            "HEADSHOT_DATABASE_URL",
+            "postgres://host:port/x",
+            "database_url: ",
+        ),
+        (
+            "HEADSHOT_TRUSTED_PROXIES",
+            "10.0.0.0/33",
+            "trusted_proxies: ",
+        ),
+        ("HEADSHOT_LOG_RETENTION_DAYS", "0", "log_retention_days: "),
+        (
+            "HEADSHOT_LOG_RETENTION_DAYS",
+            "many",
+            "HEADSHOT_LOG_RETENTION_DAYS: ",
+        ),
+        (
+            "HEADSHOT_KEYS_IN_MEMORY_MAX",
+            "-1",
+            "HEADSHOT_KEYS_IN_MEMORY_MAX: ",
+        ),
+        ("HEADSHOT_LOG", "loud=very", "log: "),
+        ("HEADSHOT_PEPPER", "short", "pepper: "),
+        ("HEADSHOT_RETIRED_PEPPERS", "short", "retired_peppers: "),
+    ] {
+        let place = Place::new().with(variable, value);
+        for args in [&["config", "check"][..], &["serve"]] {
+            let line = place.failure(args);
+            let after = line.strip_prefix("error: ").expect("an error");
+            assert!(after.starts_with(field), "{variable}={value}: {line}");
+        }
+    }
+    let place = Place::new();
+    for (text, part) in [
+        ("pubic_url = 'http://x'", "pubic_url"),
+        ("listen = 8080", "listen"),
+        ("listen = ", "headshot.toml"),
+    ] {
+        fs::write(place.folder().join("headshot.toml"), text).expect("written");
+        let output = place.output(&["config", "check"]);
+        assert!(!output.status.success());
+        let line = text_of(&output);
+        assert!(line.starts_with("error: ") && line.contains(part), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+    let line = place.failure(&["--config", "missing.toml", "config", "check"]);
+    assert!(line.contains("missing.toml"), "{line}");
+}
+
+fn text_of(output: &std::process::Output) -> String {
+    text(&output.stderr)
+}
+
+#[test]
+fn files_that_are_not_ours() {
+    let place = Place::new();
+    fs::create_dir_all(place.data_dir()).expect("made");
+    fs::write(place.database(), "This is no database. ".repeat(500)).expect("written");
+    let line = place.failure(&["org", "list"]);
+    assert!(
+        line.contains(&place.database().display().to_string()),
+        "{line}"
+    );
+
+    let place = Place::new();
+    place.org("standard");
+    let pepper = place.data_dir().join("secrets/pepper");
+    fs::write(&pepper, "broken").expect("written");
+    let line = place.failure(&["org", "list"]);
+    assert!(line.contains("pepper"), "{line}");
+
+    // A data folder that is a file.
+    let place = Place::new();
+    fs::write(place.data_dir(), "").expect("written");
+    let line = place.failure(&["org", "list"]);
+    assert!(
+        line.contains(&place.data_dir().display().to_string()),
+        "{line}"
+    );
+}
+
+/// Made by a newer version.
+#[test]
+fn a_schema_from_the_future() {
+    let place = Place::new();
+    place.org("standard");
+    let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+               VALUES (9999, 'future', 1, x'00', 0) RETURNING 'done'";
+    crate::support::database::texts(&place.database(), sql);
+    // Migrations only add: after an upgrade the previous binary goes on working.
+    assert!(place.run(&["org", "list"]).contains("org_"));
+}
+
+/// The pepper was lost: keys are refused, the server says so, nothing breaks.
+#[test]
+fn a_lost_pepper() {
+    let place = Place::new();
+    let org = place.org("standard");
+    let key = place.key(&org, &[]).key;
+    fs::remove_file(place.data_dir().join("secrets/pepper")).expect("removed");
+    let server = place.serve();
+    assert_eq!(get(ORGANIZATION).bearer(&key).send(&server).status, 401);
+    let printed = server.stop();
+    assert!(
+        printed.contains("1 live keys were made under a pepper"),
+        "{printed}"
+    );
+}
+
+/// Many first starts at once agree on one schema and one pepper.
+#[test]
+fn many_first_starts_at_once() {
+    let place = Place::new();
+    let outcomes = std::thread::scope(|scope| {
+        let start = || place.output(&["org", "list"]);
+        let threads = [(); 6].map(|()| scope.spawn(start));
+        threads.map(|thread| thread.join().expect("ran"))
+    });
+    for output in outcomes {
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    let org = place.org("standard");
+    let key = place.key(&org, &[]).key;
+    assert_eq!(
+        get(ORGANIZATION).bearer(&key).send(&place.serve()).status,
+        200
+    );
+}
+
+/// A rotated pepper: keys keep working in servers that start afterwards.
+#[test]
+fn a_rotated_pepper() {
+    let place = Place::new();
+    let org = place.org("standard");
+    let key = place.key(&org, &[]);
+    place.run(&["secrets", "rotate-pepper"]);
+    let server = place.serve();
+    assert_eq!(get(ORGANIZATION).bearer(&key.key).send(&server).status, 200);
+    let newer = place.key(&org, &[]);
+    assert_eq!(
+        get(ORGANIZATION).bearer(&newer.key).send(&server).status,
+        200
+    );
+    for key in [&key, &newer] {
+        place.run(&["key", "delete", &key.id]);
+        assert_eq!(get(ORGANIZATION).bearer(&key.key).send(&server).status, 401);
+    }
+    assert!(LEASE < Duration::from_secs(1));
+}

@@ -1,0 +1,94 @@
+use super::Place;
+use crate::{
+    Template,
+    ui::{Badge, Code, Icon},
+};
+
+/// A parameter of an operation.
+#[derive(Debug, Clone)]
+pub struct ParameterDoc {
+    /// Name on the wire.
+    pub name: String,
+    /// Where it goes: *path*, *query*, *body*.
+    pub place: String,
+    /// Type in words: *string*, *integer, 1 to 200*.
+    pub kind: String,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it does.
+    pub description: String,
+}
+
+/// An answer of an operation.
+#[derive(Debug, Clone)]
+pub struct ResponseDoc {
+    /// HTTP status.
+    pub status: u16,
+    /// When it is given.
+    pub description: String,
+    /// An example body, indented; empty for none.
+    pub example: String,
+}
+
+/// One operation of the API.
+#[derive(Debug, Clone)]
+pub struct OperationDoc {
+    /// HTTP method in capitals.
+    pub method: String,
+    /// Path from `/api/v2` on, parameters in braces.
+    pub path: String,
+    /// What it does, a verb phrase.
+    pub summary: String,
+    /// Scope that a key needs; empty for none.
+    pub scope: String,
+    /// Parameters.
+    pub parameters: Vec<ParameterDoc>,
+    /// An example request body; empty for none.
+    pub request_example: String,
+    /// Answers.
+    pub responses: Vec<ResponseDoc>,
+}
+
+impl OperationDoc {
+    /// Anchor on the page, `get-organization-credits`.
+    fn anchor(&self) -> String {
+        let words = self
+            .path
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| !matches!(*word, "" | "api" | "v2"));
+        std::iter::once(self.method.as_str())
+            .chain(words)
+            .collect::<Vec<_>>()
+            .join("-")
+            .to_lowercase()
+    }
+
+    fn request(&self) -> Option<Code> {
+        let example = (!self.request_example.is_empty()).then_some(&self.request_example)?;
+        Some(Code::new(
+            format!("{}-request", self.anchor()),
+            "Request body",
+            example,
+        ))
+    }
+
+    fn answer(&self, response: &ResponseDoc) -> Option<Code> {
+        let example = (!response.example.is_empty()).then_some(&response.example)?;
+        let id = format!("{}-{}", self.anchor(), response.status);
+        Some(Code::new(id, format!("{} JSON", response.status), example))
+    }
+}
+
+/// `/api/reference`, filled from the generated `OpenAPI` document.
+#[derive(Debug, Clone, Template)]
+#[template(path = "docs/reference.html")]
+pub struct Reference {
+    /// This server's public URL, without a slash at the end.
+    pub base_url: String,
+    /// All operations, in the order of the contract.
+    pub operations: Vec<OperationDoc>,
+}
+
+impl Reference {
+    const HERE: Place = Place::Reference;
+}

@@ -1,0 +1,93 @@
+//! Calls to paste: they run as they are in bash, Node 18 or later, and Python with requests.
+
+pub(crate) fn curl(base_url: &str, path: &str, key: &str) -> String {
+    format!(
+        "curl \"{base_url}/api/v2{path}\" \\\n  \
+         -H \"Authorization: Bearer {key}\" \\\n  \
+         -H \"Content-Type: application/json\""
+    )
+}
+
+pub(crate) fn node(base_url: &str, path: &str, key: &str) -> String {
+    format!(
+        "fetch(\"{base_url}/api/v2{path}\", {{\n  \
+           headers: {{\n    \
+             Authorization: \"Bearer {key}\",\n    \
+             \"Content-Type\": \"application/json\",\n  \
+           }},\n\
+         }})\n  \
+           .then((response) => response.json())\n  \
+           .then(console.log);"
+    )
+}
+
+pub(crate) fn python(base_url: &str, path: &str, key: &str) -> String {
+    format!(
+        "import requests\n\n\
+         response = requests.get(\n    \
+             \"{base_url}/api/v2{path}\",\n    \
+             headers={{\n        \
+                 \"Authorization\": \"Bearer {key}\",\n        \
+                 \"Content-Type\": \"application/json\",\n    \
+             }},\n    \
+             timeout=10,\n\
+         )\n\
+         print(response.status_code, response.json())"
+    )
+}
+
+pub(crate) fn http(host: &str, path: &str, key: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\nHost: {host}\nAuthorization: Bearer {key}\n\
+         Content-Type: application/json"
+    )
+}
+
+pub(crate) fn revoke(base_url: &str, key: &str) -> String {
+    format!(
+        "curl -X POST \"{base_url}/api/keys/revoke\" \\\n  \
+         -H \"Content-Type: application/json\" \\\n  \
+         -d '{{\"key\":\"{key}\"}}'"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_indented_as_people_write_them() {
+        let base = "http://127.0.0.1:8080";
+        assert_eq!(
+            curl(base, "/organization", "K"),
+            r#"curl "http://127.0.0.1:8080/api/v2/organization" \
+  -H "Authorization: Bearer K" \
+  -H "Content-Type: application/json""#
+        );
+        assert_eq!(
+            node(base, "/organization", "K"),
+            r#"fetch("http://127.0.0.1:8080/api/v2/organization", {
+  headers: {
+    Authorization: "Bearer K",
+    "Content-Type": "application/json",
+  },
+})
+  .then((response) => response.json())
+  .then(console.log);"#
+        );
+        assert_eq!(
+            python(base, "/organization", "K"),
+            r#"import requests
+
+response = requests.get(
+    "http://127.0.0.1:8080/api/v2/organization",
+    headers={
+        "Authorization": "Bearer K",
+        "Content-Type": "application/json",
+    },
+    timeout=10,
+)
+print(response.status_code, response.json())"#
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! Every page of the product: typed structs in, HTML strings out.
+//!
+//! Nothing here opens a socket, reads a clock or knows where its data came from; a page shows
+//! exactly what its struct holds. Text is escaped by the template engine, and every page works
+//! under a Content-Security-Policy without inline script or style ([`CSP`]).
+//!
+//! ```
+//! use headshot_pages::{ErrorPage, Template};
+//!
+//! let html = ErrorPage::not_found("req_1").render()?;
+//! assert!(html.contains("This page does not exist"));
+//! # Ok::<(), headshot_pages::Error>(())
+//! ```
+//!
+//! [`samples::all`] renders every page in its interesting states; the tests and the `preview`
+//! example are made from it.
+
+mod access;
+mod api_keys;
+mod assets;
+mod audit;
+mod common;
+mod docs;
+mod error_page;
+mod gallery;
+mod key_created;
+mod logs;
+mod member;
+mod overview;
+pub mod samples;
+mod settings;
+#[cfg(test)]
+mod tests;
+pub mod ui;
+
+pub use access::{ConfirmPassword, LinkInvalid, Login, MagicConfirm, Setup, SetupPurpose};
+pub use api_keys::{
+    Access, ApiKeys, DeletedKeyRow, KeyDelete, KeyDeletedReceipt, KeyRow, LastUse, RestrictedForm,
+    ScopeChoices, ScopeGrant,
+};
+pub use askama::{Error, Template};
+pub use assets::{ASSET_PREFIX, Asset, asset, asset_url};
+pub use audit::{Audit, AuditRow, ChainState, ChainStatus};
+pub use common::{Choice, NavItem, Notice, OrgChoice, Shell, When, grouped};
+pub use docs::{
+    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, OperationDoc, ParameterDoc,
+    Reference, ResponseDoc,
+};
+pub use error_page::ErrorPage;
+pub use gallery::Gallery;
+pub use key_created::KeyCreated;
+pub use logs::{GapRow, KeyState, LogDetail, LogEntry, LogFilters, LogRow, Logs};
+pub use member::MemberHome;
+pub use overview::{ChecklistItem, Hour, OrganizationFacts, Overview, Requests};
+pub use settings::{SessionRow, Settings};
+
+/// The Content-Security-Policy under which every page works.
+///
+/// `img-src` also covers the icon sprite, which pages reference with `<use>`.
+pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

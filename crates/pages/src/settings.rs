@@ -1,0 +1,54 @@
+//! Admin > Settings.
+
+use crate::{
+    Shell, Template, When,
+    ui::{Badge, Button, Field, Icon},
+};
+
+/// A place where the person is signed in.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// Identifier used in paths; not the session token.
+    pub id: String,
+    /// Whether it is this browser.
+    pub current: bool,
+    /// Browser and system, *Firefox on macOS*.
+    pub device: String,
+    /// Address it was last seen from.
+    pub address: String,
+    /// When it began.
+    pub created: When,
+    /// When it was last seen.
+    pub last_seen: When,
+}
+
+/// `/app/admin/settings/security`.
+///
+/// Posts `csrf` to `/app/admin/settings/sessions/{id}/end` and
+/// `/app/admin/settings/sessions/end-others`; `csrf`, `current_password`, `new_password` to
+/// `/app/admin/settings/password`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "settings.html")]
+pub struct Settings {
+    /// The frame.
+    pub shell: Shell,
+    /// Sessions of the person, this browser first.
+    pub sessions: Vec<SessionRow>,
+    /// What is wrong with the current password as typed.
+    pub current_password_error: Option<String>,
+    /// What is wrong with the new password as typed.
+    pub new_password_error: Option<String>,
+}
+
+impl Settings {
+    fn others(&self) -> usize {
+        self.sessions
+            .iter()
+            .filter(|session| !session.current)
+            .count()
+    }
+
+    fn end_others_label(&self) -> String {
+        format!("Sign out {} other sessions", self.others())
+    }
+}

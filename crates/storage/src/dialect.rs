@@ -1,0 +1,144 @@
+//! The few places where SQLite and PostgreSQL differ: opening, locks, wake-ups.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::postgres::PgListener;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Row};
+
+use crate::conn::AsConn;
+use crate::conn::{Conn, WriteTx};
+use crate::db::{Db, Pools, sqlite_base};
+use crate::error::Error;
+
+/// Takes the write lock at once. A transaction that starts by reading and writes later fails with
+/// `SQLITE_BUSY_SNAPSHOT` when another process wrote in between, whatever the busy timeout.
+pub(crate) const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// What every PostgreSQL session is set to. Nobody waits for a lock for longer than on SQLite; a
+/// process that was stopped within a transaction loses it, so that it can't hold up the deletions of
+/// the others; `ESCAPE '\\'` means one backslash whatever the server's settings.
+pub(crate) const POSTGRES_SESSION: &str = "SET lock_timeout = '5s'; SET statement_timeout = '30s'; \
+    SET idle_in_transaction_session_timeout = '2s'; SET standard_conforming_strings = on";
+
+/// Migrations take their time, and wait for each other.
+pub(crate) const POSTGRES_NO_TIMEOUTS: &str = "SET lock_timeout = 0; SET statement_timeout = 0; \
+    SET idle_in_transaction_session_timeout = 0";
+
+/// How often a SQLite process looks whether another process has written, while somebody waits.
+const SQLITE_POLL: Duration = Duration::from_millis(5);
+
+const CHANNEL: &str = "headshot_auth";
+
+/// Options of every SQLite connection.
+pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    sqlite_base(path)
+}
+
+/// SQLite's migrations run under a lock on a file beside the database (PostgreSQL's migrator takes
+/// an advisory lock by itself). The lock ends with the file's handle, also on a kill.
+pub(crate) async fn migration_lock(path: &Path) -> std::io::Result<File> {
+    let path = path.with_extension("db.migrate-lock");
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::create(path)?;
+        file.lock()?;
+        Ok(file)
+    });
+    locked
+        .await
+        .unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
+}
+
+/// Wakes the nodes of other processes as soon as `tx` commits. On SQLite they poll instead.
+pub async fn notify_nodes(tx: &mut WriteTx) -> Result<(), Error> {
+    let notified = match tx.conn() {
+        Conn::Sqlite(_) => return Ok(()),
+        Conn::Postgres(conn) => {
+            sqlx::query("SELECT pg_notify($1, '')")
+                .bind(CHANNEL)
+                .execute(conn)
+                .await
+        }
+    };
+    notified
+        .map(|_| ())
+        .map_err(|source| Error::of(source, tx.location()))
+}
+
+/// Tells when another process may have changed the database.
+#[derive(Debug)]
+pub struct Watcher {
+    inner: WatcherInner,
+    location: std::sync::Arc<str>,
+}
+
+#[derive(Debug)]
+enum WatcherInner {
+    /// `PRAGMA data_version` reads a counter in shared memory: cheap, and it sees every commit of
+    /// other connections.
+    Sqlite {
+        conn: SqliteConnection,
+        seen: i64,
+    },
+    Postgres(Box<PgListener>),
+}
+
+impl Watcher {
+    /// Starts watching: every change after this returned is told.
+    pub async fn start(db: &Db) -> Result<Self, Error> {
+        let inner = match &db.pools {
+            Pools::Sqlite { path, .. } => start_sqlite(path).await,
+            Pools::Postgres(pool) => start_postgres(pool).await,
+        };
+        let location = std::sync::Arc::clone(&db.location);
+        match inner {
+            Ok(inner) => Ok(Self { inner, location }),
+            Err(source) => Err(Error::of(source, &location)),
+        }
+    }
+
+    /// Waits until something may have changed. May wake without a change; never misses one.
+    pub async fn changed(&mut self) -> Result<(), Error> {
+        let changed = match &mut self.inner {
+            WatcherInner::Sqlite { conn, seen } => sqlite_changed(conn, seen).await,
+            // `None` is a lost connection: notifications may be lost, so look.
+            WatcherInner::Postgres(listener) => listener.try_recv().await.map(|_| ()),
+        };
+        changed.map_err(|source| Error::of(source, &self.location))
+    }
+}
+
+async fn start_sqlite(path: &Path) -> Result<WatcherInner, sqlx::Error> {
+    let mut conn = sqlite_options(path)
+        .pragma("query_only", "1")
+        .connect()
+        .await?;
+    let seen = data_version(&mut conn).await?;
+    Ok(WatcherInner::Sqlite { conn, seen })
+}
+
+async fn start_postgres(pool: &sqlx::PgPool) -> Result<WatcherInner, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(WatcherInner::Postgres(Box::new(listener)))
+}
+
+async fn sqlite_changed(conn: &mut SqliteConnection, seen: &mut i64) -> Result<(), sqlx::Error> {
+    loop {
+        let now = data_version(conn).await?;
+        if now != *seen {
+            *seen = now;
+            return Ok(());
+        }
+        tokio::time::sleep(SQLITE_POLL).await;
+    }
+}
+
+async fn data_version(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query("PRAGMA data_version")
+        .fetch_one(conn)
+        .await?
+        .try_get(0)
+}

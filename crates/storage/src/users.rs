@@ -1,0 +1,173 @@
+//! People and their memberships.
+
+use headshot_domain::{Email, OrgId, Role, TeamId, Timestamp, UserId};
+
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
+use crate::error::Error;
+use crate::parsed;
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The public id.
+    pub id: UserId,
+    /// The address as typed.
+    pub email: String,
+    /// The display name, once known.
+    pub name: Option<String>,
+    /// Argon2id in PHC form; `None` until the set-up link is used.
+    pub password_hash: Option<String>,
+}
+
+/// A person's place in one organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The organization.
+    pub org: OrgId,
+    /// The role there.
+    pub role: Role,
+}
+
+statements! {
+    INSERT = "INSERT INTO users (id, email, email_key, name, password_hash, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email_key) DO NOTHING";
+    FIND = "SELECT id, email, name, password_hash FROM users WHERE id = $1";
+    FIND_BY_EMAIL = "SELECT id, email, name, password_hash FROM users WHERE email_key = $1";
+    SET_PASSWORD = "UPDATE users SET password_hash = $2 WHERE id = $1";
+    SET_NAME = "UPDATE users SET name = $2 WHERE id = $1";
+    INSERT_MEMBERSHIP = "INSERT INTO memberships (org_id, user_id, role, team_id, created_at) \
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (org_id, user_id) DO NOTHING";
+    MEMBERSHIPS = "SELECT org_id, role FROM memberships WHERE user_id = $1 ORDER BY created_at, org_id LIMIT 100";
+    FIND_MEMBERSHIP = "SELECT org_id, role FROM memberships WHERE user_id = $1 AND org_id = $2";
+    COUNT_MEMBERS = "SELECT COUNT(*) FROM memberships WHERE org_id = $1";
+    OWNER_EMAIL = "SELECT u.email FROM users u JOIN memberships m ON m.user_id = u.id \
+        WHERE m.org_id = $1 AND m.role = 'owner' ORDER BY m.created_at, u.id LIMIT 1";
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: String,
+    email: String,
+    name: Option<String>,
+    password_hash: Option<String>,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id.into(),
+            email: row.email,
+            name: row.name,
+            password_hash: row.password_hash,
+        }
+    }
+}
+
+fn membership((org, role): (String, String)) -> Result<Membership, Error> {
+    Ok(Membership {
+        org: org.into(),
+        role: parsed(&role, "memberships", "role")?,
+    })
+}
+
+/// Stores a new person.
+///
+/// # Errors
+/// [`Error::Conflict`] when somebody has that address.
+pub async fn insert(
+    tx: &mut WriteTx,
+    user: &User,
+    email: &Email,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let inserted = execute!(
+        tx,
+        INSERT,
+        user.id.as_str(),
+        email.as_str(),
+        email.key(),
+        user.name.as_deref(),
+        user.password_hash.as_deref(),
+        now.unix_ms(),
+    )?;
+    if inserted == 0 {
+        Err(Error::Conflict)
+    } else {
+        Ok(())
+    }
+}
+
+/// The person with this id.
+pub async fn find(conn: &mut impl AsConn, id: &UserId) -> Result<Option<User>, Error> {
+    Ok(fetch_optional!(conn, UserRow, FIND, id.as_str())?.map(User::from))
+}
+
+/// The person with this address, whatever its case.
+pub async fn find_by_email(conn: &mut impl AsConn, email: &Email) -> Result<Option<User>, Error> {
+    Ok(fetch_optional!(conn, UserRow, FIND_BY_EMAIL, email.key())?.map(User::from))
+}
+
+/// Replaces the password's hash.
+pub async fn set_password(tx: &mut WriteTx, id: &UserId, hash: &str) -> Result<(), Error> {
+    execute!(tx, SET_PASSWORD, id.as_str(), hash)?;
+    Ok(())
+}
+
+/// Replaces the display name.
+pub async fn set_name(tx: &mut WriteTx, id: &UserId, name: &str) -> Result<(), Error> {
+    execute!(tx, SET_NAME, id.as_str(), name)?;
+    Ok(())
+}
+
+/// Makes a person a member of an organization; does nothing for one who is.
+pub async fn insert_membership(
+    tx: &mut WriteTx,
+    org: &OrgId,
+    user: &UserId,
+    (role, team): (Role, Option<&TeamId>),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let team = team.map(TeamId::as_str);
+    execute!(
+        tx,
+        INSERT_MEMBERSHIP,
+        org.as_str(),
+        user.as_str(),
+        role.name(),
+        team,
+        now.unix_ms()
+    )?;
+    Ok(())
+}
+
+/// A person's memberships, oldest first.
+pub async fn memberships(conn: &mut impl AsConn, user: &UserId) -> Result<Vec<Membership>, Error> {
+    let rows = fetch_all!(conn, (String, String), MEMBERSHIPS, user.as_str())?;
+    rows.into_iter().map(membership).collect()
+}
+
+/// A person's membership in one organization.
+pub async fn find_membership(
+    conn: &mut impl AsConn,
+    user: &UserId,
+    org: &OrgId,
+) -> Result<Option<Membership>, Error> {
+    let row = fetch_optional!(
+        conn,
+        (String, String),
+        FIND_MEMBERSHIP,
+        user.as_str(),
+        org.as_str()
+    )?;
+    row.map(membership).transpose()
+}
+
+/// How many people an organization has, owner and admins included.
+pub async fn count_members(conn: &mut impl AsConn, org: &OrgId) -> Result<i64, Error> {
+    Ok(fetch_one!(conn, (i64,), COUNT_MEMBERS, org.as_str())?.0)
+}
+
+/// The address of an organization's owner, of the first one if there are several.
+pub async fn owner_email(conn: &mut impl AsConn, org: &OrgId) -> Result<Option<String>, Error> {
+    Ok(fetch_optional!(conn, (String,), OWNER_EMAIL, org.as_str())?.map(|row| row.0))
+}

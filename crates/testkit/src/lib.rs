@@ -1,0 +1,93 @@
+//! What tests need around the real code: a fresh migrated database of either kind, a clock that
+//! only the test moves, and a network that can be cut. A development dependency only.
+//!
+//! ```no_run
+//! # async fn example() {
+//! let clock = headshot_testkit::ManualClock::new();
+//! let database = headshot_testkit::postgres().await;
+//! let app = headshot_testkit::app(&database.db, &clock);
+//! # }
+//! ```
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test without its surroundings can only stop"
+)]
+
+mod clock;
+mod postgres;
+mod proxy;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headshot_app::peppers::{Pepper, Peppers};
+use headshot_app::{App, Settings};
+use headshot_domain::{Clock, Entropy, OsEntropy};
+use headshot_storage::Db;
+use tempfile::TempDir;
+
+pub use clock::ManualClock;
+pub use postgres::postgres;
+pub use proxy::Proxy;
+
+/// A migrated database of one test. Its files go when it is dropped; a PostgreSQL database goes
+/// with its server.
+#[derive(Debug)]
+pub struct TestDb {
+    /// Connected and migrated.
+    pub db: Db,
+    /// For further connections, as other processes would make them.
+    pub url: String,
+    _folder: Option<TempDir>,
+}
+
+impl TestDb {
+    /// Another set of connections to the same database: what another process would have.
+    pub async fn connect_again(&self) -> Db {
+        connect(&self.url).await
+    }
+}
+
+/// A fresh migrated SQLite database in a temporary folder.
+pub async fn sqlite() -> TestDb {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let url = format!("sqlite://{}", folder.path().join("headshot.db").display());
+    let db = connect(&url).await;
+    db.migrate().await.expect("a new database can be migrated");
+    TestDb {
+        db,
+        url,
+        _folder: Some(folder),
+    }
+}
+
+/// Connects to `url` or stops the test.
+pub async fn connect(url: &str) -> Db {
+    Db::connect(url).await.expect("the test database answers")
+}
+
+/// An application as one process has it, on `db`, with a pepper that all of them share. Ids and
+/// keys are random, so that several of them never collide.
+pub fn app(db: &Db, clock: &Arc<ManualClock>) -> Arc<App> {
+    app_with(db, clock, Peppers::new(pepper(0xab), Vec::new()))
+}
+
+/// The same with other peppers.
+pub fn app_with(db: &Db, clock: &Arc<ManualClock>, peppers: Peppers) -> Arc<App> {
+    let settings = Settings {
+        public_url: "http://127.0.0.1:8080".into(),
+        log_retention: Duration::from_hours(90 * 24),
+        keys_in_memory_max: 10_000,
+        cookie_secret: "cookie secret of the tests".into(),
+    };
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    Arc::new(App::new(db.clone(), peppers, settings, (clock, entropy)))
+}
+
+/// The pepper whose bytes are all `byte`.
+pub fn pepper(byte: u8) -> Pepper {
+    Pepper::parse(&format!("{byte:02x}").repeat(32)).expect("64 hexadecimal characters")
+}

@@ -1,0 +1,427 @@
+//! What every API request passes: verification, rate limit, scope, time limit, and the API log.
+//!
+//! Order of the checks (contract: errors.md): key 401, rate limit 429, network and scope 403.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use headshot_app::caller::Caller;
+use headshot_app::keys::{self, Refused, Verification};
+use headshot_app::rate_limit::Quota;
+use headshot_domain::Timestamp;
+use headshot_storage::api_requests::{KeyState, Request as LogRow};
+
+use crate::Web;
+use crate::api::error::{ApiError, Cause, Refusal};
+use crate::api::operation;
+use crate::arrival::{self, Arrival};
+
+/// The most bytes that all headers of a request may have together.
+pub(crate) const HEADERS_MAX: usize = 32 * 1024;
+
+/// The longest path and query that is kept in the log, in bytes.
+const PATH_MAX: usize = 2_048;
+
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the checks found, whether or not the request may go on.
+struct Checked {
+    quota: Quota,
+    /// The key, where one is known, and its state.
+    key: Option<Arc<headshot_app::verification::KeyEntry>>,
+    state: KeyState,
+    fingerprint: Option<String>,
+    result: Result<Caller, ApiError>,
+}
+
+/// Verifies the key, then lets the request through to its operation.
+pub(crate) async fn gate(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let started = web.app().clock.monotonic();
+    let arrival = Arrival::of(&web, &request);
+    let seen = Seen::of(&request);
+    let (mut parts, body) = request.into_parts();
+    let checked = check(&web, &arrival, &parts, &seen.route).await;
+    let response = match &checked.result {
+        Err(error) => error.clone().into_response(),
+        Ok(_) if parts.method == Method::OPTIONS => options(&seen.route),
+        Ok(caller) => {
+            parts.extensions.insert(caller.clone());
+            run(Request::from_parts(parts, body), next).await
+        }
+    };
+    finish(&web, (arrival, started), seen, checked, response)
+}
+
+/// The gate of operations that need no key: limited by address and logged like the others.
+pub(crate) async fn open_gate(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let started = web.app().clock.monotonic();
+    let arrival = Arrival::of(&web, &request);
+    let seen = Seen::of(&request);
+    let quota = web.app().addresses.take(arrival.address, arrival.at);
+    let response = if !quota.allowed {
+        ApiError::RateLimited.into_response()
+    } else if headers_too_large(request.headers()) {
+        headers_error().into_response()
+    } else {
+        let mut request = request;
+        request.extensions_mut().insert(arrival.clone());
+        run(request, next).await
+    };
+    let state = KeyState::Missing;
+    let result = Err(ApiError::NoSuchRoute);
+    let checked = Checked {
+        quota,
+        key: None,
+        state,
+        fingerprint: None,
+        result,
+    };
+    finish(&web, (arrival, started), seen, checked, response)
+}
+
+/// What stands around the pages of the documentation: below `/api`, a path that is no page gets the
+/// contract's error, unless a browser asks for a page.
+pub(crate) async fn beside_docs(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let of_program = request.uri().path().starts_with("/api/") && !wants_page(request.headers());
+    if !of_program {
+        return next.run(request).await;
+    }
+    let started = web.app().clock.monotonic();
+    let arrival = Arrival::of(&web, &request);
+    let seen = Seen::of(&request);
+    let response = next.run(request).await;
+    if response.status() != StatusCode::NOT_FOUND {
+        return response;
+    }
+    let quota = web.app().addresses.take(arrival.address, arrival.at);
+    let error = if quota.allowed {
+        ApiError::NoSuchRoute
+    } else {
+        ApiError::RateLimited
+    };
+    let checked = Checked {
+        quota,
+        key: None,
+        state: KeyState::Missing,
+        fingerprint: None,
+        result: Err(error.clone()),
+    };
+    let response = error.into_response();
+    finish(&web, (arrival, started), seen, checked, response)
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|accepted| {
+        accepted
+            .to_str()
+            .is_ok_and(|text| text.contains("text/html"))
+    })
+}
+
+/// What the log keeps of a request.
+struct Seen {
+    method: Arc<str>,
+    route: Arc<str>,
+    path: String,
+    user_agent: String,
+    browser: bool,
+    bytes: i64,
+}
+
+impl Seen {
+    fn of(request: &Request) -> Self {
+        let headers = request.headers();
+        let route = request
+            .extensions()
+            .get::<MatchedPath>()
+            .map_or("", MatchedPath::as_str);
+        let uri = request.uri();
+        let path = uri
+            .path_and_query()
+            .map_or(uri.path(), |both| both.as_str());
+        Self {
+            method: arrival::clean(request.method().as_str(), 32).into(),
+            route: route.into(),
+            path: arrival::clean(path, PATH_MAX),
+            user_agent: arrival::user_agent(headers),
+            browser: arrival::is_browser(headers),
+            bytes: body_length(request.body()),
+        }
+    }
+}
+
+fn body_length(body: &Body) -> i64 {
+    body.size_hint()
+        .exact()
+        .and_then(|bytes| i64::try_from(bytes).ok())
+        .unwrap_or(0)
+}
+
+fn headers_too_large(headers: &HeaderMap) -> bool {
+    let bytes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    bytes.sum::<usize>() > HEADERS_MAX
+}
+
+fn headers_error() -> ApiError {
+    ApiError::InvalidRequest(format!("The headers are larger than {HEADERS_MAX} bytes"))
+}
+
+async fn check(web: &Web, arrival: &Arrival, request: &Parts, route: &str) -> Checked {
+    let app = web.app();
+    let refused = |quota, refused: Refused, error| Checked {
+        quota,
+        key: refused.key,
+        state: refused.state,
+        fingerprint: refused.fingerprint,
+        result: Err(error),
+    };
+    let verification = match verify(web, arrival, &request.headers).await {
+        Ok(verification) => verification,
+        Err((error, quota)) => {
+            let unknown = Refused {
+                state: KeyState::Unknown,
+                key: None,
+                fingerprint: None,
+            };
+            return refused(quota, unknown, error);
+        }
+    };
+    match verification {
+        Ok(key) => {
+            let limit = key.record.plan.requests_per_minute();
+            let quota = key.org.budget.take(arrival.at, limit);
+            let result = permit(quota, &key, arrival, request, route);
+            if result.is_ok() {
+                key.note_use(arrival.at);
+            }
+            Checked {
+                quota,
+                key: Some(key),
+                state: KeyState::Live,
+                fingerprint: None,
+                result,
+            }
+        }
+        Err(why) => {
+            let quota = app.addresses.take(arrival.address, arrival.at);
+            let error = match why.state {
+                _ if !quota.allowed => ApiError::RateLimited,
+                KeyState::Missing => ApiError::KeyMissing,
+                _ => ApiError::KeyInvalid,
+            };
+            refused(quota, why, error)
+        }
+    }
+}
+
+type Key = Arc<headshot_app::verification::KeyEntry>;
+
+/// From memory; else from the database. Addresses that have used up their refusals queue for that,
+/// one at a time: guessing keys must not become a load on the database, but whoever shares an
+/// address with a guesser and has a good key gets its own answer.
+async fn verify(
+    web: &Web,
+    arrival: &Arrival,
+    headers: &HeaderMap,
+) -> Result<Result<Key, Refused>, (ApiError, Quota)> {
+    let app = web.app();
+    let verification = match keys::verify(app, authorization(headers), arrival.at) {
+        Verification::Unknown(secret, digest) => {
+            let quota = app.addresses.look(arrival.address, arrival.at);
+            let _turn = if quota.allowed {
+                None
+            } else {
+                web.0.guessers.acquire().await.ok()
+            };
+            // Boxed: what memory answers must not carry a query's state along.
+            Box::pin(keys::load(app, &secret, &digest))
+                .await
+                .map_err(|error| (error.into(), quota))?
+        }
+        known => known,
+    };
+    Ok(match verification {
+        Verification::Accepted(key) => Ok(key),
+        Verification::Refused(refused) => Err(refused),
+        // `load` has asked the database.
+        Verification::Unknown(..) => Err(Refused {
+            state: KeyState::Unknown,
+            key: None,
+            fingerprint: None,
+        }),
+    })
+}
+
+/// The header's value: `None` when it is missing, empty when there are several.
+fn authorization(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let first = values.next()?;
+    Some(if values.next().is_some() {
+        b""
+    } else {
+        first.as_bytes()
+    })
+}
+
+/// The checks of a valid key, in the contract's order.
+fn permit(
+    quota: Quota,
+    key: &Key,
+    arrival: &Arrival,
+    request: &Parts,
+    route: &str,
+) -> Result<Caller, ApiError> {
+    if !quota.allowed {
+        return Err(ApiError::RateLimited);
+    }
+    let caller = Caller::new(Arc::clone(key), arrival.address).map_err(ApiError::Forbidden)?;
+    if let Some(operation) = operation::find(&request.method, route) {
+        caller
+            .require(operation.scope, operation.access)
+            .map_err(ApiError::Forbidden)?;
+    }
+    if headers_too_large(&request.headers) {
+        return Err(headers_error());
+    }
+    Ok(caller)
+}
+
+/// Runs the operation within its time; a panic is an internal error like any other.
+async fn run(mut request: Request, next: Next) -> Response {
+    if !request.body().is_end_stream() {
+        DefaultBodyLimit::max(crate::BODY_MAX).apply(&mut request);
+    }
+    let running = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(crate::TIME_MAX, running).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panicked)) => {
+            let what = panicked
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panicked.downcast_ref::<&str>().copied())
+                .unwrap_or("no message");
+            ApiError::Internal {
+                cause: format!("it panicked: {what}"),
+            }
+            .into_response()
+        }
+        Err(_) => ApiError::TimedOut.into_response(),
+    }
+}
+
+fn options(route: &str) -> Response {
+    if !operation::OPERATIONS
+        .iter()
+        .any(|operation| operation.path == route)
+    {
+        return ApiError::NoSuchRoute.into_response();
+    }
+    let allow = HeaderValue::from_str(&operation::allowed(route));
+    let mut response = StatusCode::OK.into_response();
+    if let Ok(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// Adds the headers that every answer has, and hands the request to the log.
+fn finish(
+    web: &Web,
+    (arrival, started): (Arrival, Duration),
+    seen: Seen,
+    checked: Checked,
+    mut response: Response,
+) -> Response {
+    let headers = response.headers_mut();
+    add_quota(headers, web, &checked.quota, arrival.at);
+    if let Ok(id) = HeaderValue::from_str(arrival.id.as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    no_sniff(headers);
+
+    let app = web.app();
+    web.0.metrics.count(response.status());
+    let refusal = response.extensions().get::<Refusal>().copied();
+    if let Some(Cause(cause)) = response.extensions().get() {
+        tracing::error!(
+            request.id = arrival.id.as_str(),
+            "{} failed: {cause}",
+            arrival.id
+        );
+    }
+    if checked.key.is_none() && response.status() == StatusCode::TOO_MANY_REQUESTS {
+        // A row for each would let one address fill the log.
+        app.recorder.turn_away();
+        return response;
+    }
+    let duration = app.clock.monotonic().saturating_sub(started);
+    app.recorder.record(LogRow {
+        org: checked
+            .key
+            .as_ref()
+            .map_or_else(|| Arc::from(""), |key| Arc::clone(&key.org.shared_id)),
+        id: arrival.id,
+        at: arrival.at,
+        key: checked.key.as_ref().map(|key| Arc::clone(&key.shared_id)),
+        key_state: checked.state,
+        fingerprint: checked.fingerprint,
+        method: seen.method,
+        route: seen.route,
+        path: seen.path,
+        status: response.status().as_u16(),
+        code: refusal.map(|refusal| refusal.code),
+        refused_by: refusal.map(|refusal| refusal.by),
+        duration_us: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
+        request_bytes: seen.bytes,
+        response_bytes: body_length(response.body()),
+        address: arrival.address,
+        user_agent: seen.user_agent,
+        browser: seen.browser,
+    });
+    response
+}
+
+fn add_quota(headers: &mut HeaderMap, web: &Web, quota: &Quota, now: Timestamp) {
+    headers.insert(LIMIT, quota.limit.into());
+    headers.insert(REMAINING, quota.remaining.into());
+    headers.insert(RESET, web.0.reset_text.of(quota.reset));
+    if !quota.allowed {
+        let seconds = quota.reset.since(now).as_millis().div_ceil(1_000).max(1);
+        headers.insert(
+            header::RETRY_AFTER,
+            u64::try_from(seconds).unwrap_or(60).into(),
+        );
+    }
+}
+
+/// No browser may take an answer for anything but what it says it is.
+fn no_sniff(headers: &mut HeaderMap) {
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+}
+
+/// Any path that is no operation, and any method that an operation does not have.
+pub(crate) async fn no_such_route() -> ApiError {
+    ApiError::NoSuchRoute
+}
+
+/// An operation whose content comes with a later release.
+pub(crate) async fn not_built() -> ApiError {
+    ApiError::NotBuilt
+}

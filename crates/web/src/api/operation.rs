@@ -1,0 +1,144 @@
+//! The published operations: method, path, scope. Contract: README.md, one-page summary; v1-legacy.md.
+
+use axum::Router;
+use axum::http::Method;
+use axum::routing::{MethodFilter, on};
+use headshot_domain::Access::{self, Read, Write};
+use headshot_domain::Scope::{self, Invites, Models, Organization, Photos, Teams};
+
+use crate::Web;
+use crate::api::gate;
+
+/// One published operation.
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    /// The route's pattern.
+    pub(crate) path: &'static str,
+    /// What a key needs for it.
+    pub(crate) scope: Scope,
+    pub(crate) access: Access,
+    /// Whether this server has it.
+    pub(crate) built: bool,
+}
+
+const fn op(
+    method: &'static str,
+    path: &'static str,
+    (scope, access): (Scope, Access),
+    built: bool,
+) -> Operation {
+    Operation {
+        method,
+        path,
+        scope,
+        access,
+        built,
+    }
+}
+
+/// All of them, v2 in the contract's order, then v1.
+#[rustfmt::skip]
+pub(crate) const OPERATIONS: [Operation; 31] = [
+    op("GET", "/api/v2/organization", (Organization, Read), true),
+    op("GET", "/api/v2/organization/credits", (Organization, Read), true),
+    op("GET", "/api/v2/organization/invites", (Invites, Read), false),
+    op("POST", "/api/v2/organization/invites", (Invites, Write), false),
+    op("GET", "/api/v2/organization/invites/{email}", (Invites, Read), false),
+    op("POST", "/api/v2/organization/invites/revoke", (Invites, Write), false),
+    op("GET", "/api/v2/organization/teams", (Teams, Read), false),
+    op("POST", "/api/v2/organization/teams", (Teams, Write), false),
+    op("PUT", "/api/v2/organization/teams/{teamId}", (Teams, Write), false),
+    op("DELETE", "/api/v2/organization/teams/{teamId}", (Teams, Write), false),
+    op("POST", "/api/v2/organization/teams/{teamId}/members", (Teams, Write), false),
+    op("GET", "/api/v2/organization/team", (Teams, Read), false),
+    op("GET", "/api/v2/organization/team/accepted", (Teams, Read), false),
+    op("GET", "/api/v2/organization/team/pending", (Teams, Read), false),
+    op("GET", "/api/v2/organization/team/finished", (Teams, Read), false),
+    op("GET", "/api/v2/organization/models", (Models, Read), false),
+    op("POST", "/api/v2/organization/models", (Models, Write), false),
+    op("GET", "/api/v2/organization/models/{modelId}", (Models, Read), false),
+    op("DELETE", "/api/v2/organization/models/{modelId}", (Models, Write), false),
+    op("GET", "/api/v2/organization/models/{modelId}/photos", (Photos, Read), false),
+    op("GET", "/api/v2/organization/models/{modelId}/photos/favorite", (Photos, Read), false),
+    op("GET", "/api/v2/organization/models/{modelId}/photos/{photoId}", (Photos, Read), false),
+    op("POST", "/api/v2/organization/models/{modelId}/photos/download", (Photos, Read), false),
+    op("GET", "/api/v2/organization/photos/favorites", (Photos, Read), false),
+    op("GET", "/api/v1/organization", (Organization, Read), true),
+    op("GET", "/api/v1/organization/credits", (Organization, Read), true),
+    op("POST", "/api/v1/organization/credits", (Organization, Read), true),
+    op("POST", "/api/v1/organization/invite", (Invites, Write), false),
+    op("POST", "/api/v1/organization/invite/revoke", (Invites, Write), false),
+    op("GET", "/api/v1/organization/invites", (Invites, Read), false),
+    op("GET", "/api/v1/organization/invite/id/{id}", (Invites, Read), false),
+];
+
+/// The operation behind a matched route, if the method is one of its.
+pub(crate) fn find(method: &Method, path: &str) -> Option<&'static Operation> {
+    let method = if method == Method::HEAD {
+        "GET"
+    } else {
+        method.as_str()
+    };
+    OPERATIONS
+        .iter()
+        .find(|operation| operation.method == method && operation.path == path)
+}
+
+/// The methods of a matched route, for `Allow`.
+pub(crate) fn allowed(path: &str) -> String {
+    let mut methods = vec!["OPTIONS"];
+    for operation in OPERATIONS.iter().filter(|operation| operation.path == path) {
+        methods.push(operation.method);
+        if operation.method == "GET" {
+            methods.push("HEAD");
+        }
+    }
+    methods.sort_unstable();
+    methods.join(", ")
+}
+
+/// Adds the routes that exist for the scope check only.
+pub(crate) fn unbuilt(mut router: Router<Web>) -> Router<Web> {
+    for operation in OPERATIONS.iter().filter(|operation| !operation.built) {
+        let filter = match operation.method {
+            "GET" => MethodFilter::GET,
+            "POST" => MethodFilter::POST,
+            "PUT" => MethodFilter::PUT,
+            _ => MethodFilter::DELETE,
+        };
+        router = router.route(operation.path, on(filter, gate::not_built));
+    }
+    router
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_there_once() {
+        for (index, a) in OPERATIONS.iter().enumerate() {
+            assert!(
+                OPERATIONS[index + 1..]
+                    .iter()
+                    .all(|b| (a.method, a.path) != (b.method, b.path))
+            );
+        }
+        assert_eq!(
+            OPERATIONS
+                .iter()
+                .filter(|o| o.path.starts_with("/api/v2/"))
+                .count(),
+            24
+        );
+    }
+
+    #[test]
+    fn methods_of_a_route() {
+        assert_eq!(allowed("/api/v2/organization"), "GET, HEAD, OPTIONS");
+        assert_eq!(
+            allowed("/api/v2/organization/teams/{teamId}"),
+            "DELETE, OPTIONS, PUT"
+        );
+    }
+}

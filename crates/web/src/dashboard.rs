@@ -1,0 +1,214 @@
+//! The pages for people: signing in, and the admin dashboard.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use futures_util::FutureExt;
+use headshot_app::StorageError;
+use headshot_pages::{ErrorPage, Template};
+
+use crate::Web;
+use crate::arrival::Arrival;
+
+mod access;
+mod api_keys;
+mod audit;
+mod extract;
+mod key_rows;
+mod logs;
+mod overview;
+mod settings;
+mod shell;
+
+pub(crate) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/", get(access::home))
+        .route("/auth/login", get(access::login_page).post(access::login))
+        .route("/auth/logout", post(access::logout))
+        .route("/auth/setup", get(access::setup_page).post(access::setup))
+        .route("/auth/magic", get(access::magic_page).post(access::magic))
+        .route("/team-member", get(access::member_home))
+        .route("/app", get(to_overview))
+        .route("/app/admin", get(to_overview))
+        .route("/app/admin/overview", get(overview::page))
+        .route("/app/admin/organization", post(overview::switch))
+        .route("/app/admin/api", get(api_keys::page))
+        .route(
+            "/app/admin/api/keys",
+            get(api_keys::to_list).post(api_keys::create),
+        )
+        .route(
+            "/app/admin/api/keys/{id}/delete",
+            get(api_keys::delete_page).post(api_keys::delete),
+        )
+        .route("/app/admin/api/logs", get(logs::page))
+        .route("/app/admin/api/logs/{id}", get(logs::detail))
+        .route("/app/admin/audit", get(audit::page))
+        .route("/app/admin/settings", get(settings::to_security))
+        .route("/app/admin/settings/security", get(settings::page))
+        .route("/app/admin/settings/api", get(settings::to_api))
+        .route("/app/admin/settings/password", post(settings::password))
+        .route(
+            "/app/admin/settings/sessions/end-others",
+            post(settings::end_others),
+        )
+        .route(
+            "/app/admin/settings/sessions/{id}/end",
+            post(settings::end_one),
+        )
+}
+
+async fn to_overview() -> Redirect {
+    Redirect::to("/app/admin/overview")
+}
+
+/// No page here.
+pub(crate) async fn not_found() -> PageError {
+    PageError::NotFound
+}
+
+/// Why a page can't be shown. [`gate`] turns it into an error page with the request's id.
+#[derive(Debug, Clone)]
+pub(crate) enum PageError {
+    NotFound,
+    /// The role does not include the page.
+    Forbidden,
+    /// The form's token is missing or not this browser's.
+    StaleForm,
+    /// The database does not answer; why, for the operator's log only.
+    Offline(String),
+    /// Why, for the operator's log only.
+    Internal(String),
+}
+
+impl From<StorageError> for PageError {
+    fn from(error: StorageError) -> Self {
+        let cause = headshot_app::causes(&error);
+        match error {
+            StorageError::Unavailable { .. } => Self::Offline(cause),
+            _ => Self::Internal(cause),
+        }
+    }
+}
+
+/// An address whose query can't be read leads to no page.
+impl From<QueryRejection> for PageError {
+    fn from(_unreadable: QueryRejection) -> Self {
+        Self::NotFound
+    }
+}
+
+impl From<headshot_pages::Error> for PageError {
+    fn from(error: headshot_pages::Error) -> Self {
+        Self::Internal(headshot_app::causes(&error))
+    }
+}
+
+impl From<serde_json::Error> for PageError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(headshot_app::causes(&error))
+    }
+}
+
+impl PageError {
+    fn page(&self, id: &str) -> ErrorPage {
+        match self {
+            Self::NotFound => ErrorPage::not_found(id),
+            Self::Forbidden => ErrorPage::forbidden(id),
+            Self::StaleForm => ErrorPage::stale_form(id),
+            Self::Offline(_) => ErrorPage::offline(id),
+            Self::Internal(_) => ErrorPage::internal(id),
+        }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The headers of every page, besides `Cache-Control`.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, headshot_pages::CSP),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+/// What every page passes: an id, security headers, error pages.
+pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let arrival = Arrival::of(&web, &request);
+    let cross_site = request
+        .headers()
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "cross-site");
+    let changes = !request.method().is_safe();
+    request.extensions_mut().insert(arrival.clone());
+    let mut response = if cross_site && changes {
+        PageError::StaleForm.into_response()
+    } else {
+        let running = AssertUnwindSafe(next.run(request)).catch_unwind();
+        match tokio::time::timeout(crate::TIME_MAX, running).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => PageError::Internal("it panicked".to_owned()).into_response(),
+            Err(_) => PageError::Internal("it took too long".to_owned()).into_response(),
+        }
+    };
+    if let Some(error) = response.extensions_mut().remove::<PageError>() {
+        response = error_page(&error, &arrival);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Ok(id) = HeaderValue::from_str(arrival.id.as_str()) {
+        headers.insert("x-request-id", id);
+    }
+    response
+}
+
+fn error_page(error: &PageError, arrival: &Arrival) -> Response {
+    if let PageError::Offline(cause) | PageError::Internal(cause) = error {
+        tracing::error!(
+            request.id = arrival.id.as_str(),
+            "page {} failed: {cause}",
+            arrival.id
+        );
+    }
+    let page = error.page(arrival.id.as_str());
+    let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => (status, "Something failed on the server.\n").into_response(),
+    }
+}
+
+/// A page as an answer.
+fn html(template: &impl Template) -> Result<Response, PageError> {
+    Ok(Html(template.render()?).into_response())
+}
+
+/// A page that answers with another status than 200.
+fn html_with(status: StatusCode, template: &impl Template) -> Result<Response, PageError> {
+    Ok((status, Html(template.render()?)).into_response())
+}

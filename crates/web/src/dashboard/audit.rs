@@ -1,0 +1,141 @@
+//! Admin > Audit.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use headshot_app::audit::{self, Actor, Verified};
+use headshot_domain::Timestamp;
+use headshot_pages::{Audit, AuditRow, ChainState, ChainStatus, NavItem};
+use headshot_storage::audit::{Entry, newest};
+use serde::Deserialize;
+
+use crate::Web;
+use crate::dashboard::extract::{Admin, Person};
+use crate::dashboard::shell::shell;
+use crate::dashboard::{PageError, html};
+use crate::words;
+
+const PAGE: i64 = 50;
+
+/// Up to this many rows the chain is checked each time the page is shown.
+const CHECKED_MAX: i64 = 20_000;
+
+/// Where a page of the list begins.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PageQuery {
+    #[serde(default)]
+    before: Option<i64>,
+}
+
+pub(crate) async fn page(
+    State(web): State<Web>,
+    Admin(person): Admin,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Response, PageError> {
+    let Query(query) = query?;
+    let before = query.before.unwrap_or(i64::MAX);
+    let mut rows = newest_rows(&web, &person, (before, PAGE + 1)).await?;
+    let more = rows.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
+    rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+    let oldest = rows.last().filter(|_| more);
+    html(&Audit {
+        shell: shell(&web, &person, ("Audit", NavItem::Audit)).await?,
+        older_url: oldest.map(|row| format!("/app/admin/audit?before={}", row.seq)),
+        newer_url: query.before.map(|_| "/app/admin/audit".to_owned()),
+        rows,
+        chain: chain(&web).await?,
+    })
+}
+
+pub(crate) async fn newest_rows(
+    web: &Web,
+    person: &Person,
+    (before, limit): (i64, i64),
+) -> Result<Vec<AuditRow>, PageError> {
+    let mut conn = web.app().db.read().await?;
+    let entries = newest(&mut conn, person.signed_in.org.id.as_str(), before, limit).await?;
+    Ok(entries.iter().map(|entry| row(entry, person)).collect())
+}
+
+fn row(entry: &Entry, person: &Person) -> AuditRow {
+    AuditRow {
+        seq: entry.seq,
+        when: words::ago(entry.at, person.visit.now),
+        actor: Actor::display(&entry.actor).to_owned(),
+        action: action_words(&entry.action).to_owned(),
+        target: target_words(entry),
+        address: entry.address.clone(),
+        hash: audit::short_hash(&entry.hash),
+    }
+}
+
+/// What was done, as a phrase that follows the actor.
+fn action_words(action: &str) -> &str {
+    match action {
+        "organization.created" => "created the organization",
+        "credits.granted" => "granted credits",
+        "team.created" => "created a team",
+        "key.generated" => "generated an API key",
+        "key.deleted" => "deleted an API key",
+        "key.deletion.effective" => "got the receipt: no process accepts the key since",
+        "session.began" => "signed in",
+        "session.ended" => "signed another browser out",
+        "password.set" => "set a password",
+        "link.setup" => "made a set-up link",
+        "link.reset" => "made a link for a new password",
+        "link.sign-in" => "made a sign-in link",
+        other => other,
+    }
+}
+
+/// To what: the name where the entry has one, else its id.
+fn target_words(entry: &Entry) -> String {
+    let about_oneself = ["session.", "password."];
+    if about_oneself
+        .iter()
+        .any(|kind| entry.action.starts_with(kind))
+    {
+        return String::new();
+    }
+    let detail: serde_json::Value = serde_json::from_str(&entry.detail).unwrap_or_default();
+    let effective_at = detail["effectiveAt"]
+        .as_str()
+        .and_then(Timestamp::parse_iso);
+    if let Some(at) = effective_at {
+        return words::clock_time(at).human;
+    }
+    let named = ["name", "amount"]
+        .iter()
+        .find_map(|field| detail[field].as_str());
+    named.unwrap_or(&entry.target).to_owned()
+}
+
+async fn chain(web: &Web) -> Result<ChainStatus, PageError> {
+    let mut conn = web.app().db.read().await?;
+    let head = headshot_storage::audit::head(&mut conn).await?;
+    if head.seq > CHECKED_MAX {
+        let text = format!(
+            "{} entries. Check the chain on the server with headshot audit verify.",
+            head.seq
+        );
+        return Ok(ChainStatus {
+            state: ChainState::Unchecked,
+            text,
+        });
+    }
+    Ok(match audit::verify(&mut conn).await? {
+        Verified::Intact { entries, head } => ChainStatus {
+            state: ChainState::Intact,
+            text: format!(
+                "All {entries} entries of this server match; the newest hash is {}.",
+                &head[..16]
+            ),
+        },
+        Verified::Broken { seq, what } => ChainStatus {
+            state: ChainState::Broken,
+            text: format!(
+                "Entry {seq} {what}. Somebody went around the server: tell the operator."
+            ),
+        },
+    })
+}
