@@ -18,7 +18,7 @@ use crate::args::{
     User,
 };
 use crate::config::Config;
-use crate::{demo, output, secrets, serve, wiring};
+use crate::{demo, output, secrets, serve, studio, wiring};
 
 /// The most organizations that a list prints.
 const ORGS_MAX: i64 = 10_000;
@@ -28,6 +28,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Key(Key::Check { key }) => check_key(key),
+        Command::Shoot(shoot) => studio::shoot::run(file, &shoot),
+        Command::Remake(remake) => studio::remake::run(file, &remake),
+        Command::Weights(command) => studio::weights::run(file, &command),
         Command::Serve(given) => serve::run(&Config::load(file)?, given.role).await,
         Command::Config(ConfigCommand::Check(given)) => {
             config_check(&Config::load(file)?, given.json);

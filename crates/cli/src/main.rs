@@ -11,6 +11,7 @@ mod demo;
 mod output;
 mod secrets;
 mod serve;
+mod studio;
 mod wiring;
 
 /// Help and version as they are; a mistake in one line, like every other failure.

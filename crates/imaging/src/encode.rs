@@ -18,6 +18,18 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::Webp];
+
+    /// The name, as the command line and recipes write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpeg",
+            Self::Png => "png",
+            Self::Webp => "webp",
+        }
+    }
+
     /// Media type for HTTP.
     pub fn content_type(self) -> &'static str {
         match self {

@@ -225,7 +225,7 @@ impl Engine {
             DetailWeights::Large(bytes) => {
                 weights::verify_large_detail(&bytes)?;
                 (
-                    Some(load_detail("u2net", bytes, &pool)?),
+                    Some(load_detail(weights::DETAIL_LARGE, bytes, &pool)?),
                     DetailNetwork::U2net,
                 )
             }
@@ -264,7 +264,10 @@ impl Engine {
                 out.insert(DETAIL_SMALL.name.to_owned(), DETAIL_SMALL.sha256.to_owned());
             }
             DetailNetwork::U2net => {
-                out.insert("u2net".to_owned(), weights::DETAIL_LARGE_SHA256.to_owned());
+                out.insert(
+                    weights::DETAIL_LARGE.to_owned(),
+                    weights::DETAIL_LARGE_SHA256.to_owned(),
+                );
             }
             DetailNetwork::Off => {}
         }

@@ -22,6 +22,19 @@ pub enum Crop {
 }
 
 impl Crop {
+    /// Every crop, the usual one first.
+    pub const ALL: [Self; 4] = [Self::Headshot, Self::Close, Self::Half, Self::Square];
+
+    /// The name, as the command line and recipes write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Headshot => "headshot",
+            Self::Close => "close",
+            Self::Half => "half",
+            Self::Square => "square",
+        }
+    }
+
     /// Head height over picture height, and free space above the hair over picture height.
     fn proportions(self) -> (f32, f32) {
         match self {

