@@ -49,9 +49,10 @@ pub fn band(
     detail: Option<&Detail>,
     face: FacePlace<'_>,
 ) -> Band {
-    let prior = prior(frame, grid, coarse, detail, face);
+    let shoulders = shoulders(frame, grid, coarse, face);
+    let prior = prior(frame, grid, coarse, detail, (face, &shoulders));
     let radius = (face.height * 0.042).round().clamp(3.0, 24.0) as usize;
-    let softness = softness(&prior, radius);
+    let softness = softness(&prior, radius).zip(&shoulders, |soft, s| soft * (1.0 - s));
     let person = prior.map(|v| v > 0.5);
     let outer = distance_to(&person);
     let inner = distance_to(&person.map(|v| !v));
@@ -72,13 +73,43 @@ pub fn band(
     }
 }
 
+/// Where the edge is a shoulder's: 1 along edges that lie below the mouth and have the person
+/// beneath them. Hair beside the neck has the person beside it, its tips have the person above.
+///
+/// Shoulders are never hairy, but a neighbour behind them makes the person network vague there,
+/// and vague edges are otherwise taken for hair.
+fn shoulders(frame: &Frame, (w, h): (usize, usize), coarse: &Coarse, face: FacePlace<'_>) -> Plane {
+    let px = frame.size.width as f32 / w as f32;
+    let py = frame.size.height as f32 / h as f32;
+    let reach = (face.height * 0.10).max(2.0);
+    let at = |x: f32, y: f32| {
+        let (sx, sy) = frame.to_image(x * px, y * py);
+        coarse.at(sx, sy)
+    };
+    let slopes = Plane::generate(w, h, |x, y| {
+        let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
+        let below = smoothstep(
+            face.chin - face.height * 0.30,
+            face.chin - face.height * 0.15,
+            y,
+        );
+        if below == 0.0 {
+            return 0.0;
+        }
+        let down = at(x, y + reach) - at(x, y - reach);
+        let across = at(x + reach, y) - at(x - reach, y);
+        below * smoothstep(0.40, 0.75, down / (down.hypot(across) + 0.03))
+    });
+    slopes.box_mean((face.height * 0.02).round().max(1.0) as usize)
+}
+
 /// The person network everywhere, the detail network along its edges.
 fn prior(
     frame: &Frame,
     (w, h): (usize, usize),
     coarse: &Coarse,
     detail: Option<&Detail>,
-    face: FacePlace<'_>,
+    (face, shoulders): (FacePlace<'_>, &Plane),
 ) -> Plane {
     let px = frame.size.width as f32 / w as f32;
     let py = frame.size.height as f32 / h as f32;
@@ -89,6 +120,8 @@ fn prior(
         // Shoulders and sleeves have crisp edges: what is vague there is a neighbour or a chair.
         let body = smoothstep(face.chin, face.chin + face.height * 0.25, y as f32);
         let a = soft + (smoothstep(0.30, 0.80, soft) - soft) * body;
+        let shoulder = shoulders.at(x, y);
+        let a = a + (smoothstep(0.45, 0.85, soft) - a) * shoulder;
         let Some((fine, weight)) = detail.and_then(|d| d.at(sx, sy)) else {
             return a;
         };
