@@ -9,8 +9,7 @@ use crate::raster::{Kernel, Plane, Rect, Rgb8, resize_rgb8, smoothstep};
 /// Side of the detail network's input and output as published.
 pub const PUBLISHED_SIDE: usize = 320;
 /// Side used here: two thirds of the work. On the portraits hair looks the same, because the solver
-/// and the guided filter find the fine edges; a strip of red flag beside the second portrait's jaw
-/// is a little wider.
+/// and the guided filter find the fine edges.
 pub const SIDE: usize = 256;
 
 /// Disagreement with the person network from which the detail network has looked at something

@@ -153,6 +153,15 @@ fn deep_transparent_and_one_bit_pngs_are_read() {
     assert_eq!((row.at(0, 0), row.at(1, 0)), ([255; 3], [0; 3]));
 }
 
+#[cfg(not(feature = "heic"))]
+#[test]
+fn heic_is_refused_with_a_sentence_where_it_cannot_be_read() {
+    let refused = decode(include_bytes!("fixtures/portrait.heic")).unwrap_err();
+    assert_eq!(refused, DecodeError::HeicUnavailable);
+    assert_eq!(refused.code(), "heic_unavailable");
+}
+
+#[cfg(feature = "heic")]
 #[test]
 fn heic_is_read_like_the_jpeg_it_was_made_from() {
     let coded = include_bytes!("fixtures/portrait.heic").as_slice();
@@ -162,6 +171,7 @@ fn heic_is_read_like_the_jpeg_it_was_made_from() {
     }
 }
 
+#[cfg(feature = "heic")]
 fn like_the_portrait(file: &[u8]) {
     let decoded = decode(file).unwrap();
     assert_eq!(decoded.format, Format::Heic);

@@ -32,8 +32,9 @@ fn files_cut_at_each_tenth_are_refused_with_a_reason() {
             let v = ENGINE.check(cut).unwrap();
             assert!(!v.usable, "{name} cut at {tenth}0 % passed");
             let code = v.findings[0].code.as_str();
+            let unavailable = code == "heic_unavailable" && !cfg!(feature = "heic");
             assert!(
-                ["unknown_format", "truncated", "damaged"].contains(&code),
+                unavailable || ["unknown_format", "truncated", "damaged"].contains(&code),
                 "{name} cut at {tenth}0 %: {v:?}"
             );
         }
