@@ -3,7 +3,7 @@
 //! network's own alpha.
 
 use crate::ENGINE;
-use crate::pictures::{ASTRONAUT, OBAMA, jpeg, noise};
+use crate::pictures::{ASTRONAUT, OBAMA, OBAMA2, jpeg, noise};
 use headshot_imaging::backdrop::Scene;
 use headshot_imaging::raster::{Plane, Rgb, luma};
 use headshot_imaging::{Backdrop, Crop, Size};
@@ -197,4 +197,24 @@ fn the_matte_beats_the_person_network_on_known_alpha() {
         theirs.gradient
     );
     assert!(spill < 0.12, "foreground colours differ by {spill}");
+}
+
+/// The second portrait has a neighbour behind the right shoulder.
+#[test]
+fn a_neighbour_behind_the_shoulder_is_left_out() {
+    let selfie = ENGINE.open(OBAMA2).unwrap();
+    let mut sitting = ENGINE.sitting(&selfie);
+    let crop = Crop::Headshot;
+    let cutout = sitting.cutout(crop, crop.default_size()).unwrap();
+    let alpha = &cutout.matte.alpha;
+    let mean = |x0: f32, y0: f32, x1: f32, y1: f32| {
+        let (w, h) = (alpha.width() as f32, alpha.height() as f32);
+        let at = |share: f32, whole: f32| (share * whole) as usize;
+        let part = alpha.crop(at(x0, w), at(y0, h), at(x1, w), at(y1, h));
+        part.data().iter().sum::<f32>() / part.data().len() as f32
+    };
+    let neighbour = mean(0.92, 0.65, 1.0, 0.70);
+    let shoulder = mean(0.92, 0.80, 1.0, 0.85);
+    assert!(neighbour < 0.02, "{neighbour}");
+    assert!(shoulder > 0.99, "{shoulder}");
 }
