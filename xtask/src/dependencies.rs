@@ -11,6 +11,7 @@ use crate::step;
 /// Which of our crates each of our crates may use. One way only: no arrow that is not here.
 const ARROWS: &[(&str, &[&str])] = &[
     ("headshot-domain", &[]),
+    ("headshot-imaging", &[]),
     ("headshot-pages", &[]),
     ("headshot-storage", &["headshot-domain"]),
     ("headshot-outbound", &["headshot-domain"]),
@@ -32,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "headshot",
         &[
             "headshot-domain",
+            "headshot-imaging",
             "headshot-storage",
             "headshot-blobs",
             "headshot-app",
@@ -51,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "headshot-bench",
         &[
             "headshot-domain",
+            "headshot-imaging",
             "headshot-storage",
             "headshot-blobs",
             "headshot-app",

@@ -10,7 +10,10 @@ mod tools;
 const HELP: &str = "\
 cargo xtask test    install or find what the tests need, run everything, fail on anything skipped
 cargo xtask lint    formatting, clippy, documentation, dependencies
-cargo xtask bench   the benchmarks, in the release profile";
+cargo xtask bench   the benchmarks, in the release profile
+cargo xtask weights fetch the large detail network into the data folder
+cargo xtask engine-docs
+                    the pictures of docs/engine.md";
 
 fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
@@ -18,6 +21,8 @@ fn main() -> ExitCode {
         "test" => test(),
         "lint" => lint(),
         "bench" => bench(),
+        "weights" => weights(),
+        "engine-docs" => engine_docs(),
         _ => {
             step::say(HELP);
             return ExitCode::from(2);
@@ -93,6 +98,36 @@ fn browser(tools: &tools::Tools) -> anyhow::Result<()> {
         )
         .env("CHROMIUM", &tools.chromium.display().to_string())
         .run()
+}
+
+fn weights() -> anyhow::Result<()> {
+    let rest: Vec<String> = std::env::args().skip(2).collect();
+    let mut args = vec![
+        "run",
+        "--quiet",
+        "--package",
+        "headshot",
+        "--",
+        "weights",
+        "fetch",
+    ];
+    args.extend(rest.iter().map(String::as_str));
+    step::cargo("Large detail network", &args).run()
+}
+
+fn engine_docs() -> anyhow::Result<()> {
+    let args = [
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "headshot-imaging",
+        "--example",
+        "engine_docs",
+        "--",
+        "docs/engine",
+    ];
+    step::cargo("Pictures of the engine", &args).run()
 }
 
 fn bench() -> anyhow::Result<()> {

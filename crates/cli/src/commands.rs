@@ -19,7 +19,7 @@ use crate::args::{
     Secrets, User,
 };
 use crate::config::Config;
-use crate::{backup, demo, doctor, jobs, output, secrets, serve, wiring};
+use crate::{backup, demo, doctor, jobs, output, secrets, serve, studio, wiring};
 
 mod records;
 
@@ -31,6 +31,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Key(Key::Check { key }) => check_key(key),
+        Command::Shoot(shoot) => studio::shoot::run(file, &shoot),
+        Command::Remake(remake) => studio::remake::run(file, &remake),
+        Command::Weights(command) => studio::weights::run(file, &command),
         Command::Serve(given) => serve::run(&Config::load(file)?, given.role).await,
         Command::Config(ConfigCommand::Check(given)) => {
             config_check(&Config::load(file)?, given.json);

@@ -23,6 +23,9 @@ use crate::secrets;
 /// The file that is read without `--config`.
 const FILE: &str = "headshot.toml";
 
+/// Where everything is kept unless the configuration says otherwise.
+const DATA_DIR: &str = "./headshot-data";
+
 /// The file's keys, all optional. Each is also an environment variable, `HEADSHOT_` and the name in
 /// capitals. Holds secrets: never printed.
 #[derive(Clone, Default, Deserialize)]
@@ -92,11 +95,18 @@ impl Config {
         Self::check(raw)
     }
 
+    /// Where everything is kept; no other setting is checked.
+    pub(crate) fn data_dir(file: Option<&Path>) -> anyhow::Result<PathBuf> {
+        let mut raw = read_file(file)?;
+        overlay(&mut raw, variable)?;
+        Ok(raw.data_dir.unwrap_or_else(|| DATA_DIR.into()))
+    }
+
     fn check(raw: Raw) -> anyhow::Result<Self> {
         check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
         check_secrets(raw.cookie_secret.as_deref(), raw.photo_secret.as_deref())?;
         let webhook_guard = check_webhooks(&raw)?;
-        let data_dir = raw.data_dir.unwrap_or_else(|| "./headshot-data".into());
+        let data_dir = raw.data_dir.unwrap_or_else(|| DATA_DIR.into());
         let listen = raw.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let listen: SocketAddr = listen.parse().with_context(|| {
             format!("listen: \"{listen}\" is not an address such as 127.0.0.1:8080")

@@ -14,6 +14,7 @@ mod jobs;
 mod output;
 mod secrets;
 mod serve;
+mod studio;
 mod wiring;
 
 /// Help and version as they are; a mistake in one line, like every other failure.

@@ -1,0 +1,333 @@
+//! Is this selfie good enough? One table of rules, each with its threshold and the reason for it.
+
+use super::quality::Quality;
+use crate::decode::DecodeError;
+
+/// What a finding means for the photo.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Usable, but the result may disappoint; better selfies go first.
+    Warning,
+    /// Not usable: no headshot is made from it.
+    Refusal,
+}
+
+/// The side of the threshold on which a photo is fine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    /// The measured value must reach this.
+    AtLeast(f32),
+    /// The measured value must not exceed this.
+    AtMost(f32),
+}
+
+impl Limit {
+    fn holds(self, value: f32) -> bool {
+        match self {
+            Self::AtLeast(limit) => value >= limit,
+            Self::AtMost(limit) => value <= limit,
+        }
+    }
+
+    fn threshold(self) -> f32 {
+        match self {
+            Self::AtLeast(limit) | Self::AtMost(limit) => limit,
+        }
+    }
+}
+
+/// One rule of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Stable machine code.
+    pub code: &'static str,
+    /// What breaking it means.
+    pub severity: Severity,
+    /// Sentence for the person who uploaded the photo.
+    pub sentence: &'static str,
+    /// The value it looks at.
+    pub measure: fn(&Quality) -> f32,
+    /// Where it breaks.
+    pub limit: Limit,
+    /// Why the threshold lies there.
+    pub reason: &'static str,
+}
+
+/// Code of the finding when there is no face at all.
+pub const NO_FACE: &str = "no_face";
+/// The published sentence for it.
+pub const NO_FACE_SENTENCE: &str = "No face found in this photo.";
+
+use Limit::{AtLeast, AtMost};
+use Severity::{Refusal, Warning};
+
+/// The rules, in the order in which findings are told.
+pub const RULES: &[Rule] = &[
+    Rule {
+        code: NO_FACE,
+        severity: Refusal,
+        sentence: NO_FACE_SENTENCE,
+        measure: |q| q.presence,
+        limit: AtLeast(0.5),
+        reason: "the mesh network's own decision boundary; portraits reach 0.99",
+    },
+    Rule {
+        code: "several_people",
+        severity: Refusal,
+        sentence: "More than one person in this photo. Please upload a photo of you alone.",
+        measure: |q| q.second_face,
+        limit: AtMost(0.45),
+        reason: "from about half the size a second face is beside the person, not far behind",
+    },
+    Rule {
+        code: "face_cut",
+        severity: Refusal,
+        sentence: "The face is cut off by the edge of this photo.",
+        measure: |q| q.face_cut,
+        limit: AtMost(0.03),
+        reason: "one of 36 outline points may leave the frame by error of measurement",
+    },
+    Rule {
+        code: "face_too_small",
+        severity: Refusal,
+        sentence: "The face is too small in this photo. Please come closer to the camera.",
+        measure: |q| q.eye_distance,
+        limit: AtLeast(40.0),
+        reason: "40 px between the eyes give a headshot of about 260 x 325 px at its own size; \
+                 below, lids and lips are guesswork",
+    },
+    Rule {
+        code: "no_skin_colour",
+        severity: Refusal,
+        sentence: "This photo shows no natural skin colour. Black-and-white photos, statues and \
+                   drawings cannot be used.",
+        measure: |q| q.skin_chroma,
+        limit: AtLeast(4.0),
+        reason: "human skin of every tone lies above Lab chroma 8 under white light; stone, \
+                 pencil and grey photos below 3",
+    },
+    Rule {
+        code: "not_a_photo",
+        severity: Refusal,
+        sentence: "This does not look like a photo of a person.",
+        measure: |q| q.shading,
+        limit: AtLeast(0.35),
+        reason: "light and pores change skin almost everywhere (0.8 and more); an evenly filled \
+                 drawing changes only at its lines",
+    },
+    Rule {
+        code: "blurry",
+        severity: Refusal,
+        sentence: "This photo is blurry. Please hold the camera still and focus on the face.",
+        measure: |q| q.sharpness,
+        limit: AtLeast(28.0),
+        reason: "sharp portraits measure 100 to 900; a Gaussian blur of 2 px at this size brings \
+                 all of them below 28",
+    },
+    Rule {
+        code: "motion_blur",
+        severity: Refusal,
+        sentence: "This photo is blurred by movement. Please hold the camera still.",
+        measure: |q| q.motion,
+        limit: AtLeast(0.22),
+        reason: "still portraits measure 0.4 and more; a movement of a twelfth of the distance \
+                 between the eyes pushes all of them below 0.2",
+    },
+    Rule {
+        code: "too_dark",
+        severity: Refusal,
+        sentence: "The face is too dark in this photo. Please find more light.",
+        measure: |q| q.clipped_low,
+        limit: AtMost(0.30),
+        reason: "judged by lost detail and not by brightness, so that dark skin is never refused \
+                 for its tone",
+    },
+    Rule {
+        code: "overexposed",
+        severity: Refusal,
+        sentence: "The face is overexposed in this photo. Please avoid direct light.",
+        measure: |q| q.clipped_high,
+        limit: AtMost(0.12),
+        reason: "highlights on nose and forehead stay below 5 % of the face",
+    },
+    Rule {
+        code: "eyes_closed",
+        severity: Refusal,
+        sentence: "The eyes are closed in this photo.",
+        measure: |q| q.eye_openness,
+        limit: AtLeast(0.17),
+        reason: "open eyes, narrow ones and smiling ones too, measure 0.2 to 0.4",
+    },
+    Rule {
+        code: "sunglasses",
+        severity: Refusal,
+        sentence: "The eyes are hidden in this photo. Please take off sunglasses.",
+        measure: |q| q.eye_visibility,
+        limit: AtLeast(0.42),
+        reason: "eyes behind clear glasses measure 0.8 and more, behind dark ones below 0.4",
+    },
+    Rule {
+        code: "face_turned_away",
+        severity: Refusal,
+        sentence: "The face is turned away in this photo. Please look at the camera.",
+        measure: |q| q.yaw.abs(),
+        limit: AtMost(38.0),
+        reason: "beyond, the far eye narrows and the far ear's edge cannot be lit plausibly",
+    },
+    Rule {
+        code: "looking_down",
+        severity: Warning,
+        sentence: "The head is bent forward or back in this photo.",
+        measure: |q| q.pitch.abs(),
+        limit: AtMost(28.0),
+        reason: "with a head bent this far the eyes look out from under the lids",
+    },
+    Rule {
+        code: "head_tilted",
+        severity: Refusal,
+        sentence: "The head is tilted too far in this photo.",
+        measure: |q| q.roll.abs(),
+        limit: AtMost(30.0),
+        reason: "levelling turns by 15 degrees at most; what remains must look natural",
+    },
+    Rule {
+        code: "head_cut",
+        severity: Warning,
+        sentence: "The top of the head is cut off in this photo.",
+        measure: |q| q.headroom,
+        limit: AtLeast(0.01),
+        reason: "hair that touches the frame's top continues above it; the crop then starts there",
+    },
+    Rule {
+        code: "harsh_side_light",
+        severity: Warning,
+        sentence: "One side of the face is much darker than the other in this photo.",
+        measure: |q| q.side_light,
+        limit: AtMost(1.8),
+        reason: "a key light gives up to 1.5; beyond 1.8 the fill light shows noise",
+    },
+    Rule {
+        code: "harsh_back_light",
+        severity: Warning,
+        sentence: "The light comes from behind in this photo. Please face the light.",
+        measure: |q| q.back_light,
+        limit: AtMost(0.35),
+        reason: "a window behind the head burns out at least a third of its surroundings",
+    },
+    Rule {
+        code: "hair_blends_in",
+        severity: Warning,
+        sentence: "The hair cannot be told from the background in this photo.",
+        measure: |q| q.hair_contrast,
+        limit: AtLeast(6.0),
+        reason: "below Lab difference 6 over a third of the head's outline the edge is a guess",
+    },
+];
+
+/// One thing found about a photo.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Finding {
+    /// Stable machine code.
+    pub code: String,
+    /// What it means.
+    pub severity: Severity,
+    /// Sentence for the person who uploaded the photo.
+    pub sentence: String,
+    /// What was measured.
+    pub measured: f32,
+    /// What was asked for.
+    pub threshold: f32,
+}
+
+/// The judgement over one photo.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Verdict {
+    /// Whether a headshot may be made from it.
+    pub usable: bool,
+    /// Everything found, refusals first; empty for a flawless selfie.
+    pub findings: Vec<Finding>,
+    /// 0..=1, for choosing the best of several; 0 when not usable.
+    pub score: f32,
+    /// The measurements, when there was a face to measure.
+    pub quality: Option<Quality>,
+}
+
+impl Verdict {
+    /// Judges measurements by [`RULES`].
+    pub fn of(quality: Quality) -> Self {
+        let mut findings: Vec<Finding> = RULES
+            .iter()
+            .filter_map(|rule| {
+                let measured = (rule.measure)(&quality);
+                // NaN holds nothing: an unmeasurable photo is refused, not waved through.
+                (!rule.limit.holds(measured)).then(|| Finding {
+                    code: rule.code.to_owned(),
+                    severity: rule.severity,
+                    sentence: rule.sentence.to_owned(),
+                    measured,
+                    threshold: rule.limit.threshold(),
+                })
+            })
+            .collect();
+        findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+        let usable = findings.iter().all(|f| f.severity == Warning);
+        let score = if usable {
+            super::select::score(&quality, findings.len())
+        } else {
+            0.0
+        };
+        Self {
+            usable,
+            findings,
+            score,
+            quality: Some(quality),
+        }
+    }
+
+    /// The verdict when the detector found nothing.
+    pub fn no_face() -> Self {
+        Self::refused(NO_FACE, NO_FACE_SENTENCE, 0.0, super::detect::MIN_SCORE)
+    }
+
+    /// The verdict over a file that is not a readable photo.
+    pub fn unreadable(error: &DecodeError) -> Self {
+        let (measured, threshold) = match error {
+            DecodeError::TooManyPixels { width, height } => (
+                f64::from(*width) * f64::from(*height),
+                crate::decode::MAX_PIXELS as f64,
+            ),
+            DecodeError::TooManyBytes { bytes } => (*bytes as f64, crate::decode::MAX_BYTES as f64),
+            _ => (0.0, 0.0),
+        };
+        Self::refused(
+            error.code(),
+            &error.to_string(),
+            measured as f32,
+            threshold as f32,
+        )
+    }
+
+    fn refused(code: &str, sentence: &str, measured: f32, threshold: f32) -> Self {
+        let finding = Finding {
+            code: code.to_owned(),
+            severity: Refusal,
+            sentence: sentence.to_owned(),
+            measured,
+            threshold,
+        };
+        Self {
+            usable: false,
+            findings: vec![finding],
+            score: 0.0,
+            quality: None,
+        }
+    }
+
+    /// Whether a finding with this code is present.
+    pub fn has(&self, code: &str) -> bool {
+        self.findings.iter().any(|f| f.code == code)
+    }
+}

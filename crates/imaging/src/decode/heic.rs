@@ -1,0 +1,99 @@
+//! HEIC and HEIF stills, by a decoder in plain Rust: no system library can be missing.
+
+use super::{DecodeError, MAX_PIXELS, Raw, assemble, check_size};
+use heic_rs::{DecodeOptions, Error, PixelLayout};
+use std::borrow::Cow;
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Raw, DecodeError> {
+    check_boxes(bytes)?;
+    let info = heic_rs::probe(bytes).map_err(sentence)?;
+    check_size(info.width, info.height)?;
+    check_size(info.coded_width, info.coded_height)?;
+    let options = DecodeOptions {
+        layout: PixelLayout::Rgb8,
+        max_pixels: Some(MAX_PIXELS),
+        apply_transforms: true,
+        threads: Some(1),
+        ..DecodeOptions::default()
+    };
+    let (icc, described) = colour(bytes, info.primary_item);
+    let labelled = if described {
+        Cow::Borrowed(bytes)
+    } else {
+        Cow::Owned(labelled(bytes))
+    };
+    let image = heic_rs::decode(&labelled, &options).map_err(sentence)?;
+    let pixels = assemble(image.width, image.height, 3, &image.data)?;
+    // The container's own rotation was applied; the EXIF copy of it must not be applied again.
+    Ok(Raw {
+        pixels,
+        icc,
+        exif: None,
+    })
+}
+
+/// The outermost boxes must end inside the file: the decoder fills a missing end with grey.
+fn check_boxes(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut at = 0;
+    while at < bytes.len() {
+        let head = bytes.get(at..at + 8).ok_or(DecodeError::Truncated)?;
+        let size = match u32::from_be_bytes([head[0], head[1], head[2], head[3]]) {
+            0 => return Ok(()),
+            1 => {
+                let long = bytes.get(at + 8..at + 16).ok_or(DecodeError::Truncated)?;
+                long.iter().fold(0u64, |n, &b| n << 8 | u64::from(b))
+            }
+            short => u64::from(short),
+        };
+        if size < 8 {
+            return Err(DecodeError::malformed("a box of no size"));
+        }
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        at = at
+            .checked_add(size)
+            .filter(|&end| end <= bytes.len())
+            .ok_or(DecodeError::Truncated)?;
+    }
+    Ok(())
+}
+
+/// The primary image's colour profile, and whether the file also says how its samples are coded.
+fn colour(bytes: &[u8], item: u32) -> (Option<Vec<u8>>, bool) {
+    let Ok(context) = heic_rs::context::Context::open(bytes) else {
+        return (None, true);
+    };
+    match context.props(item) {
+        Ok(props) => (
+            context.icc(&props).map(<[u8]>::to_vec),
+            props.nclx.is_some() || props.icc.is_none(),
+        ),
+        Err(_) => (None, true),
+    }
+}
+
+/// A copy in which each colour profile box says instead that the samples are BT.601, full range.
+/// Phones write only the profile; without this the decoder assumes BT.709, limited range, and
+/// contrast and hue are off. The box keeps its size, so nothing else in the file moves.
+fn labelled(bytes: &[u8]) -> Vec<u8> {
+    const PROFILE: &[u8] = b"colrprof";
+    /// Colour type; primaries 1, transfer 13, matrix 6 (BT.601), full range.
+    const CODING: &[u8] = b"colrnclx\0\x01\0\x0d\0\x06\x80";
+    let mut out = bytes.to_vec();
+    let mut at = 0;
+    while let Some(found) = out[at..].windows(PROFILE.len()).position(|w| w == PROFILE) {
+        at += found;
+        match out.get_mut(at..at + CODING.len()) {
+            Some(place) => place.copy_from_slice(CODING),
+            None => break,
+        }
+        at += CODING.len();
+    }
+    out
+}
+
+fn sentence(error: Error) -> DecodeError {
+    match error {
+        Error::Truncated(_) => DecodeError::Truncated,
+        other => DecodeError::malformed(other),
+    }
+}

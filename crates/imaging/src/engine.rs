@@ -1,0 +1,430 @@
+//! The engine: networks loaded once, selfies opened, pictures made.
+
+mod sitting;
+
+pub use sitting::{Cutout, Photo, Picture, Sitting};
+
+use crate::analysis::detect::{Detector, Face};
+use crate::analysis::landmarks::{Landmarker, Landmarks};
+use crate::analysis::quality;
+use crate::analysis::verdict::Verdict;
+use crate::backdrop::{Backdrop, Logo, Scene};
+use crate::decode::{self, DecodeError, Decoded};
+use crate::encode::EncodeError;
+use crate::frame::{Size, Subject};
+use crate::matte::coarse::{self, Coarse};
+use crate::matte::detail::{self, Detail};
+use crate::net::{self, NetError, Network};
+use crate::raster::{Kernel, Rect, Rgb8, resize_rgb8};
+use crate::weights::{
+    self, DETAIL_SMALL, DETECT_FAR, DETECT_NEAR, DetailNetwork, DetailWeights, DigestMismatch,
+    FACE_MESH, IRIS, PERSON, Weights, sha256_hex,
+};
+use rten::ThreadPool;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Longer side of the copy that is analysed, in pixels.
+const ANALYSED_SIDE: usize = 1280;
+
+/// Scenes kept for the next picture.
+const SCENES_KEPT: usize = 16;
+
+/// How to set up an engine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Threads that one picture may use, at least 1. The output does not depend on it.
+    pub threads: usize,
+    /// The network for hair and edges.
+    pub detail: DetailWeights,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            threads: 2,
+            detail: DetailWeights::Small,
+        }
+    }
+}
+
+/// Why no picture was made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The selfie cannot be used; the verdict says why.
+    #[error("the selfie cannot be used")]
+    Unusable(Box<Verdict>),
+    /// The weights are not the reviewed ones.
+    #[error("unexpected weights")]
+    Weights(#[source] DigestMismatch),
+    /// A network failed; a bug or a broken build.
+    #[error("a network failed")]
+    Network(#[source] NetError),
+    /// The wished size is out of range.
+    #[error(
+        "a picture of {width} x {height} pixels cannot be made; sides are 64 to 2560 and at most 2:1"
+    )]
+    Size {
+        /// Wished width.
+        width: usize,
+        /// Wished height.
+        height: usize,
+    },
+    /// The look names a file that is not among the assets, or that cannot be read.
+    #[error("the asset {digest} is missing or unreadable")]
+    Asset {
+        /// SHA-256 of the file.
+        digest: String,
+        /// What is wrong with it, when it is there.
+        source: Option<DecodeError>,
+    },
+    /// A recipe of another engine, other weights, or another upload.
+    #[error("the recipe does not fit: {difference}")]
+    Recipe {
+        /// What differs.
+        difference: String,
+    },
+    /// Encoding failed; a bug.
+    #[error("the picture was not encoded")]
+    Encode(#[source] EncodeError),
+}
+
+impl From<NetError> for EngineError {
+    fn from(error: NetError) -> Self {
+        Self::Network(error)
+    }
+}
+
+impl From<DigestMismatch> for EngineError {
+    fn from(error: DigestMismatch) -> Self {
+        Self::Weights(error)
+    }
+}
+
+/// Files that looks refer to by digest: backdrop images and logos.
+#[derive(Debug, Clone, Default)]
+pub struct Assets {
+    images: BTreeMap<String, Rgb8>,
+    logos: BTreeMap<String, Logo>,
+}
+
+impl Assets {
+    /// Adds a backdrop image and returns the backdrop that names it.
+    ///
+    /// # Errors
+    ///
+    /// When the file is not a readable photo.
+    pub fn add_backdrop(&mut self, bytes: &[u8]) -> Result<Backdrop, DecodeError> {
+        let decoded = decode::decode(bytes)?;
+        let digest = sha256_hex(bytes);
+        // Nothing larger than the largest picture is ever shown.
+        let (w, h) = (decoded.pixels.width(), decoded.pixels.height());
+        let shrink = (2 * Size::MAX_SIDE) as f32 / w.max(h) as f32;
+        let pixels = if shrink < 1.0 {
+            reduced(&decoded.pixels, shrink)
+        } else {
+            decoded.pixels
+        };
+        self.images.insert(digest.clone(), pixels);
+        Ok(Backdrop::Image(digest))
+    }
+
+    /// Adds a logo (PNG, at most 4 megapixels) and returns its digest for [`crate::Look::logo`].
+    ///
+    /// # Errors
+    ///
+    /// When the file is not a readable PNG.
+    pub fn add_logo(&mut self, bytes: &[u8]) -> Result<String, DecodeError> {
+        let logo = decode::decode_logo(bytes)?;
+        let digest = sha256_hex(bytes);
+        self.logos.insert(digest.clone(), logo);
+        Ok(digest)
+    }
+}
+
+/// An opened selfie: decoded, analysed, and found usable.
+#[derive(Debug)]
+pub struct Selfie {
+    /// SHA-256 of the file.
+    pub digest: String,
+    /// The upright upload in sRGB.
+    pub pixels: Rgb8,
+    /// The analysed copy; every position below is in its pixels.
+    pub small: Rgb8,
+    /// All faces, largest first.
+    pub faces: Vec<Face>,
+    /// Landmarks of the largest face.
+    pub landmarks: Landmarks,
+    /// The person.
+    pub coarse: Coarse,
+    /// Hair and edges of the head, unless the network is off or was fooled.
+    pub detail: Option<Detail>,
+    /// The judgement.
+    pub verdict: Verdict,
+}
+
+impl Selfie {
+    /// How many times the upload is larger than the analysed copy.
+    pub fn scale(&self) -> f32 {
+        self.pixels.width() as f32 / self.small.width() as f32
+    }
+
+    /// What framing needs to know.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            image: (self.small.width(), self.small.height()),
+            scale: self.scale(),
+            landmarks: &self.landmarks,
+            coarse: &self.coarse,
+        }
+    }
+}
+
+/// Key of a kept scene.
+type SceneKey = (Backdrop, Option<String>, usize, usize, u64);
+
+/// The loaded networks and the threads they run on. Cheap to share behind an `Arc`; every method
+/// takes `&self`.
+pub struct Engine {
+    pool: Arc<ThreadPool>,
+    detector: Detector,
+    landmarker: Landmarker,
+    person: Network,
+    detail: Option<Network>,
+    detail_kind: DetailNetwork,
+    scenes: Mutex<Vec<(SceneKey, Arc<Scene>)>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("detail", &self.detail_kind)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Checks the weights' digests and loads the networks.
+    ///
+    /// # Errors
+    ///
+    /// When weights are not the reviewed ones or the runtime refuses them.
+    pub fn new(options: Options) -> Result<Self, EngineError> {
+        let pool = Arc::new(ThreadPool::with_num_threads(options.threads.max(1)));
+        let load = |w: Weights| -> Result<Network, EngineError> {
+            Ok(Network::from_static(w.name, w.verified()?, &pool)?)
+        };
+        let (detail, detail_kind) = match options.detail {
+            DetailWeights::Small => {
+                let bytes = DETAIL_SMALL.verified()?.to_vec();
+                (
+                    Some(load_detail(DETAIL_SMALL.name, bytes, &pool)?),
+                    DetailNetwork::U2netp,
+                )
+            }
+            DetailWeights::Large(bytes) => {
+                weights::verify_large_detail(&bytes)?;
+                (
+                    Some(load_detail(weights::DETAIL_LARGE, bytes, &pool)?),
+                    DetailNetwork::U2net,
+                )
+            }
+            DetailWeights::Off => (None, DetailNetwork::Off),
+        };
+        Ok(Self {
+            detector: Detector {
+                near: load(DETECT_NEAR)?,
+                far: load(DETECT_FAR)?,
+            },
+            landmarker: Landmarker {
+                mesh: load(FACE_MESH)?,
+                iris: load(IRIS)?,
+            },
+            person: load(PERSON)?,
+            detail,
+            detail_kind,
+            scenes: Mutex::new(Vec::new()),
+            pool,
+        })
+    }
+
+    /// Which detail network is active.
+    pub fn detail_network(&self) -> DetailNetwork {
+        self.detail_kind
+    }
+
+    /// SHA-256 of the weights in use, by name.
+    pub fn weights(&self) -> BTreeMap<String, String> {
+        let mut out: BTreeMap<String, String> = [DETECT_NEAR, DETECT_FAR, FACE_MESH, IRIS, PERSON]
+            .iter()
+            .map(|w| (w.name.to_owned(), w.sha256.to_owned()))
+            .collect();
+        match self.detail_kind {
+            DetailNetwork::U2netp => {
+                out.insert(DETAIL_SMALL.name.to_owned(), DETAIL_SMALL.sha256.to_owned());
+            }
+            DetailNetwork::U2net => {
+                out.insert(
+                    weights::DETAIL_LARGE.to_owned(),
+                    weights::DETAIL_LARGE_SHA256.to_owned(),
+                );
+            }
+            DetailNetwork::Off => {}
+        }
+        out
+    }
+
+    /// Judges an upload without making anything. A file that is not a photo gets a verdict too.
+    ///
+    /// # Errors
+    ///
+    /// Only when a network fails.
+    pub fn check(&self, bytes: &[u8]) -> Result<Verdict, EngineError> {
+        self.pool.run(|| match self.analyse(bytes) {
+            Ok(selfie) => Ok(selfie.verdict),
+            Err(EngineError::Unusable(verdict)) => Ok(*verdict),
+            Err(other) => Err(other),
+        })
+    }
+
+    /// Opens a selfie to make pictures from it.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Unusable`] with the verdict when the selfie was refused.
+    pub fn open(&self, bytes: &[u8]) -> Result<Selfie, EngineError> {
+        self.pool.run(|| {
+            let mut selfie = self.analyse(bytes)?;
+            if !selfie.verdict.usable {
+                return Err(EngineError::Unusable(Box::new(selfie.verdict)));
+            }
+            selfie.detail = self.find_detail(&selfie)?;
+            Ok(selfie)
+        })
+    }
+
+    /// Everything that one face's pictures share. See [`Sitting`].
+    pub fn sitting<'a>(&'a self, selfie: &'a Selfie) -> Sitting<'a> {
+        Sitting::new(self, selfie)
+    }
+
+    /// Decodes, finds the face and judges it, without the detail network.
+    fn analyse(&self, bytes: &[u8]) -> Result<Selfie, EngineError> {
+        let refused = |verdict| EngineError::Unusable(Box::new(verdict));
+        let Decoded { pixels, .. } =
+            decode::decode(bytes).map_err(|e| refused(Verdict::unreadable(&e)))?;
+        let longer = pixels.width().max(pixels.height());
+        let shrink = (ANALYSED_SIDE as f32 / longer as f32).min(1.0);
+        let small = if shrink < 1.0 {
+            reduced(&pixels, shrink)
+        } else {
+            pixels.clone()
+        };
+        let faces = self.detector.detect(&small)?;
+        let Some(first) = faces.first() else {
+            return Err(refused(Verdict::no_face()));
+        };
+        let landmarks = self.landmarker.locate(&small, first)?;
+        let coarse = coarse::coarse(&self.person, &small, &landmarks)?;
+        let scale = pixels.width() as f32 / small.width() as f32;
+        let quality = quality::measure(&pixels, &small, scale, &faces, &landmarks, &coarse);
+        let verdict = Verdict::of(quality);
+        let digest = sha256_hex(bytes);
+        Ok(Selfie {
+            digest,
+            pixels,
+            small,
+            faces,
+            landmarks,
+            coarse,
+            detail: None,
+            verdict,
+        })
+    }
+
+    fn find_detail(&self, selfie: &Selfie) -> Result<Option<Detail>, EngineError> {
+        let Some(net) = &self.detail else {
+            return Ok(None);
+        };
+        let small = (selfie.small.width(), selfie.small.height());
+        Ok(detail::detail(
+            net,
+            &selfie.pixels,
+            small,
+            &selfie.landmarks,
+            &selfie.coarse,
+        )?)
+    }
+
+    /// The scene behind a picture, rendered or kept from before.
+    fn scene(&self, key: SceneKey, assets: &Assets) -> Result<Arc<Scene>, EngineError> {
+        // A panic while holding the lock cannot leave the list half-written: it is only pushed to.
+        let mut kept = self.scenes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = kept.iter().position(|(k, _)| *k == key) {
+            let entry = kept.remove(found);
+            let scene = Arc::clone(&entry.1);
+            kept.push(entry);
+            return Ok(scene);
+        }
+        drop(kept);
+        let scene = Arc::new(render_scene(&key, assets)?);
+        kept = self.scenes.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= SCENES_KEPT {
+            kept.remove(0);
+        }
+        // Full-size scenes are large and cheap to make: only quarter-size ones are kept.
+        if scene.pixels.width() < key.2 {
+            kept.push((key, Arc::clone(&scene)));
+        }
+        Ok(scene)
+    }
+}
+
+/// U2-Net in either size, at the side that [`detail`] feeds it.
+fn load_detail(
+    name: &'static str,
+    onnx: Vec<u8>,
+    pool: &Arc<ThreadPool>,
+) -> Result<Network, NetError> {
+    let onnx = net::declare_side(name, onnx, detail::PUBLISHED_SIDE, detail::SIDE)?;
+    Network::from_vec(name, onnx, pool)
+}
+
+fn render_scene(key: &SceneKey, assets: &Assets) -> Result<Scene, EngineError> {
+    let (backdrop, logo, width, height, seed) = key;
+    let missing = |digest: &str| EngineError::Asset {
+        digest: digest.to_owned(),
+        source: None,
+    };
+    let scene = match backdrop {
+        Backdrop::Image(digest) => {
+            let image = assets.images.get(digest).ok_or_else(|| missing(digest))?;
+            Scene::from_image(image, *width, *height)
+        }
+        named => Scene::render(named, *width, *height, *seed).ok_or_else(|| missing(""))?,
+    };
+    match logo {
+        Some(digest) => {
+            let logo = assets.logos.get(digest).ok_or_else(|| missing(digest))?;
+            Ok(scene.with_logo(logo, *width, *height))
+        }
+        None => Ok(scene),
+    }
+}
+
+fn reduced(pixels: &Rgb8, factor: f32) -> Rgb8 {
+    let side = |n: usize| ((n as f32 * factor).round() as usize).max(1);
+    let whole = Rect {
+        x: 0.0,
+        y: 0.0,
+        w: pixels.width() as f32,
+        h: pixels.height() as f32,
+    };
+    resize_rgb8(
+        pixels,
+        whole,
+        side(pixels.width()),
+        side(pixels.height()),
+        Kernel::Box,
+    )
+}

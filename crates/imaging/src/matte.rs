@@ -1,0 +1,77 @@
+//! Cutting the person out: coarse matte, detail on the head, band of doubt, closed-form solution,
+//! refinement to full size, and foreground colours.
+
+pub mod band;
+pub mod closed_form;
+pub mod coarse;
+pub mod detail;
+pub mod foreground;
+pub mod guided;
+pub mod noise;
+
+use crate::analysis::landmarks::{CHIN, FOREHEAD, Landmarks, OVAL};
+use crate::filter::{grown, polygon};
+use crate::frame::Frame;
+use crate::raster::{Kernel, Plane, Rgb, resize_rgb};
+use band::{Band, FacePlace};
+use closed_form::Effort;
+use coarse::Coarse;
+use detail::Detail;
+
+/// Height of the solving grid. The solver's cost grows with its square; hairs come back in the
+/// refinement.
+const GRID_HEIGHT: usize = 640;
+
+/// A solved matte and what it was solved from.
+#[derive(Debug, Clone)]
+pub struct Matte {
+    /// Alpha at the picture's size.
+    pub alpha: Plane,
+    /// The solver's input, on the solving grid.
+    pub band: Band,
+    /// The solver's output, on the solving grid.
+    pub solved: Plane,
+    /// The solver's work.
+    pub effort: Effort,
+}
+
+/// Size of the solving grid for a picture.
+pub fn grid(width: usize, height: usize) -> (usize, usize) {
+    let h = GRID_HEIGHT.min(height);
+    ((width * h).div_ceil(height).max(8), h.max(8))
+}
+
+/// Solves the matte of a framed picture. `landmarks` in pixels of the picture.
+pub fn solve(
+    picture: &Rgb,
+    frame: &Frame,
+    landmarks: &Landmarks,
+    coarse: &Coarse,
+    detail: Option<&Detail>,
+) -> Matte {
+    let (gw, gh) = grid(picture.width(), picture.height());
+    let per = gh as f32 / picture.height() as f32;
+    let outline: Vec<(f32, f32)> = landmarks
+        .contour(&OVAL)
+        .iter()
+        .map(|p| (p.0 * per, p.1 * per))
+        .collect();
+    let inside = polygon(gw, gh, &grown(&outline, 0.85));
+    let chin = landmarks.point(CHIN).1 * per;
+    let height = (chin - landmarks.point(FOREHEAD).1 * per).max(1.0);
+    let place = FacePlace {
+        inside: &inside,
+        chin,
+        height,
+    };
+    let band = band::band(frame, (gw, gh), coarse, detail, place);
+    let small = resize_rgb(picture, gw, gh, Kernel::Sharp);
+    let (solved, effort) = closed_form::solve(&small, &band);
+    let alpha = guided::refine(&small, &solved, picture);
+    Matte {
+        alpha,
+        band,
+        solved,
+        effort,
+    }
+}
