@@ -227,12 +227,12 @@ pub enum Refused {
 pub fn verify(
     signer: &Signer,
     name: &str,
-    signed: Signed<'_>,
+    proof: Signed<'_>,
     now: Timestamp,
 ) -> Result<Link, Refused> {
-    let expires_at = Timestamp::from_unix_ms(signed.expires);
-    let link = Link::parse(name, expires_at, signed.download).ok_or(Refused::Signature)?;
-    if !signer.verifies(&link, signed.signature) {
+    let expires_at = Timestamp::from_unix_ms(proof.expires);
+    let link = Link::parse(name, expires_at, proof.download).ok_or(Refused::Signature)?;
+    if !signer.verifies(&link, proof.signature) {
         return Err(Refused::Signature);
     }
     if expires_at <= now {

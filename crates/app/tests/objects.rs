@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::unchecked_time_subtraction,
     reason = "helpers outside of the test functions stop the test too"
 )]
 

@@ -95,20 +95,20 @@ async fn fill(app: &App, org: &OrgId, numbers: std::ops::Range<usize>) -> anyhow
             let email: Email = format!("p{number}@example.com")
                 .parse()
                 .map_err(anyhow::Error::msg)?;
-            let user = User {
+            let person = User {
                 id: UserId::generate(&*app.entropy),
                 email: email.to_string(),
                 name: None,
                 password_hash: None,
             };
-            users::insert(&mut tx, &user, &email, now).await?;
-            users::insert_membership(&mut tx, org, &user.id, (Role::Member, None), now).await?;
-            let model = model(app, org, (&user, now));
+            users::insert(&mut tx, &person, &email, now).await?;
+            users::insert_membership(&mut tx, org, &person.id, (Role::Member, None), now).await?;
+            let model = model(app, org, (&person, now));
             model_rows::insert(&mut tx, &model).await?;
             let invite = invite(app, org, (&email, now));
             invite_rows::insert(&mut tx, &invite, &email).await?;
             let used = (&model.id, now);
-            invite_rows::mark_used(&mut tx, &invite, (&user.id, &email), used).await?;
+            invite_rows::mark_used(&mut tx, &invite, (&person.id, &email), used).await?;
         }
         tx.commit().await?;
     }

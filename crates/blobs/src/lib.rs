@@ -162,13 +162,11 @@ impl Objects {
     ) -> Result<u64, Error> {
         let mut start = Vec::new();
         while start.len() < PART {
-            match content.next().await {
-                Some(bytes) => start.extend_from_slice(&bytes.map_err(Error::Input)?),
-                None => {
-                    let size = start.len() as u64;
-                    return self.put(key, start.into()).await.map(|()| size);
-                }
-            }
+            let Some(bytes) = content.next().await else {
+                let size = start.len() as u64;
+                return self.put(key, start.into()).await.map(|()| size);
+            };
+            start.extend_from_slice(&bytes.map_err(Error::Input)?);
         }
         let path = key.path();
         let options = PutMultipartOptions::from(self.attributes(key));

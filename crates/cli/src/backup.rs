@@ -120,16 +120,15 @@ fn copy_secrets(from: &Path, to: &Path) -> anyhow::Result<()> {
         let text = fs::read_to_string(&file)
             .with_context(|| format!("{} can't be read", file.display()))?;
         let target = to.join(file.file_name().unwrap_or_default());
-        match fs::read_to_string(&target) {
-            Ok(there) => ensure!(there == text, "{} is another secret", target.display()),
-            Err(_) => {
-                fs::DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(to)
-                    .with_context(|| format!("{} can't be made", to.display()))?;
-                secrets::write_private(&target, &text)?;
-            }
+        if let Ok(there) = fs::read_to_string(&target) {
+            ensure!(there == text, "{} is another secret", target.display());
+        } else {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(to)
+                .with_context(|| format!("{} can't be made", to.display()))?;
+            secrets::write_private(&target, &text)?;
         }
     }
     Ok(())

@@ -127,11 +127,11 @@ impl Config {
         let proxies = raw.trusted_proxies.as_deref().unwrap_or_default();
         let proxies: Networks = proxies.parse().context("trusted_proxies")?;
         let log_retention_days = raw.log_retention_days.unwrap_or(90);
-        within("log_retention_days", log_retention_days, 1..=36_500)?;
+        within("log_retention_days", log_retention_days, &(1..=36_500))?;
         let keys_in_memory_max = raw.keys_in_memory_max.unwrap_or(200_000);
-        within("keys_in_memory_max", keys_in_memory_max, 1..=10_000_000)?;
+        within("keys_in_memory_max", keys_in_memory_max, &(1..=10_000_000))?;
         let job_lease_seconds = raw.job_lease_seconds.unwrap_or(30);
-        within("job_lease_seconds", job_lease_seconds, 1..=3_600)?;
+        within("job_lease_seconds", job_lease_seconds, &(1..=3_600))?;
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
         Ok(Self {
@@ -276,10 +276,10 @@ fn check_database_url(given: Option<&str>, data_dir: &Path) -> anyhow::Result<St
 }
 
 /// Whether a number is one of those that the setting `name` takes.
-fn within<T: PartialOrd + Display>(
+fn within<T: PartialOrd + Display + Copy>(
     name: &str,
     number: T,
-    range: RangeInclusive<T>,
+    range: &RangeInclusive<T>,
 ) -> anyhow::Result<()> {
     if !range.contains(&number) {
         bail!("{name}: use {} to {}", range.start(), range.end());

@@ -48,7 +48,7 @@ async fn receiver(answer: Vec<u8>) -> Receiver {
                 stream.write_all(&answer).await.ok();
                 if answer.is_empty() {
                     // Says nothing until the other side hangs up.
-                    stream.read(&mut [0u8; 1]).await.ok();
+                    stream.read_exact(&mut [0u8; 1]).await.ok();
                 }
             });
         }
@@ -217,7 +217,8 @@ async fn answers_that_are_none_are_failures() {
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0u8; 4_096]).await.unwrap();
+            let read = stream.read(&mut [0u8; 4_096]).await.unwrap();
+            assert!(read > 0);
             stream.write_all(rubbish.as_bytes()).await.unwrap();
         });
         let failed = post(&local(), &format!("http://{address}/")).await.answer;

@@ -355,7 +355,7 @@ pub struct DocsWebhooks {
 impl DocsWebhooks {
     const HERE: Place = Place::Webhooks;
 
-    fn verify(&self) -> CodeTabs {
+    fn verify() -> CodeTabs {
         let code = |id: &str, label: &str, text: &str| Code::new(id, label, text.trim_end());
         CodeTabs::new(
             "verify-code",

@@ -180,7 +180,7 @@ async fn a_lost_lease_changes_nothing(#[case] kind: Kind) {
             .is_empty()
     );
     let expired = jobs::expired(&mut conn, end, 9).await.unwrap();
-    assert_eq!(expired, [first.clone()]);
+    assert_eq!(expired, std::slice::from_ref(&first));
     drop(conn);
     let mut tx = write(&database).await;
     assert!(

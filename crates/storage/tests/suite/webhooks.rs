@@ -144,7 +144,7 @@ async fn deliveries_go_with_their_event(#[case] kind: Kind) {
     with_orgs(&database, &["org_1"]).await;
     let mut tx = write(&database).await;
     for (id, ms) in [("evt_a", 1), ("evt_b", 2), ("evt_c", 3)] {
-        let stored = event(id, "org_1", ms, WebhookState::Pending);
+        let stored = event(id, "org_1", ms, Pending);
         webhooks::insert_event(&mut tx, &stored).await.unwrap();
     }
     let refused = Delivery {
