@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a request that is sent again gets the first one's answer, and does nothing.
 //!
-//! The answer is stored in the transaction that does the work ([`Once::keep`]): a process killed at
+//! The answer is stored in the transaction that does the work (`Once::keep`): a process killed at
 //! any moment leaves either both or neither. Refusals are not kept, since they changed nothing.
 
 use std::time::Duration;
