@@ -172,15 +172,20 @@ impl Doctor<'_> {
     }
 
     async fn stored_of(self, org: &OrgId, check: &mut Check) -> Result<(), EraseError> {
-        let folder = self.objects.children(org.as_str()).await?;
-        for object in folder.objects {
-            check.wrong(format!(
-                "{} is no object of ours; it is left alone",
-                object.path
-            ));
+        // Object by object: not every server that speaks S3 lists folders rightly.
+        let mut models = BTreeSet::new();
+        let root = format!("{org}/");
+        let mut listed = self.objects.list(org.as_str());
+        while let Some(object) = listed.try_next().await? {
+            let below = object.path.strip_prefix(&root);
+            match below.and_then(|below| below.split_once('/')) {
+                Some((model, _)) => drop(models.insert(model.to_owned())),
+                None => check.wrong(format!(
+                    "{} is no object of ours; it is left alone",
+                    object.path
+                )),
+            }
         }
-        let name = |path: String| path.rsplit('/').next().map(str::to_owned);
-        let mut models: BTreeSet<String> = folder.folders.into_iter().filter_map(name).collect();
         let mut after = String::new();
         loop {
             let mut conn = self.db.read().await?;

@@ -84,7 +84,7 @@ async fn objects_are_stored_read_listed_and_deleted(#[case] kind: Kind) {
     assert_eq!((meta.path.as_str(), meta.size), ("o/m/photos/1.jpg", 10));
     assert!(!meta.tag.is_empty() && !meta.tag.contains('"'), "{meta:?}");
     for (range, expected) in [
-        (0..1, "0"),
+        (0..2, "01"),
         (3..7, "3456"),
         (9..10, "9"),
         (0..10, "0123456789"),
@@ -226,10 +226,6 @@ async fn errors_name_the_place() {
         told(&no_bucket).await,
         "the bucket of s3://nowhere/a does not exist"
     );
-    let mut variables = s3.variables.clone();
-    variables.push(("AWS_SECRET_ACCESS_KEY".into(), "wrong".into()));
-    let text = told(&Location::parse(&s3.url, variables).unwrap()).await;
-    assert!(text.ends_with("is not allowed"), "{text}");
     // Nobody listens on the port of a socket that is bound only.
     let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = port.local_addr().unwrap().port();

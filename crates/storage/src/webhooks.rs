@@ -103,10 +103,10 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     DELIVERIES = "SELECT id, org_id, event_id, attempt, url, request_head, status, response_head, \
             response_body, error, started_at, duration_ms \
-        FROM webhook_deliveries WHERE event_id = $1 ORDER BY started_at DESC, id DESC LIMIT $2";
+        FROM webhook_deliveries WHERE event_id = $1 ORDER BY started_at DESC, attempt DESC, id DESC LIMIT $2";
     LAST_DELIVERY = "SELECT id, org_id, event_id, attempt, url, request_head, status, response_head, \
             response_body, error, started_at, duration_ms \
-        FROM webhook_deliveries WHERE event_id = $1 ORDER BY started_at DESC, id DESC LIMIT 1";
+        FROM webhook_deliveries WHERE event_id = $1 ORDER BY started_at DESC, attempt DESC, id DESC LIMIT 1";
 }
 
 #[derive(sqlx::FromRow)]
