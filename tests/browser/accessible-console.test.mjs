@@ -80,7 +80,7 @@ test("pages of keys", async () => {
     await page.goto("/app/admin/api");
     await page.getByLabel("Webhook URL").fill("https://hooks.acme.example/headshot");
     await page.getByRole("button", { name: "Save webhook URL" }).click();
-    await page.getByLabel("Webhook secret").waitFor();
+    await page.getByRole("textbox", { name: "Webhook secret" }).waitFor();
     await inspect(visitor, "the webhook secret");
     await page.getByRole("link", { name: "I have stored it" }).click();
     await page.getByText("Rotate secret").first().click();

@@ -132,7 +132,7 @@ pub(crate) struct V1Invite {
     /// Whether the person has joined.
     used: bool,
     /// Where the person joins.
-    #[schema(example = "https://www.headshotpro.com/auth/signup?invite=abc123")]
+    #[schema(example = "https://acme.com/auth/signup?invite=abc123")]
     link: String,
 }
 

@@ -158,10 +158,7 @@ pub(crate) struct CreateInviteResponse {
     #[schema(example = "Invite sent")]
     message: &'static str,
     /// Where the person joins. Whoever has it can join: send it to nobody else.
-    #[schema(
-        format = "uri",
-        example = "https://www.headshotpro.com/auth/signup?invite=abc123"
-    )]
+    #[schema(format = "uri", example = "https://acme.com/auth/signup?invite=abc123")]
     link: String,
     /// The invite's id.
     #[schema(example = "abc123")]

@@ -214,7 +214,7 @@ pub(crate) struct CreateModelResponse {
     /// What opens the session, to be embedded. Works for 30 days.
     #[schema(
         format = "uri",
-        example = "https://yourproheadshots.com/auth/social?token=AUTH_TOKEN&anonymous=1"
+        example = "https://acme.com/auth/social?token=AUTH_TOKEN&anonymous=1"
     )]
     signed_url: String,
 }

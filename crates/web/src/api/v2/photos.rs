@@ -24,7 +24,7 @@ pub(crate) struct PhotoUrls {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(
         nullable = false,
-        example = "https://cdn.headshotpro.com/photos/abc123.jpg?signature=..."
+        example = "https://acme.com/photos/abc123.jpg?signature=..."
     )]
     main: Option<String>,
     /// 256 x 320 pixels. Only with `include=all`.
