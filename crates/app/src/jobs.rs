@@ -169,7 +169,7 @@ pub async fn enqueue(app: &App, tx: &mut WriteTx, job: NewJob<'_>) -> Result<Job
 pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
     match job.kind {
         Kind::WebhookDeliver => webhooks::deliver(&app, &job).await,
-        Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => Outcome::Fail {
+        Kind::MailSend => Outcome::Fail {
             why: "this version does not know how".into(),
         },
     }
@@ -179,7 +179,7 @@ pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
 async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
     match kind {
         Kind::WebhookDeliver => webhooks::gave_up(tx, job).await,
-        Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep => Ok(()),
+        Kind::MailSend => Ok(()),
     }
 }
 
@@ -187,7 +187,7 @@ async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
 async fn revived(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
     match job.kind.parse() {
         Ok(Kind::WebhookDeliver) => webhooks::tries_again(tx, job).await,
-        Ok(Kind::MailSend | Kind::ObjectsDelete | Kind::RetentionSweep) | Err(_) => Ok(()),
+        Ok(Kind::MailSend) | Err(_) => Ok(()),
     }
 }
 

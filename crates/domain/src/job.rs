@@ -7,12 +7,8 @@ words! {
     JobKind {
         /// Delivers a webhook event.
         WebhookDeliver = "webhook.deliver",
-        /// Sends a mail of the outbox.
+        /// Sends a mail of the outbox. Nothing enqueues one yet.
         MailSend = "mail.send",
-        /// Deletes a model's objects.
-        ObjectsDelete = "objects.delete",
-        /// Deletes what is past its retention.
-        RetentionSweep = "retention.sweep",
     }
 }
 
@@ -22,7 +18,6 @@ impl JobKind {
         match self {
             Self::WebhookDeliver => 5,
             Self::MailSend => 8,
-            Self::ObjectsDelete | Self::RetentionSweep => 12,
         }
     }
 }

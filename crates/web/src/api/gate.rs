@@ -147,9 +147,13 @@ impl Seen {
             .get::<MatchedPath>()
             .map_or("", MatchedPath::as_str);
         let uri = request.uri();
-        let path = uri
-            .path_and_query()
-            .map_or(uri.path(), |both| both.as_str());
+        // An invite's id opens it, so the log keeps the route instead.
+        let path = if route == operation::INVITE_BY_ID {
+            route
+        } else {
+            uri.path_and_query()
+                .map_or(uri.path(), |both| both.as_str())
+        };
         Self {
             method: arrival::clean(request.method().as_str(), 32).into(),
             route: route.into(),

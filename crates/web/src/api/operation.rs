@@ -27,6 +27,9 @@ const fn op(
     }
 }
 
+/// The one path that holds a secret.
+pub(crate) const INVITE_BY_ID: &str = "/api/v1/organization/invite/id/{inviteId}";
+
 /// All of them, v2 in the contract's order, then v1.
 #[rustfmt::skip]
 pub(crate) const OPERATIONS: [Operation; 31] = [
@@ -60,7 +63,7 @@ pub(crate) const OPERATIONS: [Operation; 31] = [
     op("POST", "/api/v1/organization/invite", (Invites, Write)),
     op("POST", "/api/v1/organization/invite/revoke", (Invites, Write)),
     op("GET", "/api/v1/organization/invites", (Invites, Read)),
-    op("GET", "/api/v1/organization/invite/id/{inviteId}", (Invites, Read)),
+    op("GET", INVITE_BY_ID, (Invites, Read)),
 ];
 
 /// The operation behind a matched route, if the method is one of its.

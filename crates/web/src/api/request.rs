@@ -1,7 +1,7 @@
 //! What callers send: bodies and query strings, read strictly enough to give a clear error.
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use headshot_app::idempotency::Claim;
@@ -19,7 +19,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await;
-        parse(&bytes.map_err(|rejected| unreadable(&rejected))?).map(Self)
+        parse(&bytes.map_err(|_rejected| too_large())?).map(Self)
     }
 }
 
@@ -31,17 +31,12 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|rejected| unreadable(&rejected))?;
+        let bytes = bytes.map_err(|_rejected| too_large())?;
         if bytes.trim_ascii().is_empty() {
             return Ok(Self(T::default()));
         }
         parse(&bytes).map(Self)
     }
-}
-
-fn unreadable(rejected: &BytesRejection) -> ApiError {
-    let _ = rejected;
-    too_large()
 }
 
 /// The answer to a body beyond the limit, or cut off on its way.

@@ -1,3 +1,4 @@
+use headshot_app::request_log;
 use rstest::rstest;
 use serde_json::json;
 
@@ -125,4 +126,26 @@ async fn a_used_invite_has_the_account_s_address(#[case] kind: Kind) {
     }
     let again = headshot_app::invites::join(&world.app, &id, (&home, None)).await;
     assert!(again.is_err());
+}
+
+/// Whoever knows an invite's id can join, so the log must not tell it.
+#[tokio::test]
+async fn the_log_holds_no_invite_id() {
+    let world = World::new(Kind::Sqlite).await;
+    let body = json!({ "email": "ann@example.com" });
+    let created = world
+        .post("/api/v1/organization/invite", &body)
+        .await
+        .expect(200);
+    let id = created["id"].as_str().unwrap();
+    let path = format!("/api/v1/organization/invite/id/{id}");
+    world.get(&path).await.expect(200);
+    request_log::drain(&world.app).await;
+    let filter = request_log::Filter::default();
+    let page = request_log::page(&world.app, &world.org, &filter)
+        .await
+        .unwrap();
+    let shown = format!("{page:?}");
+    assert!(shown.contains("/api/v1/organization/invite/id/{inviteId}"));
+    assert!(!shown.contains(id));
 }
