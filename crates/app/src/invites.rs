@@ -59,7 +59,7 @@ pub enum CreateError {
     Internal(#[from] Error),
 }
 
-/// Invites a person: the invite, the reserved credit and the mail are one transaction.
+/// Invites a person: the invite and the reserved credit are one transaction.
 pub async fn create(
     app: &App,
     (org, actor): (&OrgId, &Actor),

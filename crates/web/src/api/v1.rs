@@ -75,7 +75,7 @@ pub(crate) async fn credits_by_post(
     post, path = "/api/v1/organization/invite", operation_id = "v1CreateInvite", tag = "legacy",
     request_body = CreateInviteRequest,
     responses(
-        (status = 200, description = "The invite is on its way.", body = CreateInviteResponse),
+        (status = 200, description = "The invite is made.", body = CreateInviteResponse),
         (status = 400, description = "The address is missing, malformed (`INVALID_EMAIL`), or invited or a member already (`ALREADY_EXISTS`).", body = ErrorBody),
         (status = 402, description = "No credit is left to reserve.", body = ErrorBody),
         (status = 404, description = "The organization has no such team.", body = ErrorBody),

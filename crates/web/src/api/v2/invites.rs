@@ -193,7 +193,7 @@ pub(crate) fn created(app: &App, invite: &Row) -> String {
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours.", max_length = 255)),
     request_body = CreateInviteRequest,
     responses(
-        (status = 200, description = "The invite is on its way.", body = CreateInviteResponse),
+        (status = 200, description = "The invite is made.", body = CreateInviteResponse),
         (status = 400, description = "The address is missing, malformed (`INVALID_EMAIL`), or invited or a member already (`ALREADY_EXISTS`).", body = ErrorBody),
         (status = 402, description = "No credit is left to reserve.", body = ErrorBody),
         (status = 404, description = "The organization has no such team.", body = ErrorBody),
