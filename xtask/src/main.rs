@@ -53,7 +53,7 @@ fn test() -> anyhow::Result<()> {
         .run()?;
     step::cargo(
         "Binary for the browser",
-        &["build", "--package", "headshot"],
+        &["build", "--workspace", "--bins"],
     )
     .run()?;
     browser(&tools)
