@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "headshot-app",
         &[
             "headshot-domain",
+            "headshot-imaging",
             "headshot-storage",
             "headshot-blobs",
             "headshot-outbound",

@@ -1,10 +1,12 @@
 //! What the scope Photos lists: the photos of a session, and everybody's favourites.
 
-use headshot_domain::{ModelId, OrgId, PhotoId, PhotoStatus};
+use headshot_domain::{Liked, ModelId, ModelStatus, OrgId, PhotoId, PhotoStatus};
 use headshot_storage::photos;
-use headshot_storage::{AsConn, Error, models, tallies};
+use headshot_storage::{AsConn, Error, WriteTx, models, tallies};
 
 use crate::App;
+use crate::access::Visit;
+use crate::models::{News, announce};
 use crate::page::{Page, Slice};
 
 pub use headshot_storage::photos::{Favorite, FavoriteFilter, Filter, Photo};
@@ -95,6 +97,44 @@ pub async fn some(
         }
     }
     Ok(found)
+}
+
+/// Rates a photo: the person's own, while it is there.
+pub async fn rate(app: &App, visit: &Visit, id: &PhotoId, liked: Liked) -> Result<(), PhotoError> {
+    let mut tx = app.db.write().await?;
+    own(&mut tx, visit, id).await?;
+    photos::set_liked(&mut tx, id, liked).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Makes a photo the person's favourite, in place of the one before; the organization's receiver is
+/// told. Choosing it again changes nothing.
+pub async fn choose(app: &App, visit: &Visit, id: &PhotoId) -> Result<(), PhotoError> {
+    let (org, model) = (&visit.org.id, &visit.model.id);
+    let mut tx = app.db.write().await?;
+    own(&mut tx, visit, id).await?;
+    let before = crate::models::held(&mut tx, (org, model)).await?;
+    let before = before.ok_or(PhotoError::NoSuchModel)?;
+    // A photo can be chosen while others are still being made; a deleted session has none.
+    if before.status == ModelStatus::Deleted {
+        return Err(PhotoError::NoSuchModel);
+    }
+    if before.favorite.as_ref() == Some(id) {
+        return Ok(());
+    }
+    let mut after = before.clone();
+    after.favorite = Some(id.clone());
+    models::update(&mut tx, &before, &after).await?;
+    announce(app, &mut tx, News::FavoriteSelected, &after).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn own(tx: &mut WriteTx, visit: &Visit, id: &PhotoId) -> Result<(), PhotoError> {
+    let photo = photos::find(tx, (&visit.org.id, &visit.model.id), id).await?;
+    let there = photo.filter(|photo| photo.status == PhotoStatus::Active);
+    there.map(drop).ok_or(PhotoError::NoSuchPhoto)
 }
 
 /// A page of everybody's favourites, those of the newest sessions first.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use headshot_domain::{
     Credits, Email, InviteId, InviteState, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId,
+    Timestamp,
 };
 use headshot_storage::invites;
 use headshot_storage::models::Model;
@@ -293,13 +294,51 @@ pub enum JoinError {
     Internal(#[from] Error),
 }
 
-/// A person who joined.
-#[derive(Debug, Clone)]
+/// What an invite says to the person who opens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Who invites.
+    pub org_name: String,
+    /// Who is invited.
+    pub email: String,
+    /// Until when it can be used.
+    pub expires_at: Timestamp,
+}
+
+/// Looks at an invite without using it.
+pub async fn look(app: &App, id: &InviteId) -> Result<Invitation, JoinError> {
+    let mut conn = app.db.read().await?;
+    let invite = invites::find(&mut conn, id).await?;
+    let invite = invite.ok_or(JoinError::NotFound)?;
+    if !invite.is_open(app.clock.now()) {
+        return Err(JoinError::Closed);
+    }
+    let org = found(organizations::find(&mut conn, &invite.org).await?)?;
+    Ok(Invitation {
+        org_name: org.name,
+        email: invite.email,
+        expires_at: invite.expires_at,
+    })
+}
+
+/// A person who joined. Prints without the link's token.
+#[derive(Clone)]
 pub struct Joined {
     /// The person.
     pub user: User,
     /// The person's new session.
     pub model: Model,
+    /// Opens the session, and nothing else: whoever held the invite has not shown who they are.
+    pub token: String,
+}
+
+impl std::fmt::Debug for Joined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Joined")
+            .field("user", &self.user)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Uses an invite: the person becomes a member, joins the invite's team, and gets a session that
@@ -351,6 +390,9 @@ pub async fn join(
         invite_expires_at: Some(invite.expires_at),
     };
     models::insert(&mut tx, &model).await?;
+    let token = accounts::new_token(&*app.entropy);
+    let life = (now, now.plus(LIFE));
+    models::insert_link(&mut tx, &model.id, &accounts::token_hash(&token), life).await?;
     match invites::mark_used(&mut tx, &invite, (&user.id, email), (&model.id, now)).await {
         Err(Error::Conflict) => return Err(JoinError::Closed),
         done => done?,
@@ -362,7 +404,7 @@ pub async fn join(
     };
     record(app, &mut tx, &actor, ("invite.used", &invite)).await?;
     tx.commit().await?;
-    Ok(Joined { user, model })
+    Ok(Joined { user, model, token })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
-use crate::webhooks;
+use crate::{shoots, webhooks};
 
 mod worker;
 
@@ -169,6 +169,7 @@ pub async fn enqueue(app: &App, tx: &mut WriteTx, job: NewJob<'_>) -> Result<Job
 pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
     match job.kind {
         Kind::WebhookDeliver => webhooks::deliver(&app, &job).await,
+        Kind::Shoot => shoots::run(&app, &job).await,
         Kind::MailSend => Outcome::Fail {
             why: "this version does not know how".into(),
         },
@@ -179,7 +180,8 @@ pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
 async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
     match kind {
         Kind::WebhookDeliver => webhooks::gave_up(tx, job).await,
-        Kind::MailSend => Ok(()),
+        // The session says itself that it failed.
+        Kind::MailSend | Kind::Shoot => Ok(()),
     }
 }
 
@@ -187,7 +189,7 @@ async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
 async fn revived(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
     match job.kind.parse() {
         Ok(Kind::WebhookDeliver) => webhooks::tries_again(tx, job).await,
-        Ok(Kind::MailSend) | Err(_) => Ok(()),
+        Ok(Kind::MailSend | Kind::Shoot) | Err(_) => Ok(()),
     }
 }
 

@@ -14,9 +14,11 @@ use headshot_outbound::{Client, Guard};
 use headshot_storage::{Db, Error, api_keys, auth};
 use tokio_util::sync::CancellationToken;
 
+pub mod access;
 pub mod accounts;
 pub mod audit;
 pub mod caller;
+pub mod consent;
 pub mod credits;
 pub mod doctor;
 pub mod gallery;
@@ -36,7 +38,10 @@ pub mod photos;
 pub mod rate_limit;
 pub mod request_log;
 pub mod retention;
+pub mod shoots;
+pub mod studio;
 pub mod teams;
+pub mod uploads;
 pub mod vault;
 pub mod verification;
 pub mod webhooks;
@@ -49,6 +54,7 @@ use passwords::Passwords;
 use peppers::Peppers;
 use rate_limit::AddressLimiter;
 use request_log::Recorder;
+use studio::Studio;
 use vault::Vault;
 use verification::{Node, Receipt};
 
@@ -77,6 +83,8 @@ pub struct Settings {
     pub photo_signer: photos::Signer,
     /// How long things are kept.
     pub retention: retention::Rules,
+    /// How much the studio does at a time, and with what.
+    pub studio: studio::Limits,
 }
 
 /// A failure and all its causes on one line.
@@ -128,6 +136,8 @@ pub struct App {
     pub jobs: Jobs,
     /// Delivers webhooks.
     pub outbound: Client,
+    /// Judges uploads and makes headshots.
+    pub studio: Studio,
 }
 
 impl std::fmt::Debug for App {
@@ -164,6 +174,7 @@ impl App {
             outbound: Client::new(settings.webhook_guard.clone())
                 .with_time_max(settings.webhook_time_max),
             jobs: Jobs::new(format!("worker_{id}")),
+            studio: Studio::new(settings.studio.clone()),
             clock,
             entropy,
             peppers,

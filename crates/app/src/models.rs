@@ -1,12 +1,14 @@
 //! Models: one person's headshot session, from its creation to its deletion.
 
+use std::time::Duration;
+
 use headshot_domain::{
-    Credits, Email, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId, Timestamp,
-    entropy,
+    Credits, Email, JobKind, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId,
+    Timestamp, entropy,
 };
 use headshot_storage::models;
 use headshot_storage::organizations::Organization;
-use headshot_storage::{Error, WriteTx, organizations, tallies, teams, users};
+use headshot_storage::{Error, WriteTx, organizations, people, tallies, teams, users};
 
 use crate::App;
 use crate::accounts;
@@ -14,8 +16,10 @@ use crate::audit::{self, Actor, Event};
 use crate::credits::{self, SHOOT};
 use crate::idempotency::Once;
 use crate::invites;
+use crate::jobs::{self, NewJob};
 use crate::objects;
 use crate::page::{Page, Slice};
+use crate::shoots;
 use crate::webhooks;
 
 pub use headshot_storage::models::{Filter, Model};
@@ -203,6 +207,22 @@ pub async fn create(
     Ok(created)
 }
 
+/// The organization's model with this id, which no other transaction changes until this one ends.
+pub(crate) async fn held(
+    tx: &mut WriteTx,
+    (org, id): (&OrgId, &ModelId),
+) -> Result<Option<Model>, Error> {
+    let Some(found) = models::find(tx, org, id).await? else {
+        return Ok(None);
+    };
+    if models::hold(tx, (org, id), found.status).await? {
+        // Read again: what was found may be older than the hold.
+        models::find(tx, org, id).await
+    } else {
+        Err(Error::Conflict)
+    }
+}
+
 async fn organization(tx: &mut WriteTx, org: &OrgId) -> Result<Organization, Error> {
     organizations::find(tx, org).await?.ok_or(Error::Corrupt {
         table: "models",
@@ -227,7 +247,7 @@ async fn record(
 
 /// Why a session's status can't change.
 #[derive(Debug, thiserror::Error)]
-pub enum AdvanceError {
+pub(crate) enum AdvanceError {
     /// The state machine does not allow it now.
     #[error("a model that is {0} can't do that")]
     NotNow(ModelStatus),
@@ -238,7 +258,7 @@ pub enum AdvanceError {
 
 /// Lets `event` happen to a session: the only way in which a status changes. Sets the times, frees
 /// what is held back, takes `charged`, and tells the organization's receiver, all in `tx`.
-async fn advance(
+pub(crate) async fn advance(
     app: &App,
     tx: &mut WriteTx,
     (before, event): (&Model, ModelEvent),
@@ -260,6 +280,11 @@ async fn advance(
     for news in news {
         let told = announce(app, tx, *news, &after).await;
         told.map_err(AdvanceError::Internal)?;
+    }
+    if event == ModelEvent::Finish {
+        let now = app.clock.now();
+        let extended = models::extend_links(tx, &after.id, (now, now.plus(LINK_LIFE))).await;
+        extended.map_err(AdvanceError::Internal)?;
     }
     Ok(after)
 }
@@ -304,6 +329,12 @@ pub enum SubmitError {
     /// It was submitted before, or is deleted.
     #[error("a model that is {0} can't be submitted")]
     NotNow(ModelStatus),
+    /// The person has not agreed yet to how the photos are used.
+    #[error("Please agree to how your photos are used first.")]
+    NoConsent,
+    /// No uploaded photo can be used.
+    #[error("Please upload at least one photo that can be used.")]
+    NoUsablePhoto,
     /// No credit is left to take.
     #[error("Insufficient credits")]
     InsufficientCredits,
@@ -312,11 +343,27 @@ pub enum SubmitError {
     Internal(#[from] Error),
 }
 
-/// Ends a session's onboarding: takes the credit, and the shoot waits for its turn.
+/// How long a link opens a session after its photos were submitted, and after its headshots were
+/// ready, at least.
+pub const LINK_LIFE: Duration = Duration::from_hours(90 * 24);
+
+/// Ends a session's onboarding: takes the credit, and the shoot waits for its turn, all in one
+/// transaction.
 pub async fn submit(app: &App, org: &OrgId, id: &ModelId) -> Result<Model, SubmitError> {
+    let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let before = models::find(&mut tx, org, id).await?;
     let before = before.ok_or(SubmitError::NotFound)?;
+    if before.status != ModelStatus::Onboarding {
+        return Err(SubmitError::NotNow(before.status));
+    }
+    // Nobody adds or removes a photo from here on.
+    if !models::hold(&mut tx, (org, id), before.status).await? {
+        return Err(SubmitError::NotNow(before.status));
+    }
+    if !shoots::is_ready(&mut tx, &before).await? {
+        return Err(SubmitError::NoUsablePhoto);
+    }
     let owner = organization(&mut tx, org).await?;
     let charged = credits::take(app, &mut tx, (&owner, &before)).await?;
     let charged = charged.ok_or(SubmitError::InsufficientCredits)?;
@@ -325,6 +372,14 @@ pub async fn submit(app: &App, org: &OrgId, id: &ModelId) -> Result<Model, Submi
         Err(AdvanceError::NotNow(status)) => return Err(SubmitError::NotNow(status)),
         Err(AdvanceError::Internal(error)) => return Err(error.into()),
     };
+    models::extend_links(&mut tx, id, (now, now.plus(LINK_LIFE))).await?;
+    let job = NewJob {
+        kind: JobKind::Shoot,
+        lane: org.as_str(),
+        payload: shoots::job(&after),
+        run_at: now,
+    };
+    jobs::enqueue(app, &mut tx, job).await?;
     tx.commit().await?;
     Ok(after)
 }
@@ -359,6 +414,7 @@ pub async fn delete(
     }
     let doomed = objects::doom_model(app, &mut tx, (org, id)).await?;
     models::delete_links(&mut tx, id).await?;
+    people::forget_address(&mut tx, id).await?;
     record(app, &mut tx, actor, ("model.deleted", &before)).await?;
     tx.commit().await?;
     objects::erase(app, doomed).await;

@@ -8,6 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt as _;
 use headshot_blobs::{Key, model_folder};
 use headshot_domain::{ModelId, OrgId, Timestamp, Variant};
 use headshot_storage::doomed::{self, Doomed as Row};
@@ -97,21 +99,41 @@ pub async fn doom_photos(
     Ok(doomed)
 }
 
-/// Deletes what a person uploaded at `until` or before.
+/// Deletes what a person uploaded at `until` or before; how many uploads that were.
 pub async fn doom_uploads(
     app: &App,
     tx: &mut WriteTx,
     (org, model): (&OrgId, &ModelId),
     until: Timestamp,
-) -> Result<Doomed, Error> {
-    let now = app.clock.now();
+) -> Result<(Doomed, usize), Error> {
     let mut doomed = Doomed::default();
-    let old = uploads::of_model(tx, (org, model)).await?;
-    for upload in old.iter().filter(|upload| upload.created_at <= until) {
-        doomed.add(tx, row(&upload_key(upload)?, now)).await?;
+    let mut old = uploads::of_model(tx, (org, model)).await?;
+    old.retain(|upload| upload.created_at <= until);
+    for upload in &old {
+        add_upload(app, tx, (&mut doomed, upload)).await?;
     }
     uploads::delete_of_model(tx, model, until).await?;
+    Ok((doomed, old.len()))
+}
+
+/// Deletes one upload.
+pub async fn doom_upload(app: &App, tx: &mut WriteTx, upload: &Upload) -> Result<Doomed, Error> {
+    let mut doomed = Doomed::default();
+    add_upload(app, tx, (&mut doomed, upload)).await?;
+    uploads::delete(tx, &upload.model, &upload.id).await?;
     Ok(doomed)
+}
+
+async fn add_upload(
+    app: &App,
+    tx: &mut WriteTx,
+    (doomed, upload): (&mut Doomed, &Upload),
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    for key in [upload_key(upload)?, preview_key(upload)] {
+        doomed.add(tx, row(&key, now)).await?;
+    }
+    Ok(())
 }
 
 fn row(key: &Key, since: Timestamp) -> Row {
@@ -155,6 +177,28 @@ pub fn upload_key(upload: &Upload) -> Result<Key, Error> {
         upload: upload.id.clone(),
         format: upload.format.parse().ok().ok_or(corrupt)?,
     })
+}
+
+/// The object that shows an upload on a page.
+pub fn preview_key(upload: &Upload) -> Key {
+    Key::Preview {
+        org: upload.org.clone(),
+        model: upload.model.clone(),
+        upload: upload.id.clone(),
+    }
+}
+
+/// A whole object, if it is there. Only for objects whose size was limited when they were stored.
+pub(crate) async fn whole(app: &App, key: &Key) -> Result<Option<Bytes>, headshot_blobs::Error> {
+    let Some(object) = app.objects.get(key, None).await? else {
+        return Ok(None);
+    };
+    let parts = object.content;
+    let all = parts.try_fold(BytesMut::new(), |mut all, part| async move {
+        all.extend_from_slice(&part);
+        Ok(all)
+    });
+    Ok(Some(all.await?.freeze()))
 }
 
 /// Deletes what a committed transaction has doomed. A failure is told to the operator and left to

@@ -139,12 +139,12 @@ async fn delete_uploads_of(
     until: Timestamp,
 ) -> Result<(), Error> {
     let mut tx = app.db.write().await?;
-    let doomed = objects::doom_uploads(app, &mut tx, (org, model), until).await?;
+    let (doomed, uploads) = objects::doom_uploads(app, &mut tx, (org, model), until).await?;
     let event = Event {
         org: Some(org),
         action: "uploads.deleted",
         target: format!("model:{model}"),
-        detail: serde_json::json!({ "uploads": doomed.len() }),
+        detail: serde_json::json!({ "uploads": uploads }),
     };
     audit::record(&mut tx, &Rule::Server.actor(), app.clock.now(), event).await?;
     tx.commit().await?;

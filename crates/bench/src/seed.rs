@@ -105,6 +105,7 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
             inputs: None,
             results: None,
         },
+        studio: headshot_app::studio::Limits::default(),
     };
     Ok(App::new(
         (db, Objects::open(&Location::Memory)?),

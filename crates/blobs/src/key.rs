@@ -33,7 +33,19 @@ pub enum Key {
         /// How it is encoded.
         format: ImageFormat,
     },
+    /// The small JPEG that shows an upload on a page. Not every upload has one.
+    Preview {
+        /// The organization.
+        org: OrgId,
+        /// For which session.
+        model: ModelId,
+        /// Of which upload.
+        upload: UploadId,
+    },
 }
+
+/// What stands between an upload's id and the ending of its preview. No id holds an underscore.
+const PREVIEW: &str = "_preview";
 
 impl Key {
     /// The path in the store, below its root.
@@ -44,7 +56,10 @@ impl Key {
             } => format!("{org}/{model}/photos/{photo}{}", self.ending()),
             Self::Upload {
                 org, model, upload, ..
-            } => format!("{org}/{model}/uploads/{upload}{}", self.ending()),
+            }
+            | Self::Preview { org, model, upload } => {
+                format!("{org}/{model}/uploads/{upload}{}", self.ending())
+            }
         }
     }
 
@@ -54,6 +69,7 @@ impl Key {
                 variant, format, ..
             } => format!("{}.{format}", variant.suffix()),
             Self::Upload { format, .. } => format!(".{format}"),
+            Self::Preview { .. } => format!("{PREVIEW}.{}", ImageFormat::Jpeg),
         }
     }
 
@@ -77,11 +93,18 @@ impl Key {
                     format,
                 }
             }
-            "uploads" => Self::Upload {
-                org,
-                model,
-                upload: name.into(),
-                format,
+            "uploads" => match name.strip_suffix(PREVIEW) {
+                Some(upload) => Self::Preview {
+                    org,
+                    model,
+                    upload: upload.into(),
+                },
+                None => Self::Upload {
+                    org,
+                    model,
+                    upload: name.into(),
+                    format,
+                },
             },
             _ => return None,
         };
@@ -92,6 +115,7 @@ impl Key {
     pub fn content_type(&self) -> &'static str {
         match self {
             Self::Photo { format, .. } | Self::Upload { format, .. } => format.media_type(),
+            Self::Preview { .. } => ImageFormat::Jpeg.media_type(),
         }
     }
 
@@ -100,7 +124,7 @@ impl Key {
     pub fn cache_control(&self, life: Duration) -> String {
         match self {
             Self::Photo { .. } => format!("private, max-age={}, immutable", life.as_secs()),
-            Self::Upload { .. } => "no-store".to_owned(),
+            Self::Upload { .. } | Self::Preview { .. } => "no-store".to_owned(),
         }
     }
 }
@@ -148,7 +172,12 @@ mod tests {
             format: ImageFormat::Heic,
         };
         let photos = Variant::ALL.iter().map(|variant| photo(*variant));
-        for key in photos.chain([upload]) {
+        let preview = Key::Preview {
+            org: "org_abc123def456".into(),
+            model: "507f1f77bcf86cd799439011".into(),
+            upload: "507f1f77bcf86cd799439033".into(),
+        };
+        for key in photos.chain([upload, preview]) {
             assert_eq!(Key::parse(&key.path()), Some(key));
         }
         assert_eq!(

@@ -251,6 +251,36 @@ pub(crate) enum Org {
         #[arg(long, value_name = "N")]
         days: i64,
     },
+    /// Choose the looks that an organization's shoots are made in; without names, the usual ones.
+    #[command(
+        after_help = "Example:\n  headshot org looks --org org_abc123def456 --backdrop navy --backdrop #1a2b3c --style studio --crop headshot"
+    )]
+    Looks {
+        /// The organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
+        /// A backdrop's name or #RRGGBB; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        backdrop: Vec<String>,
+        /// A style's name; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        style: Vec<String>,
+        /// A crop's name; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        crop: Vec<String>,
+    },
+    /// Allow sites to show the sessions of an organization's people in a frame; without any, none.
+    #[command(
+        after_help = "Example:\n  headshot org embed --org org_abc123def456 https://hr.acme.com"
+    )]
+    Embed {
+        /// The organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
+        /// The sites' origins.
+        #[arg(value_name = "ORIGIN")]
+        origins: Vec<String>,
+    },
     /// List the organizations.
     #[command(after_help = "Example:\n  headshot org list --json")]
     List(Json),

@@ -3,11 +3,13 @@
 use std::io::Read;
 
 use anyhow::bail;
+use headshot_app::access;
 use headshot_app::accounts;
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::retention;
+use headshot_app::shoots;
 use headshot_domain::{ApiKeySecret, KeyId, OrgId, Timestamp};
 use headshot_storage::api_keys::ApiKey;
 use headshot_storage::organizations::Organization;
@@ -121,6 +123,35 @@ async fn org(config: &Config, command: Org) -> anyhow::Result<()> {
             output::line(match days {
                 0 => format!("Shoots of {org} are kept."),
                 days => format!("Shoots of {org} are deleted {days} days after they are finished."),
+            });
+            Ok(())
+        }
+        Org::Looks {
+            org,
+            backdrop,
+            style,
+            crop,
+        } => {
+            let (org, actor) = (OrgId::from(org), Actor::command_line());
+            let names = (backdrop, style, crop);
+            let chosen = shoots::choose_looks(&app, (&org, &actor), names).await?;
+            output::line(format!(
+                "Shoots of {org} are made with {} backdrops, {} styles, {} crops.",
+                chosen.backdrops.len(),
+                chosen.styles.len(),
+                chosen.crops.len()
+            ));
+            Ok(())
+        }
+        Org::Embed { org, origins } => {
+            let (org, actor) = (OrgId::from(org), Actor::command_line());
+            let allowed = access::allow_embedding(&app, (&org, &actor), &origins).await?;
+            output::line(match &*allowed {
+                [] => format!("No site may show sessions of {org} in a frame."),
+                some => format!(
+                    "Sessions of {org} may be shown in frames of {}.",
+                    some.join(", ")
+                ),
             });
             Ok(())
         }

@@ -11,6 +11,7 @@ use headshot_app::outbound::Guard;
 use headshot_app::peppers::Pepper;
 use headshot_app::photos::Signer;
 use headshot_app::retention::Rules;
+use headshot_app::studio::PHOTOS_MAX;
 use headshot_app::vault::Vault;
 use headshot_blobs::Location;
 use headshot_domain::{Networks, TrustedProxies};
@@ -51,6 +52,8 @@ struct Raw {
     input_retention_days: Option<u32>,
     result_retention_days: Option<u32>,
     photo_secret: Option<String>,
+    photos_per_shoot: Option<u32>,
+    shoots_max: Option<u32>,
     /// `AWS_*`, as usual; from the environment only.
     #[serde(skip)]
     aws: Vec<(String, String)>,
@@ -83,6 +86,35 @@ pub(crate) struct Config {
     pub(crate) retired_peppers: Option<String>,
     pub(crate) cookie_secret: Option<String>,
     pub(crate) photo_secret: Option<String>,
+    pub(crate) photos_per_shoot: u32,
+    /// Shoots that one process makes at a time.
+    pub(crate) shoots_max: u32,
+}
+
+/// Memory that a shoot may need, in bytes.
+const SHOOT_MEMORY: u64 = 1 << 30;
+
+/// As many shoots at a time as half the cores and half the memory can carry: requests need the
+/// other half.
+fn shoots_by_machine() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let by_cores = u32::try_from(cores / 2).unwrap_or(u32::MAX);
+    let memory = total_memory().unwrap_or(0);
+    let by_memory = u32::try_from(memory / 2 / SHOOT_MEMORY).unwrap_or(u32::MAX);
+    by_cores.min(by_memory).clamp(1, SHOOTS_MAX)
+}
+
+/// The most shoots that one process makes at a time.
+const SHOOTS_MAX: u32 = 64;
+
+/// The machine's memory in bytes, where the system tells.
+fn total_memory() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = told
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 impl Config {
@@ -132,6 +164,11 @@ impl Config {
         within("keys_in_memory_max", keys_in_memory_max, &(1..=10_000_000))?;
         let job_lease_seconds = raw.job_lease_seconds.unwrap_or(30);
         within("job_lease_seconds", job_lease_seconds, &(1..=3_600))?;
+        let photos_max = u32::try_from(PHOTOS_MAX).unwrap_or(u32::MAX);
+        let photos_per_shoot = raw.photos_per_shoot.unwrap_or(40);
+        within("photos_per_shoot", photos_per_shoot, &(1..=photos_max))?;
+        let shoots_max = raw.shoots_max.unwrap_or_else(shoots_by_machine);
+        within("shoots_max", shoots_max, &(1..=SHOOTS_MAX))?;
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
         Ok(Self {
@@ -153,6 +190,8 @@ impl Config {
             cookie_secret: raw.cookie_secret,
             retention,
             photo_secret: raw.photo_secret,
+            photos_per_shoot,
+            shoots_max,
         })
     }
 
@@ -206,6 +245,8 @@ impl Config {
             ),
             ("input_retention_days", shown_days(self.retention.inputs)),
             ("result_retention_days", shown_days(self.retention.results)),
+            ("photos_per_shoot", self.photos_per_shoot.to_string()),
+            ("shoots_max", self.shoots_max.to_string()),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
@@ -348,7 +389,7 @@ fn names() -> Vec<String> {
 }
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 20] = [
+const VARIABLES: [&str; 22] = [
     "HEADSHOT_DATA_DIR",
     "HEADSHOT_LISTEN",
     "HEADSHOT_PUBLIC_URL",
@@ -365,6 +406,8 @@ const VARIABLES: [&str; 20] = [
     "HEADSHOT_INPUT_RETENTION_DAYS",
     "HEADSHOT_RESULT_RETENTION_DAYS",
     "HEADSHOT_PHOTO_SECRET",
+    "HEADSHOT_PHOTOS_PER_SHOOT",
+    "HEADSHOT_SHOOTS_MAX",
     "HEADSHOT_LOG",
     "HEADSHOT_PEPPER",
     "HEADSHOT_RETIRED_PEPPERS",
@@ -437,6 +480,12 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     }
     if let Some(keys) = number("HEADSHOT_KEYS_IN_MEMORY_MAX")? {
         raw.keys_in_memory_max = usize::try_from(keys).ok();
+    }
+    if let Some(photos) = number("HEADSHOT_PHOTOS_PER_SHOOT")? {
+        raw.photos_per_shoot = Some(photos);
+    }
+    if let Some(shoots) = number("HEADSHOT_SHOOTS_MAX")? {
+        raw.shoots_max = Some(shoots);
     }
     if let Some(max) = number("HEADSHOT_OPEN_INVITES_MAX")? {
         raw.open_invites_max = Some(max);

@@ -3,18 +3,25 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use headshot_app::App;
+use headshot_app::access::{self, Visit};
 use headshot_app::accounts::{self, Visitor};
 use headshot_app::audit::Actor;
 use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::teams;
-use headshot_domain::{ApiKeySecret, Credits, Email, Networks, OrgId, Plan, Role, ScopeSet};
+use headshot_app::{App, Roles, consent, gallery, invites, shoots, teams, uploads};
+use headshot_domain::{
+    ApiKeySecret, Credits, Email, Liked, ModelStatus, Networks, OrgId, Plan, Role, ScopeSet, TeamId,
+};
+use headshot_imaging::portraits;
 use headshot_storage::sign_in::LinkPurpose;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::args::Demo;
 use crate::config::Config;
@@ -26,6 +33,42 @@ struct Login {
     organization: String,
     email: String,
     password: String,
+    /// An open invite, to try what an invited person sees.
+    #[serde(default)]
+    invite: String,
+}
+
+/// How often it is looked how far the samples are.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Who is invited in the demo.
+const INVITED: &str = "new.colleague@acme.example";
+
+/// A person whose headshots are made of a bundled portrait, under the person's true name.
+struct Sample {
+    name: &'static str,
+    email: &'static str,
+    /// The place of the team in [`TEAMS`].
+    team: usize,
+    /// Which of the bundled portraits are the person's selfies.
+    portraits: &'static [&'static str],
+}
+
+fn samples() -> [Sample; 2] {
+    [
+        Sample {
+            name: "Eileen Collins",
+            email: "eileen@acme.example",
+            team: 1,
+            portraits: &["astronaut"],
+        },
+        Sample {
+            name: "Barack Obama",
+            email: "barack@acme.example",
+            team: 0,
+            portraits: &["obama", "obama2"],
+        },
+    ]
 }
 
 const FILE: &str = "demo.json";
@@ -57,7 +100,7 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
         None
     };
     print(&app, &login, key.as_ref()).await?;
-    serve::serve(&config, app, (headshot_app::Roles::All, listener)).await
+    serve::serve(&config, app, (Roles::All, listener)).await
 }
 
 fn load(folder: &Path) -> anyhow::Result<Option<Login>> {
@@ -75,7 +118,7 @@ fn load(folder: &Path) -> anyhow::Result<Option<Login>> {
     }
 }
 
-async fn create(app: &App, folder: &Path) -> anyhow::Result<Login> {
+async fn create(app: &Arc<App>, folder: &Path) -> anyhow::Result<Login> {
     let actor = Actor::command_line();
     let email: Email = OWNER.parse()?;
     let new = NewOrganization {
@@ -103,15 +146,92 @@ async fn create(app: &App, folder: &Path) -> anyhow::Result<Login> {
         let person = (&address.parse()?, name);
         organizations::add_member(app, org, person, (Role::Member, team)).await?;
     }
+    let mut visits = Vec::new();
+    for sample in samples() {
+        let team = teams.get(sample.team).map(|team| &team.id);
+        visits.push(shoot(app, (org, &actor), (&sample, team)).await?);
+    }
+    make(app, &visits).await?;
+    choose(app, &visits).await?;
+    let invite = invites::create(
+        app,
+        (org, &actor),
+        (&INVITED.parse()?, teams.first().map(|team| &team.id)),
+        Once::unkept(),
+    )
+    .await?;
     let login = Login {
         organization: org.to_string(),
         email: OWNER.to_owned(),
         password,
+        invite: invite.id.to_string(),
     };
     let text = serde_json::to_string_pretty(&login)?;
     // Last: a run that was stopped before this begins anew with another organization.
     secrets::write_private(&folder.join(FILE), &text)?;
     Ok(login)
+}
+
+/// Leads a sample through the same use cases as anybody: invited, joined, agreed, uploaded, submitted.
+async fn shoot(
+    app: &App,
+    by: (&OrgId, &Actor),
+    (sample, team): (&Sample, Option<&TeamId>),
+) -> anyhow::Result<Visit> {
+    let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let email: Email = sample.email.parse()?;
+    let invite = invites::create(app, by, (&email, team), Once::unkept()).await?;
+    let joined = invites::join(app, &invite.id, (&email, Some(sample.name))).await?;
+    let visit = access::open(app, &joined.token).await?;
+    let visit = visit.context("the sample's session is missing")?;
+    consent::give(app, &visit, (sample.name, consent::VERSION), home).await?;
+    let bundled = portraits::ALL.iter();
+    for portrait in bundled.filter(|portrait| sample.portraits.contains(&portrait.name)) {
+        uploads::add(app, &visit, portrait.bytes.into()).await?;
+    }
+    shoots::submit(app, &visit).await?;
+    Ok(visit)
+}
+
+/// Makes the headshots of submitted sessions as a worker does, and tells how far it is.
+async fn make(app: &Arc<App>, visits: &[Visit]) -> anyhow::Result<()> {
+    let bar = ProgressBar::new(0);
+    bar.set_style(ProgressStyle::with_template(
+        "Making sample headshots {bar:30} {pos}/{len}",
+    )?);
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(Arc::clone(app).run(Roles::Worker, stop.clone()));
+    loop {
+        let (mut made, mut total, mut left) = (0, 0, 0);
+        for visit in visits {
+            let progress = shoots::progress(app, visit).await?;
+            made += progress.made;
+            total += progress.total;
+            left += usize::from(progress.status != ModelStatus::Active);
+        }
+        bar.set_length(total.unsigned_abs());
+        bar.set_position(made.unsigned_abs());
+        if left == 0 {
+            break;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    bar.finish_and_clear();
+    stop.cancel();
+    worker.await?;
+    Ok(())
+}
+
+/// Lets each person choose one of the headshots.
+async fn choose(app: &App, visits: &[Visit]) -> anyhow::Result<()> {
+    for visit in visits {
+        let of = (&visit.org.id, &visit.model.id);
+        let first = gallery::some(app, of, &[]).await?.into_iter().next();
+        let first = first.context("a sample's headshots are missing")?;
+        gallery::rate(app, visit, &first.id, Liked::Loved).await?;
+        gallery::choose(app, visit, &first.id).await?;
+    }
+    Ok(())
 }
 
 async fn set_password(app: &App, email: &Email, password: &str) -> anyhow::Result<()> {
@@ -155,6 +275,12 @@ async fn print(app: &App, login: &Login, key: Option<&ApiKeySecret>) -> anyhow::
     output::line(format!(
         "  Or sign in by this link, once:\n             {url}/auth/magic?token={token}\n"
     ));
+    if !login.invite.is_empty() {
+        output::line(format!(
+            "  Make headshots of yourself, as an invited person:\n             {url}/auth/signup?invite={}\n",
+            login.invite
+        ));
+    }
     match key {
         Some(key) => {
             output::line(format!("  API key    {}   (shown once)\n", key.expose()));

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_app::jobs::Limits;
-use headshot_app::{App, Settings};
+use headshot_app::{App, Settings, studio};
 use headshot_blobs::Objects;
 use headshot_domain::{OsEntropy, SystemClock};
 use headshot_storage::Db;
 
 use crate::config::Config;
 use crate::secrets;
+use crate::studio::weights;
 
 /// An application on the configured database, with its schema up to date. Starts nothing.
 pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
@@ -31,6 +32,7 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         open_invites_max: config.open_invites_max,
         photo_signer: secrets::photo_signer(config, &*entropy)?,
         retention: config.retention,
+        studio: studio(config),
     };
     let peppers = secrets::peppers(config, &*entropy)?;
     let app = App::new(
@@ -40,6 +42,18 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         (Arc::new(SystemClock::new()), entropy),
     );
     Ok(Arc::new(app))
+}
+
+/// What the studio may use of this machine.
+fn studio(config: &Config) -> studio::Limits {
+    let shoots = usize::try_from(config.shoots_max).unwrap_or(1);
+    studio::Limits {
+        shoots,
+        checks: shoots,
+        photos: usize::try_from(config.photos_per_shoot).unwrap_or(1),
+        detail: Some(weights::path(&config.data_dir)),
+        ..studio::Limits::default()
+    }
 }
 
 /// The configured database, with its schema up to date.

@@ -9,6 +9,8 @@ words! {
         WebhookDeliver = "webhook.deliver",
         /// Sends a mail of the outbox. Nothing enqueues one yet.
         MailSend = "mail.send",
+        /// Makes the headshots of a submitted session.
+        Shoot = "shoot",
     }
 }
 
@@ -18,6 +20,7 @@ impl JobKind {
         match self {
             Self::WebhookDeliver => 5,
             Self::MailSend => 8,
+            Self::Shoot => 6,
         }
     }
 }

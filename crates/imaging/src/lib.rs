@@ -49,6 +49,8 @@ pub mod frame;
 pub mod light;
 pub mod matte;
 pub mod net;
+pub mod portraits;
+pub mod preview;
 pub mod raster;
 pub mod recipe;
 pub mod weights;

@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod members;
 pub mod models;
 pub mod organizations;
+pub mod people;
 pub mod photos;
 pub mod retention;
 pub mod sessions;
@@ -54,6 +55,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("members", members::STATEMENTS),
     ("models", models::STATEMENTS),
     ("organizations", organizations::STATEMENTS),
+    ("people", people::STATEMENTS),
     ("photos", photos::STATEMENTS),
     ("retention", retention::STATEMENTS),
     ("sessions", sessions::STATEMENTS),

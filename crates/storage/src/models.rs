@@ -4,7 +4,7 @@ use headshot_domain::{
     Credits, Gender, ModelId, ModelStatus, ModelVersion, OrgId, PhotoId, TeamId, Timestamp, UserId,
 };
 
-use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_optional, statements};
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
 use crate::members;
 use crate::parsed;
@@ -96,6 +96,9 @@ statements! {
     ORG_OF = "SELECT org_id FROM models WHERE id = $1";
     INSERT_LINK = "INSERT INTO access_links (token_hash, model_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
     FIND_LINK = "SELECT model_id FROM access_links WHERE token_hash = $1 AND expires_at > $2";
+    HOLD = "UPDATE models SET status = status WHERE org_id = $1 AND id = $2 AND status = $3";
+    AHEAD = "SELECT COUNT(*) FROM models WHERE status = 'waiting' AND submitted_at < $1";
+    EXTEND_LINKS = "UPDATE access_links SET expires_at = $3 WHERE model_id = $1 AND expires_at > $2 AND expires_at < $3";
     DELETE_LINKS = "DELETE FROM access_links WHERE model_id = $1";
 }
 
@@ -365,6 +368,37 @@ pub async fn find_link(
 ) -> Result<Option<ModelId>, Error> {
     let row = fetch_optional!(conn, (String,), FIND_LINK, token_hash, now.unix_ms())?;
     Ok(row.map(|row| row.0.into()))
+}
+
+/// Keeps a session in `status` until the transaction ends, and other transactions from changing it
+/// until then; `false` when it is in another status.
+pub async fn hold(
+    tx: &mut WriteTx,
+    (org, id): (&OrgId, &ModelId),
+    status: ModelStatus,
+) -> Result<bool, Error> {
+    Ok(execute!(tx, HOLD, org.as_str(), id.as_str(), status.name())? == 1)
+}
+
+/// How many sessions of the whole server wait for their turn since before `submitted_at`.
+pub async fn ahead(conn: &mut impl AsConn, submitted_at: Timestamp) -> Result<i64, Error> {
+    Ok(fetch_one!(conn, (i64,), AHEAD, submitted_at.unix_ms())?.0)
+}
+
+/// Lets the links of a model that still open it do so until `until` at least.
+pub async fn extend_links(
+    tx: &mut WriteTx,
+    model: &ModelId,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<(), Error> {
+    execute!(
+        tx,
+        EXTEND_LINKS,
+        model.as_str(),
+        now.unix_ms(),
+        until.unix_ms()
+    )?;
+    Ok(())
 }
 
 /// Ends all links of a model.

@@ -86,6 +86,7 @@ statements! {
     DELETE_OF_MODEL = "UPDATE photos SET status = 'deleted', deleted_at = $2, recipe = '' WHERE model_id = $1 AND status = 'active'";
     ACTIVE = "SELECT id, org_id, model_id, place, status, liked, format, recipe, created_at, deleted_at FROM photos \
         WHERE model_id = $1 AND org_id = $2 AND status = 'active' ORDER BY place";
+    PLACES = "SELECT place, status FROM photos WHERE model_id = $1 ORDER BY place";
     FAVORITES = favorites!("ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
     FAVORITES_OF_TEAM = favorites!("AND m.team_id = $4 ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
 }
@@ -190,6 +191,17 @@ pub async fn active(
 ) -> Result<Vec<Photo>, Error> {
     let rows = fetch_all!(conn, Row, ACTIVE, model.as_str(), org.as_str())?;
     rows.into_iter().map(Photo::try_from).collect()
+}
+
+/// Which places of a session are taken, deleted photos' too.
+pub async fn places(
+    conn: &mut impl AsConn,
+    model: &ModelId,
+) -> Result<Vec<(i64, PhotoStatus)>, Error> {
+    let rows = fetch_all!(conn, (i64, String), PLACES, model.as_str())?;
+    rows.into_iter()
+        .map(|(place, status)| Ok((place, parsed(&status, "photos", "status")?)))
+        .collect()
 }
 
 /// Replaces the rating of a photo.

@@ -2,7 +2,7 @@
 
 use headshot_domain::{ModelId, OrgId, Timestamp, UploadId};
 
-use crate::conn::{AsConn, WriteTx, execute, fetch_all, statements};
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_optional, statements};
 use crate::error::Error;
 
 /// An uploaded picture.
@@ -33,6 +33,9 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (model_id, digest) DO NOTHING";
     OF_MODEL = "SELECT id, org_id, model_id, digest, format, bytes, verdict, usable, created_at FROM uploads \
         WHERE model_id = $1 AND org_id = $2 ORDER BY created_at, id";
+    FIND = "SELECT id, org_id, model_id, digest, format, bytes, verdict, usable, created_at FROM uploads \
+        WHERE id = $1 AND model_id = $2 AND org_id = $3";
+    DELETE = "DELETE FROM uploads WHERE id = $1 AND model_id = $2";
     DELETE_OF_MODEL = "DELETE FROM uploads WHERE model_id = $1 AND created_at <= $2";
 }
 
@@ -90,6 +93,21 @@ pub async fn of_model(
 ) -> Result<Vec<Upload>, Error> {
     let rows = fetch_all!(conn, Row, OF_MODEL, model.as_str(), org.as_str())?;
     Ok(rows.into_iter().map(Upload::from).collect())
+}
+
+/// The session's upload with this id.
+pub async fn find(
+    conn: &mut impl AsConn,
+    (org, model): (&OrgId, &ModelId),
+    id: &UploadId,
+) -> Result<Option<Upload>, Error> {
+    let row = fetch_optional!(conn, Row, FIND, id.as_str(), model.as_str(), org.as_str())?;
+    Ok(row.map(Upload::from))
+}
+
+/// Forgets an upload; `false` when the session has none with this id.
+pub async fn delete(tx: &mut WriteTx, model: &ModelId, id: &UploadId) -> Result<bool, Error> {
+    Ok(execute!(tx, DELETE, id.as_str(), model.as_str())? == 1)
 }
 
 /// Forgets a session's uploads that arrived at `until` or before, with what was said of them.

@@ -140,6 +140,7 @@ pub fn settings() -> Settings {
             results: None,
         },
         jobs: headshot_app::jobs::Limits::default(),
+        studio: headshot_app::studio::Limits::default(),
     }
 }
 

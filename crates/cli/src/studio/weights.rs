@@ -48,7 +48,7 @@ pub(super) fn best(config: Option<&Path>) -> anyhow::Result<DetailWeights> {
 
 /// The large detail network, if it was fetched. A damaged one is an error, not a missing one.
 pub(super) fn large(config: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
-    let path = path(config)?;
+    let path = path(&Config::data_dir(config)?);
     if !path.exists() {
         return Ok(None);
     }
@@ -62,8 +62,9 @@ pub(super) fn large(config: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-fn path(config: Option<&Path>) -> anyhow::Result<PathBuf> {
-    Ok(Config::data_dir(config)?.join("weights").join(FILE))
+/// Where the large detail network is kept, fetched or not.
+pub(crate) fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join("weights").join(FILE)
 }
 
 fn verify(config: Option<&Path>, given: Json) -> anyhow::Result<()> {
@@ -101,7 +102,7 @@ fn verify(config: Option<&Path>, given: Json) -> anyhow::Result<()> {
 }
 
 fn fetch(config: Option<&Path>, from: Option<&Path>, given: Json) -> anyhow::Result<()> {
-    let path = path(config)?;
+    let path = path(&Config::data_dir(config)?);
     let is_new = large(config)?.is_none();
     if is_new {
         let folder = path.parent().unwrap_or(Path::new("."));

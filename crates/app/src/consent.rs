@@ -1,0 +1,103 @@
+//! What a person agrees to before photos are uploaded.
+
+use std::net::IpAddr;
+
+use headshot_domain::{ModelStatus, storable};
+use headshot_storage::people;
+use headshot_storage::{Error, models};
+
+use crate::App;
+use crate::access::Visit;
+use crate::audit::{self, Event};
+use crate::models::Model;
+
+pub use headshot_storage::people::Consent;
+
+/// Which text [`PARAGRAPHS`] is. It changes whenever the text does.
+pub const VERSION: &str = "2026-11-28";
+
+/// The text, paragraph by paragraph.
+pub const PARAGRAPHS: &[&str] = &[
+    "You upload photos of yourself. This server finds your face in them, cuts you out of the \
+     background, and makes headshots from them. It works on this server only: no photo is sent to \
+     another service, and none is used to train anything.",
+    "Your organization can see and download your headshots. It can't see the photos that you upload.",
+    "The uploaded photos are deleted when your headshots have been ready for the time that this \
+     server's operator has set, usually 30 days. You can delete everything yourself at any time, at \
+     once and for good, on this page.",
+    "Upload only photos of yourself. By going on you agree that your photos are used in this way.",
+];
+
+/// The longest name of a person, in characters.
+pub const NAME_MAX: usize = 100;
+
+/// Why an agreement is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsentError {
+    /// The name is empty or too long.
+    #[error("Please give your name, with at most {NAME_MAX} characters.")]
+    Name,
+    /// The page showed another text than the one that is valid now.
+    #[error("The text has changed. Please read it again.")]
+    Outdated,
+    /// The photos were submitted before, or the session is deleted.
+    #[error("a session that is {0} takes no agreement")]
+    NotNow(ModelStatus),
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// What the person of a session agreed to, if it is the text of today.
+pub async fn given(app: &App, visit: &Visit) -> Result<Option<Consent>, Error> {
+    let mut conn = app.db.read().await?;
+    let given = people::consent(&mut conn, &visit.model.id).await?;
+    Ok(given.filter(|consent| consent.version == VERSION))
+}
+
+/// Stores the person's name, and that the person agreed to the text of `version`.
+pub async fn give(
+    app: &App,
+    visit: &Visit,
+    (name, version): (&str, &str),
+    address: IpAddr,
+) -> Result<Model, ConsentError> {
+    let name = storable(name.trim());
+    let length = name.chars().count();
+    if length == 0 || length > NAME_MAX || name.contains(char::is_control) {
+        return Err(ConsentError::Name);
+    }
+    if version != VERSION {
+        return Err(ConsentError::Outdated);
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let (org, id) = visit.ids();
+    let before = models::find(&mut tx, org, id).await?;
+    let before = before.ok_or(ConsentError::NotNow(ModelStatus::Deleted))?;
+    if before.status != ModelStatus::Onboarding {
+        return Err(ConsentError::NotNow(before.status));
+    }
+    let mut after = before.clone();
+    after.title = name.into_owned();
+    after.started_at = before.started_at.or(Some(now));
+    match models::update(&mut tx, &before, &after).await {
+        Err(Error::Conflict) => return Err(ConsentError::NotNow(before.status)),
+        stored => stored?,
+    }
+    let consent = Consent {
+        version: version.to_owned(),
+        address: address.to_string(),
+        agreed_at: now,
+    };
+    people::set_consent(&mut tx, (org, id), &consent).await?;
+    let event = Event {
+        org: Some(org),
+        action: "consent.given",
+        target: format!("model:{id}"),
+        detail: serde_json::json!({ "version": version }),
+    };
+    audit::record(&mut tx, &visit.actor(address), now, event).await?;
+    tx.commit().await?;
+    Ok(after)
+}

@@ -1,0 +1,455 @@
+//! Shoots: a submitted session becomes headshots, photo by photo.
+//!
+//! A shoot is a job ([`run`]). What it makes is decided by its [`plan`], a photo's id by its session
+//! and its place, and a photo's bytes by its recipe: a shoot that was interrupted goes on where it
+//! was, and two workers that make the same photo write the same object and one row.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headshot_blobs::Key;
+use headshot_domain::{
+    Liked, ModelEvent, ModelId, ModelStatus, OrgId, PhotoId, PhotoStatus, Variant,
+};
+use headshot_imaging::{
+    Assets, Engine, EngineError, Look, Photo as Picture, Selfie, Sitting, Size, Verdict, portraits,
+};
+use headshot_storage::photos::{self, Photo};
+use headshot_storage::{Error, models, people, uploads};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use crate::App;
+use crate::access::Visit;
+use crate::consent;
+use crate::jobs::{self, Outcome, Running};
+use crate::models::{AdvanceError, Model, SubmitError, advance};
+use crate::objects::{photo_key, upload_key, whole};
+use crate::studio::{StudioError, apart};
+
+mod choice;
+mod plan;
+
+pub use choice::{ChoiceError, choose_looks, looks};
+pub use plan::Choice;
+use plan::{Planned, SELFIES_MAX, plan};
+
+/// Finished photos that wait to be stored: what is made is not far ahead of what is stored.
+const AHEAD_MAX: usize = 2;
+
+/// Ends a session's onboarding: takes the credit, and the shoot waits for its turn.
+///
+/// # Errors
+/// [`SubmitError::NoConsent`] and [`SubmitError::NoUsablePhoto`] until the person has done both; a
+/// test session needs no photo.
+pub async fn submit(app: &App, visit: &Visit) -> Result<Model, SubmitError> {
+    if consent::given(app, visit).await?.is_none() {
+        return Err(SubmitError::NoConsent);
+    }
+    crate::models::submit(app, &visit.org.id, &visit.model.id).await
+}
+
+/// Whether a session has what its shoot needs.
+pub(crate) async fn is_ready(
+    conn: &mut impl headshot_storage::AsConn,
+    model: &Model,
+) -> Result<bool, Error> {
+    if model.development {
+        return Ok(true);
+    }
+    let uploaded = uploads::of_model(conn, (&model.org, &model.id)).await?;
+    Ok(uploaded.iter().any(|upload| upload.usable))
+}
+
+/// How far a session's shoot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Where the session stands.
+    pub status: ModelStatus,
+    /// How many shoots have their turn before this one.
+    pub ahead: i64,
+    /// Photos that are there.
+    pub made: i64,
+    /// Photos that there will be.
+    pub total: i64,
+}
+
+/// How far a session's shoot is.
+pub async fn progress(app: &App, visit: &Visit) -> Result<Progress, Error> {
+    let mut conn = app.db.read().await?;
+    let now = models::find(&mut conn, &visit.org.id, &visit.model.id).await?;
+    let model = now.unwrap_or_else(|| visit.model.clone());
+    let waits = model.status == ModelStatus::Waiting;
+    let ahead = match model.submitted_at.filter(|_| waits) {
+        Some(since) => models::ahead(&mut conn, since).await?,
+        None => 0,
+    };
+    let made = photos::active(&mut conn, visit.ids()).await?.len();
+    let planned = app.studio.photos();
+    let total = if model.status == ModelStatus::Active {
+        made
+    } else {
+        planned.max(made)
+    };
+    Ok(Progress {
+        status: model.status,
+        ahead,
+        made: count(made),
+        total: count(total),
+    })
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// The job that makes a session's headshots.
+pub(crate) fn job(model: &Model) -> serde_json::Value {
+    serde_json::json!({ "organization": model.org.as_str(), "model": model.id.as_str() })
+}
+
+/// Why a shoot was not made.
+#[derive(Debug, thiserror::Error)]
+enum ShootError {
+    /// It can't succeed later either.
+    #[error("none of the uploaded photos can be used")]
+    NothingUsable,
+    /// The session was deleted, or another worker was faster.
+    #[error("the session is not there any more")]
+    Gone,
+    #[error(transparent)]
+    Studio(#[from] StudioError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Objects(#[from] headshot_blobs::Error),
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+impl From<AdvanceError> for ShootError {
+    fn from(error: AdvanceError) -> Self {
+        match error {
+            AdvanceError::NotNow(_) => Self::Gone,
+            AdvanceError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+/// Makes a session's headshots, from wherever an earlier try came to.
+pub(crate) async fn run(app: &App, job: &Running) -> Outcome {
+    let text = |name: &str| job.payload.get(name).and_then(serde_json::Value::as_str);
+    let (Some(org), Some(model)) = (text("organization"), text("model")) else {
+        return Outcome::Fail {
+            why: "its payload names no session".to_owned(),
+        };
+    };
+    let (org, model) = (OrgId::from(org), ModelId::from(model));
+    let error = match shoot(app, (&org, &model)).await {
+        Ok(()) | Err(ShootError::Gone) => return Outcome::Done,
+        Err(error) => error,
+    };
+    let why = crate::causes(&error);
+    if let Err(error) = step(app, (&org, &model), ModelEvent::Fail).await {
+        match error {
+            ShootError::Gone => {}
+            error => app.report(&error, "a failed shoot can't be marked as such"),
+        }
+    }
+    match error {
+        ShootError::NothingUsable => Outcome::Fail { why },
+        _ => Outcome::Retry {
+            after: jobs::backoff(job.attempt),
+            why,
+        },
+    }
+}
+
+async fn shoot(app: &App, (org, id): (&OrgId, &ModelId)) -> Result<(), ShootError> {
+    // Waits for its turn with the session's status unchanged: it is `waiting` until it begins.
+    let _place = app.studio.enter().await?;
+    let engine = app.studio.engine().await?;
+    let mut model = find(app, (org, id)).await?;
+    if model.status == ModelStatus::Failed {
+        model = step(app, (org, id), ModelEvent::Restart).await?;
+    }
+    if model.status == ModelStatus::Waiting {
+        model = step(app, (org, id), ModelEvent::Begin).await?;
+    }
+    let mut shoot = Shoot {
+        app,
+        sources: sources(app, &model).await?,
+        engine,
+        opened: None,
+        model,
+    };
+    if shoot.sources.is_empty() {
+        return Err(ShootError::NothingUsable);
+    }
+    if shoot.model.status == ModelStatus::Pending {
+        shoot.open(0).await?;
+        shoot.model = step(app, (org, id), ModelEvent::Generate).await?;
+    }
+    if shoot.model.status != ModelStatus::GeneratingHeadshots {
+        return Err(ShootError::Gone);
+    }
+    shoot.make().await?;
+    step(app, (org, id), ModelEvent::Finish).await?;
+    Ok(())
+}
+
+async fn find(app: &App, (org, id): (&OrgId, &ModelId)) -> Result<Model, ShootError> {
+    let mut conn = app.db.read().await?;
+    let model = models::find(&mut conn, org, id).await?;
+    model.ok_or(ShootError::Gone)
+}
+
+/// Lets `event` happen to the session, whatever its status is now.
+async fn step(
+    app: &App,
+    (org, id): (&OrgId, &ModelId),
+    event: ModelEvent,
+) -> Result<Model, ShootError> {
+    let mut tx = app.db.write().await?;
+    let before = models::find(&mut tx, org, id).await?;
+    let before = before.ok_or(ShootError::Gone)?;
+    let after = advance(app, &mut tx, (&before, event), before.charged).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// What photos are made from.
+#[derive(Debug, Clone)]
+enum Source {
+    Uploaded(Key),
+    Bundled(&'static [u8]),
+}
+
+/// The best selfies of a session, best first; of a test session, the bundled portraits.
+async fn sources(app: &App, model: &Model) -> Result<Vec<Source>, ShootError> {
+    if model.development {
+        let bundled = portraits::ALL.iter();
+        return Ok(bundled.map(|one| Source::Bundled(one.bytes)).collect());
+    }
+    let mut conn = app.db.read().await?;
+    let mut uploaded = uploads::of_model(&mut conn, (&model.org, &model.id)).await?;
+    uploaded.retain(|upload| upload.usable);
+    // Stable: of two that are equally good, the earlier one comes first.
+    uploaded.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    uploaded.truncate(SELFIES_MAX);
+    let keys = uploaded.iter().map(|upload| upload_key(upload));
+    let keys: Result<Vec<Key>, Error> = keys.collect();
+    Ok(keys?.into_iter().map(Source::Uploaded).collect())
+}
+
+fn score(upload: &uploads::Upload) -> f32 {
+    let verdict = serde_json::from_str::<Verdict>(&upload.verdict);
+    verdict.map_or(0.0, |verdict| verdict.score)
+}
+
+/// A shoot that is being made.
+struct Shoot<'a> {
+    app: &'a App,
+    engine: Arc<Engine>,
+    model: Model,
+    sources: Vec<Source>,
+    /// The selfie that was opened last, and its number.
+    opened: Option<(usize, Arc<Selfie>)>,
+}
+
+impl Shoot<'_> {
+    async fn open(&mut self, number: usize) -> Result<Arc<Selfie>, ShootError> {
+        if let Some((opened, selfie)) = &self.opened
+            && *opened == number
+        {
+            return Ok(Arc::clone(selfie));
+        }
+        // One at a time: an opened selfie is large.
+        self.opened = None;
+        let bytes = match self.sources.get(number) {
+            Some(Source::Bundled(bytes)) => Bytes::from_static(bytes),
+            Some(Source::Uploaded(key)) => {
+                let bytes = whole(self.app, key).await?;
+                bytes.ok_or(ShootError::NothingUsable)?
+            }
+            None => return Err(ShootError::NothingUsable),
+        };
+        let engine = Arc::clone(&self.engine);
+        let selfie = Arc::new(apart(move || engine.open(&bytes)).await??);
+        self.opened = Some((number, Arc::clone(&selfie)));
+        Ok(selfie)
+    }
+
+    /// Makes every photo of the plan that is not there yet.
+    async fn make(&mut self) -> Result<(), ShootError> {
+        let (choice, base, present) = {
+            let mut conn = self.app.db.read().await?;
+            let stored = people::studio(&mut conn, &self.model.org).await?;
+            let places = photos::places(&mut conn, &self.model.id).await?;
+            let (deleted, present): (Vec<_>, Vec<_>) = places
+                .into_iter()
+                .partition(|(_, status)| *status == PhotoStatus::Deleted);
+            // Photos of an earlier shoot keep their places; this one's come after them.
+            let base = deleted.iter().map(|(place, _)| place + 1).max();
+            let present: BTreeSet<i64> = present.into_iter().map(|(place, _)| place).collect();
+            let stored = stored.unwrap_or_default();
+            (choice::stored(&stored)?, base.unwrap_or(0), present)
+        };
+        let mut planned = plan(self.app.studio.photos(), self.sources.len(), &choice);
+        planned.retain(|one| !present.contains(&(base + count(one.place))));
+        for number in 0..self.sources.len() {
+            let of_selfie = planned.iter().filter(|one| one.selfie == number);
+            let of_selfie: Vec<Planned> = of_selfie.cloned().collect();
+            if of_selfie.is_empty() {
+                continue;
+            }
+            let selfie = self.open(number).await?;
+            self.make_of(selfie, of_selfie, base).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes photos of one selfie on a thread of their own, and stores each as soon as it is there.
+    async fn make_of(
+        &self,
+        selfie: Arc<Selfie>,
+        planned: Vec<Planned>,
+        base: i64,
+    ) -> Result<(), ShootError> {
+        let (sender, mut made) = mpsc::channel(AHEAD_MAX);
+        let engine = Arc::clone(&self.engine);
+        let making = apart(move || {
+            let mut sittings = Sittings::of(&engine, &selfie);
+            for one in planned {
+                let photo = sittings.photo(&one.look)?;
+                // Nobody waits any more: the process stops, or the session is gone.
+                if sender.blocking_send((one.place, photo)).is_err() {
+                    break;
+                }
+            }
+            Ok::<_, EngineError>(())
+        });
+        let storing = async {
+            while let Some((place, photo)) = made.recv().await {
+                self.store(base + count(place), photo).await?;
+            }
+            Ok::<_, ShootError>(())
+        };
+        // Both are driven to their ends: dropping `made` ends the thread soon after.
+        let (making, storing) = tokio::join!(making, storing);
+        storing?;
+        making??;
+        Ok(())
+    }
+
+    async fn store(&self, place: i64, made: Made) -> Result<(), ShootError> {
+        let recipe = serde_json::to_string(&made.main.recipe);
+        let photo = Photo {
+            id: photo_id(&self.model.id, place),
+            org: self.model.org.clone(),
+            model: self.model.id.clone(),
+            place,
+            status: PhotoStatus::Active,
+            liked: Liked::None,
+            format: made.main.recipe.look.format.extension().to_owned(),
+            recipe: recipe.map_err(|_never| Error::Corrupt {
+                table: "photos",
+                column: "recipe",
+            })?,
+            created_at: self.app.clock.now(),
+            deleted_at: None,
+        };
+        for (variant, bytes) in [
+            (Variant::Main, made.main.bytes),
+            (Variant::Thumbnail, made.thumbnail),
+            (Variant::Original, made.original),
+        ] {
+            let key = photo_key(&photo, variant)?;
+            self.app.objects.put(&key, bytes.into()).await?;
+        }
+        let mut tx = self.app.db.write().await?;
+        let ids = (&self.model.org, &self.model.id);
+        if !models::hold(&mut tx, ids, ModelStatus::GeneratingHeadshots).await? {
+            // Deleted meanwhile: its folder is doomed, and these objects with it.
+            return Err(ShootError::Gone);
+        }
+        photos::insert(&mut tx, &photo).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// The id of a session's photo at a place: the same however often it is made.
+fn photo_id(model: &ModelId, place: i64) -> PhotoId {
+    let digest = Sha256::digest(format!("headshot photo\n{model}\n{place}\n"));
+    let hex = data_encoding::HEXLOWER.encode(&digest);
+    PhotoId::from(&hex[..24])
+}
+
+/// A photo in its three sizes.
+struct Made {
+    main: Picture,
+    thumbnail: Vec<u8>,
+    original: Vec<u8>,
+}
+
+/// Width of a thumbnail, in pixels.
+const THUMBNAIL_WIDTH: usize = 256;
+
+/// Two sittings of one selfie, because a sitting keeps one cut-out: for the main size and for the
+/// largest.
+struct Sittings<'a> {
+    main: Sitting<'a>,
+    original: Sitting<'a>,
+    assets: Assets,
+}
+
+impl<'a> Sittings<'a> {
+    fn of(engine: &'a Engine, selfie: &'a Selfie) -> Self {
+        Self {
+            main: engine.sitting(selfie),
+            original: engine.sitting(selfie),
+            assets: Assets::default(),
+        }
+    }
+
+    fn photo(&mut self, look: &Look) -> Result<Made, EngineError> {
+        let picture = self.main.picture(look, &self.assets)?;
+        let main = picture.encode()?;
+        let thumbnail = picture.thumbnail(THUMBNAIL_WIDTH).encode()?.bytes;
+        // A main photo that is smaller than asked for has all that the selfie gives.
+        let original = if picture.reduced {
+            main.bytes.clone()
+        } else {
+            let largest = Look {
+                size: Size {
+                    width: look.size.width * 2,
+                    height: look.size.height * 2,
+                },
+                ..look.clone()
+            };
+            self.original.photo(&largest, &self.assets)?.bytes
+        };
+        Ok(Made {
+            main,
+            thumbnail,
+            original,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_s_id_follows_from_its_place() {
+        let (one, other) = (ModelId::from("a"), ModelId::from("b"));
+        let id = photo_id(&one, 0);
+        assert_eq!(id, photo_id(&one, 0));
+        assert_eq!(id.as_str().len(), 24);
+        assert_ne!(id, photo_id(&one, 1));
+        assert_ne!(id, photo_id(&other, 0));
+    }
+}
