@@ -123,8 +123,7 @@ async fn the_status_follows_the_person(#[case] kind: Kind) {
     world.clock.advance(Duration::from_secs(1));
     let model = world.joined("ann@example.com", None).await;
     assert_eq!(status().await, ("accepted".to_owned(), Some(model.clone())));
-    let id = ModelId::from(model.as_str());
-    models::submit(&world.app, &world.org, &id).await.unwrap();
+    world.submitted(&model).await;
     assert_eq!(
         status().await,
         ("generating".to_owned(), Some(model.clone()))
@@ -258,14 +257,14 @@ async fn credits_are_reserved_freed_and_taken(#[case] kind: Kind) {
         invite("d@example.com").await.error(),
         (402, "INSUFFICIENT_CREDITS")
     );
-    let id = ModelId::from(model);
-    models::submit(&world.app, &world.org, &id).await.unwrap();
+    world.submitted(&model).await;
     assert_eq!(world.credits().await, 1);
     assert_eq!(
         invite("d@example.com").await.error(),
         (402, "INSUFFICIENT_CREDITS")
     );
-    assert!(models::submit(&world.app, &world.org, &id).await.is_err());
+    let again = models::submit(&world.app, &world.org, &ModelId::from(model)).await;
+    assert!(again.is_err());
     assert_eq!(world.credits().await, 1);
 
     // One that ran out frees its credit, at the next invite or by the clean-up.

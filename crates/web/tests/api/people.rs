@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use headshot_app::models;
-use headshot_domain::ModelId;
 use rstest::rstest;
 use serde_json::json;
 
@@ -19,9 +17,7 @@ async fn members_by_stage(#[case] kind: Kind) {
     world.joined("ann@example.com", Some(&team)).await;
     world.clock.advance(Duration::from_secs(1));
     let model = world.joined("bob@example.com", None).await;
-    models::submit(&world.app, &world.org, &ModelId::from(model))
-        .await
-        .unwrap();
+    world.submitted(&model).await;
 
     let shown = world.get(TEAM).await.shown();
     insta::allow_duplicates! { insta::assert_snapshot!(shown, @r#"

@@ -1,4 +1,3 @@
-use headshot_app::models;
 use headshot_domain::{Liked, ModelId, PhotoId, PhotoStatus, Timestamp};
 use headshot_storage::models as rows;
 use headshot_storage::photos::{self, Photo};
@@ -11,7 +10,7 @@ use crate::world::{Kind, World};
 async fn shot(world: &World, email: &str, count: i64) -> (String, Vec<String>) {
     let model = world.joined(email, None).await;
     let id = ModelId::from(model.as_str());
-    models::submit(&world.app, &world.org, &id).await.unwrap();
+    world.submitted(&model).await;
     let mut tx = world.app.db.write().await.unwrap();
     let mut ids = Vec::new();
     for place in 0..count {

@@ -9,9 +9,12 @@ use axum::http::{HeaderMap, Request, header};
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::{App, Settings, invites, maintenance};
+use headshot_app::{App, Settings, invites, maintenance, models};
 use headshot_blobs::{Location, Objects};
-use headshot_domain::{Credits, Email, InviteId, Networks, OrgId, Plan, ScopeSet, TrustedProxies};
+use headshot_domain::{
+    Credits, Email, InviteId, ModelId, Networks, OrgId, Plan, ScopeSet, TrustedProxies, UploadId,
+};
+use headshot_storage::uploads::{self, Upload};
 use headshot_testkit::{ManualClock, TestDb};
 use headshot_web::Web;
 use http_body_util::BodyExt;
@@ -268,5 +271,27 @@ impl World {
     pub(crate) async fn later(&self, by: Duration) {
         self.clock.advance(by);
         maintenance::clean_up(&self.app).await.unwrap();
+    }
+}
+
+impl World {
+    /// Submits a session as if a usable photo had been uploaded for it.
+    pub(crate) async fn submitted(&self, model: &str) {
+        let model = ModelId::from(model);
+        let upload = Upload {
+            id: UploadId::generate(&*self.app.entropy),
+            org: self.org.clone(),
+            model: model.clone(),
+            digest: vec![7; 32],
+            format: "jpg".into(),
+            bytes: 7,
+            verdict: "{}".into(),
+            usable: true,
+            created_at: self.app.clock.now(),
+        };
+        let mut tx = self.app.db.write().await.unwrap();
+        uploads::insert(&mut tx, &upload).await.unwrap();
+        tx.commit().await.unwrap();
+        models::submit(&self.app, &self.org, &model).await.unwrap();
     }
 }

@@ -1,0 +1,503 @@
+//! A person's session from the invite to the chosen headshot, with the real engine and its worker.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers outside of the test functions stop the test too"
+)]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use headshot_app::access::{self, Visit};
+use headshot_app::audit::Actor;
+use headshot_app::consent::{self, ConsentError};
+use headshot_app::doctor::Doctor;
+use headshot_app::gallery::{self, PhotoError};
+use headshot_app::idempotency::Once;
+use headshot_app::models::{self, NewModel, SubmitError};
+use headshot_app::organizations::{self, NewOrganization};
+use headshot_app::uploads::{self, UPLOADS_MAX, UploadError};
+use headshot_app::jobs::{self, NewJob};
+use headshot_app::{App, Roles, invites, shoots};
+use headshot_blobs::{Location, Objects};
+use headshot_domain::{
+    Clock as _, Credits, JobKind, JobState, Liked, ModelStatus, ModelVersion, OrgId, PhotoId, Plan, Variant,
+};
+use headshot_imaging::encode::encode;
+use headshot_imaging::{Engine, Options, OutputFormat, Recipe, decode, portraits};
+use headshot_storage::{AsConn, Conn, jobs as job_rows, webhooks};
+use headshot_testkit::{ManualClock, TestDb};
+use rstest::rstest;
+use sqlx::AssertSqlSafe;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Photos of each shoot in these tests.
+const PHOTOS: usize = 3;
+
+#[derive(Debug, Clone, Copy)]
+enum On {
+    Sqlite,
+    Postgres,
+}
+
+struct Place {
+    database: TestDb,
+    objects: Objects,
+    clock: Arc<ManualClock>,
+    app: Arc<App>,
+    org: OrgId,
+    _folder: TempDir,
+}
+
+impl On {
+    async fn open(self) -> Place {
+        let database = match self {
+            Self::Sqlite => headshot_testkit::sqlite().await,
+            Self::Postgres => headshot_testkit::postgres().await,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let objects = Objects::open(&Location::Folder(folder.path().to_owned())).unwrap();
+        let clock = ManualClock::new();
+        // Objects carry the machine's time, so the test's clock starts there.
+        clock.jump_to(headshot_domain::SystemClock::new().now());
+        let mut settings = headshot_testkit::settings();
+        settings.studio.photos = PHOTOS;
+        let app = headshot_testkit::app_on(&database.db, &clock, &objects, settings);
+        let new = NewOrganization {
+            name: "Acme".into(),
+            website: String::new(),
+            owner: "owner@acme.example".parse().unwrap(),
+            plan: Plan::Standard,
+            credits: Some(Credits::whole(2)),
+            whitelabel: true,
+        };
+        let actor = Actor::command_line();
+        let org = organizations::create(&app, &actor, new).await.unwrap().org.id;
+        // Nobody listens there: what is told stays in the log.
+        let url = "http://127.0.0.1:9/";
+        headshot_app::webhooks::save_url(&app, &actor, &org, url).await.unwrap();
+        Place {
+            org,
+            database,
+            objects,
+            clock,
+            app,
+            _folder: folder,
+        }
+    }
+}
+
+impl Place {
+    async fn invited(&self, email: &str) -> Visit {
+        let (app, email) = (&self.app, email.parse().unwrap());
+        let by = (&self.org, &Actor::command_line());
+        let invite = invites::create(app, by, (&email, None), Once::unkept()).await;
+        let id = invite.unwrap().id;
+        assert_eq!(invites::look(app, &id).await.unwrap().org_name, "Acme");
+        let joined = invites::join(app, &id, (&email, None)).await.unwrap();
+        access::open(app, &joined.token).await.unwrap().unwrap()
+    }
+
+    async fn agreed(&self, email: &str) -> Visit {
+        let visit = self.invited(email).await;
+        let said = ("Jane Doe", consent::VERSION);
+        consent::give(&self.app, &visit, said, HOME).await.unwrap();
+        visit
+    }
+
+    async fn test_session(&self) -> Visit {
+        let new = NewModel {
+            email: "test@acme.example".parse().unwrap(),
+            team: None,
+            development: true,
+            version: ModelVersion::Lora,
+        };
+        let by = (&self.org, &Actor::command_line());
+        let created = models::create(&self.app, by, &new, Once::unkept()).await;
+        let url = created.unwrap().signed_url;
+        let token = url.split("token=").nth(1).unwrap().split('&').next();
+        let visit = access::open(&self.app, token.unwrap()).await;
+        let visit = visit.unwrap().unwrap();
+        let said = ("Test", consent::VERSION);
+        consent::give(&self.app, &visit, said, HOME).await.unwrap();
+        visit
+    }
+
+    /// Works until the session is in one of these states.
+    async fn work_until(&self, visit: &Visit, states: &[ModelStatus]) -> ModelStatus {
+        let stop = CancellationToken::new();
+        let worker = tokio::spawn(Arc::clone(&self.app).run(Roles::Worker, stop.clone()));
+        let reached = loop {
+            let status = self.progress(visit).await.status;
+            if states.contains(&status) {
+                break status;
+            }
+            tokio::task::yield_now().await;
+        };
+        stop.cancel();
+        worker.await.unwrap();
+        reached
+    }
+
+    async fn progress(&self, visit: &Visit) -> shoots::Progress {
+        shoots::progress(&self.app, visit).await.unwrap()
+    }
+
+    async fn photos(&self, visit: &Visit) -> Vec<gallery::Photo> {
+        let of = (&self.org, &visit.model.id);
+        gallery::some(&self.app, of, &[]).await.unwrap()
+    }
+
+    async fn credits(&self) -> String {
+        let left = organizations::credits_left(&self.app, &self.org).await;
+        format!("{:?}", left.unwrap())
+    }
+
+    async fn stored(&self) -> Vec<String> {
+        let listed = self.objects.list("").map_ok(|meta| meta.path);
+        listed.try_collect().await.unwrap()
+    }
+
+    async fn problems(&self) -> Vec<String> {
+        let doctor = Doctor {
+            db: &self.database.db,
+            objects: &self.objects,
+            repair: false,
+            now: self.clock.now().plus(Duration::from_hours(2)),
+        };
+        let checks = doctor.examine().await.unwrap();
+        checks.into_iter().flat_map(|check| check.problems).collect()
+    }
+
+    async fn object(&self, photo: &gallery::Photo, variant: Variant) -> Vec<u8> {
+        let key = headshot_app::objects::photo_key(photo, variant).unwrap();
+        let object = self.objects.get(&key, None).await.unwrap().unwrap();
+        let parts: Vec<Bytes> = object.content.try_collect().await.unwrap();
+        parts.concat()
+    }
+
+    /// What receivers are told: event and status. Those of one moment have no order.
+    async fn told(&self) -> Vec<(String, String)> {
+        let mut conn = self.database.db.read().await.unwrap();
+        let newest = (self.clock.now().plus(Duration::from_hours(1)), "");
+        let events = webhooks::page(&mut conn, &self.org, (None, newest), 100).await;
+        let events = events.unwrap();
+        let status = |body: &str| {
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            body["object"]["status"].as_str().unwrap().to_owned()
+        };
+        let mut told: Vec<(String, String)> = events
+            .iter()
+            .map(|event| (event.event.to_string(), status(&event.body)))
+            .collect();
+        told.sort();
+        told
+    }
+}
+
+fn portrait(name: &str) -> Bytes {
+    let found = portraits::ALL.iter().find(|one| one.name == name);
+    Bytes::from_static(found.unwrap().bytes)
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_selfie_becomes_headshots(#[case] on: On) {
+    let place = on.open().await;
+    let app = &place.app;
+    let visit = place.agreed("jane@acme.example").await;
+    let upload = uploads::add(app, &visit, portrait("obama")).await.unwrap();
+    assert!(upload.usable);
+    let small = uploads::preview(app, &visit, &upload.id).await.unwrap();
+    let small = decode::decode(&small.unwrap()).unwrap().pixels;
+    assert_eq!(small.width().max(small.height()), 320);
+    assert_eq!(place.credits().await, "Balance(Credits(200))");
+    let submitted = shoots::submit(app, &visit).await.unwrap();
+    assert_eq!(submitted.title, "Jane Doe");
+    assert_eq!(place.credits().await, "Balance(Credits(100))");
+    assert_eq!(place.progress(&visit).await.ahead, 0);
+    place.work_until(&visit, &[ModelStatus::Active]).await;
+
+    let made = place.photos(&visit).await;
+    assert_eq!(made.len(), PHOTOS);
+    // Three sizes of each, the upload and its preview.
+    assert_eq!(place.stored().await.len(), PHOTOS * 3 + 2);
+    assert_eq!(place.problems().await, [""; 0]);
+    let main = place.object(&made[0], Variant::Main).await;
+    let size = |bytes: &[u8]| {
+        let pixels = decode::decode(bytes).unwrap().pixels;
+        (pixels.width(), pixels.height())
+    };
+    let thumbnail = size(&place.object(&made[0], Variant::Thumbnail).await);
+    let original = size(&place.object(&made[0], Variant::Original).await);
+    assert_eq!(thumbnail, (256, 320));
+    assert!(original.0 >= size(&main).0 && original.0 <= 2048, "{original:?}");
+    // The stored recipe makes the same bytes.
+    let recipe: Recipe = serde_json::from_str(&made[0].recipe).unwrap();
+    assert_eq!(Recipe::from_photo(&main), Some(recipe.clone()));
+    let engine = Engine::new(Options::default()).unwrap();
+    let selfie = engine.open(&portrait("obama")).unwrap();
+    let again = engine.sitting(&selfie).remake(&recipe, &headshot_imaging::Assets::default());
+    assert!(again.unwrap().bytes == main, "the recipe makes other bytes");
+
+    gallery::rate(app, &visit, &made[1].id, Liked::Loved).await.unwrap();
+    gallery::choose(app, &visit, &made[1].id).await.unwrap();
+    gallery::choose(app, &visit, &made[1].id).await.unwrap();
+    let favorite = gallery::favorite(app, (&place.org, &visit.model.id)).await.unwrap();
+    assert_eq!(favorite.unwrap().liked, Liked::Loved);
+    let other = gallery::choose(app, &visit, &PhotoId::from("0")).await;
+    assert!(matches!(other, Err(PhotoError::NoSuchPhoto)));
+    place.clock.advance(models::LINK_LIFE.saturating_sub(Duration::from_secs(1)));
+    access::erase(app, &visit, HOME).await.unwrap();
+    assert_eq!(place.stored().await, [""; 0]);
+    assert_eq!(place.credits().await, "Balance(Credits(100))");
+    let told = place.told().await;
+    let told: Vec<(&str, &str)> = told.iter().map(|(a, b)| (&**a, &**b)).collect();
+    assert_eq!(
+        told,
+        [
+            ("model.created", "onboarding"),
+            ("model.deleted", "deleted"),
+            ("model.favorite_selected", "active"),
+            ("model.photos_ready", "active"),
+            ("model.status.updated", "active"),
+            ("model.status.updated", "generatingHeadshots"),
+            ("model.status.updated", "pending"),
+            ("model.status.updated", "waiting"),
+        ]
+    );
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_session_needs_no_photo_and_no_credit(#[case] on: On) {
+    let place = on.open().await;
+    let visit = place.test_session().await;
+    let before = place.credits().await;
+    shoots::submit(&place.app, &visit).await.unwrap();
+    place.work_until(&visit, &[ModelStatus::Active]).await;
+    assert_eq!(place.photos(&visit).await.len(), PHOTOS);
+    assert_eq!(place.credits().await, before);
+    assert_eq!(place.problems().await, [""; 0]);
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_shoot_goes_on_where_it_was(#[case] on: On) {
+    let place = on.open().await;
+    let visit = place.agreed("jane@acme.example").await;
+    uploads::add(&place.app, &visit, portrait("obama2")).await.unwrap();
+    shoots::submit(&place.app, &visit).await.unwrap();
+    place.work_until(&visit, &[ModelStatus::Active]).await;
+    let whole = place.photos(&visit).await;
+    // As a killed process leaves it: one photo is missing, another has its objects and no row.
+    let id = visit.model.id.as_str();
+    place.raw(&format!("DELETE FROM photos WHERE model_id = '{id}' AND place > 0")).await;
+    place.raw(&format!("UPDATE models SET status = 'generatingHeadshots', finished_at = NULL WHERE id = '{id}'")).await;
+    place.enqueue(&visit).await;
+    place.work_until(&visit, &[ModelStatus::Active]).await;
+    let again = place.photos(&visit).await;
+    let places = |photos: &[gallery::Photo]| photos.iter().map(|one| (one.place, one.id.clone())).collect::<Vec<_>>();
+    assert_eq!(places(&again), places(&whole));
+    assert_eq!(again[0], whole[0], "it was there and is not made again");
+    assert_eq!(place.stored().await.len(), PHOTOS * 3 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_shoot_restarts_by_itself_and_costs_nothing_more() {
+    let place = On::Sqlite.open().await;
+    let visit = place.agreed("jane@acme.example").await;
+    let upload = uploads::add(&place.app, &visit, portrait("obama")).await.unwrap();
+    shoots::submit(&place.app, &visit).await.unwrap();
+    let path = place.stored().await.into_iter().find(|path| path.ends_with(&format!("{}.jpg", upload.id))).unwrap();
+    // The store gives something else than what was put there.
+    let key = headshot_blobs::Key::parse(&path).unwrap();
+    place.objects.put(&key, Bytes::from_static(b"no picture")).await.unwrap();
+    place.work_until(&visit, &[ModelStatus::Failed]).await;
+    assert_eq!(place.credits().await, "Balance(Credits(100))");
+    assert!(place.photos(&visit).await.is_empty());
+    place.objects.put(&key, portrait("obama")).await.unwrap();
+    place.clock.advance(Duration::from_mins(5));
+    place.work_until(&visit, &[ModelStatus::Active]).await;
+    assert_eq!(place.photos(&visit).await.len(), PHOTOS);
+    assert_eq!(place.credits().await, "Balance(Credits(100))");
+    let told = place.told().await;
+    let waiting = told.iter().filter(|(_, status)| status == "waiting").count();
+    assert_eq!(waiting, 2, "{told:?}");
+    assert!(told.contains(&("model.status.updated".into(), "failed".into())));
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_deleted_meanwhile_leaves_nothing(#[case] on: On) {
+    let place = on.open().await;
+    let visit = place.agreed("jane@acme.example").await;
+    uploads::add(&place.app, &visit, portrait("obama")).await.unwrap();
+    shoots::submit(&place.app, &visit).await.unwrap();
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(Arc::clone(&place.app).run(Roles::Worker, stop.clone()));
+    while place.progress(&visit).await.made == 0 {
+        tokio::task::yield_now().await;
+    }
+    access::erase(&place.app, &visit, HOME).await.unwrap();
+    while place.jobs().await > 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    worker.await.unwrap();
+    assert!(place.photos(&visit).await.is_empty());
+    // What was being written at that moment goes within the hour.
+    place.clock.advance(headshot_app::objects::WRITERS_MAX);
+    headshot_app::objects::finish(&place.app).await.unwrap();
+    assert_eq!(place.stored().await, [""; 0]);
+    assert!(access::open(&place.app, "anything").await.unwrap().is_none());
+    assert!(access::of_user(&place.app, &visit.model.user, &visit.model.id).await.unwrap().is_none());
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_can_do_wrong(#[case] on: On) {
+    let place = on.open().await;
+    let app = &place.app;
+    let visit = place.invited("jane@acme.example").await;
+    // Before the consent.
+    let early = uploads::add(app, &visit, portrait("obama")).await;
+    assert!(matches!(early, Err(UploadError::NoConsent)));
+    let early = shoots::submit(app, &visit).await;
+    assert!(matches!(early, Err(SubmitError::NoConsent)));
+    let give = async |name: &str, version: &str| consent::give(app, &visit, (name, version), HOME).await;
+    assert!(matches!(give("Jane", "2020-01-01").await, Err(ConsentError::Outdated)));
+    let longest = "J".repeat(consent::NAME_MAX);
+    for name in ["", " ", "a\nb", &format!("{longest}J")] {
+        assert!(matches!(give(name, consent::VERSION).await, Err(ConsentError::Name)), "{name:?}");
+    }
+    assert_eq!(give(&longest, consent::VERSION).await.unwrap().title, longest);
+    // Without a usable photo.
+    let none = shoots::submit(app, &visit).await;
+    assert!(matches!(none, Err(SubmitError::NoUsablePhoto)));
+    let no_photo = uploads::add(app, &visit, Bytes::from_static(b"text")).await;
+    assert!(matches!(no_photo, Err(UploadError::NotAPhoto(_))));
+    let large = uploads::add(app, &visit, vec![0; uploads::BYTES_MAX + 1].into()).await;
+    assert!(matches!(large, Err(UploadError::TooLarge)));
+    let exact = uploads::add(app, &visit, vec![0; uploads::BYTES_MAX].into()).await;
+    assert!(matches!(exact, Err(UploadError::NotAPhoto(_))));
+    // A photo of nobody is kept with its reason, and is no usable photo.
+    let nobody = uploads::add(app, &visit, plain_png()).await.unwrap();
+    assert!(!nobody.usable);
+    assert_eq!(nobody.verdict.findings[0].sentence, "No face found in this photo.");
+    let twice = uploads::add(app, &visit, plain_png()).await;
+    assert!(matches!(twice, Err(UploadError::Duplicate)));
+    let none = shoots::submit(app, &visit).await;
+    assert!(matches!(none, Err(SubmitError::NoUsablePhoto)));
+    uploads::remove(app, &visit, &nobody.id).await.unwrap();
+    assert!(uploads::list(app, &visit).await.unwrap().is_empty());
+    assert_eq!(place.stored().await, [""; 0]);
+    let gone = uploads::remove(app, &visit, &nobody.id).await;
+    assert!(matches!(gone, Err(UploadError::NotFound)));
+    // After the submission.
+    let kept = uploads::add(app, &visit, portrait("obama")).await.unwrap();
+    shoots::submit(app, &visit).await.unwrap();
+    let late = uploads::add(app, &visit, portrait("obama2")).await;
+    assert!(matches!(late, Err(UploadError::NotNow(ModelStatus::Waiting))), "{late:?}");
+    let late = uploads::remove(app, &visit, &kept.id).await;
+    assert!(matches!(late, Err(UploadError::NotNow(_))));
+    let late = shoots::submit(app, &visit).await;
+    assert!(matches!(late, Err(SubmitError::NotNow(ModelStatus::Waiting))));
+    assert!(matches!(give("Jane", consent::VERSION).await, Err(ConsentError::NotNow(_))));
+    assert_eq!(place.credits().await, "Balance(Credits(100))");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_takes_so_many_photos_and_no_more() {
+    let place = On::Sqlite.open().await;
+    let visit = place.agreed("jane@acme.example").await;
+    let other = |n: u8| {
+        let mut bytes = plain_png().to_vec();
+        bytes.push(n);
+        Bytes::from(bytes)
+    };
+    for n in 0..u8::try_from(UPLOADS_MAX).unwrap() {
+        uploads::add(&place.app, &visit, other(n)).await.unwrap();
+    }
+    let one_more = uploads::add(&place.app, &visit, other(99)).await;
+    assert!(matches!(one_more, Err(UploadError::TooMany)));
+    assert_eq!(uploads::list(&place.app, &visit).await.unwrap().len(), UPLOADS_MAX);
+    assert_eq!(place.stored().await.len(), UPLOADS_MAX * 2);
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_submissions_one_takes_the_credit(#[case] on: On) {
+    let place = on.open().await;
+    let visit = place.agreed("jane@acme.example").await;
+    uploads::add(&place.app, &visit, portrait("obama")).await.unwrap();
+    let (one, two) = tokio::join!(
+        shoots::submit(&place.app, &visit),
+        shoots::submit(&place.app, &visit)
+    );
+    assert_eq!(u8::from(one.is_ok()) + u8::from(two.is_ok()), 1);
+    assert_eq!(place.credits().await, "Balance(Credits(100))");
+    assert_eq!(place.jobs().await, 1);
+}
+
+impl Place {
+    async fn raw(&self, sql: &str) {
+        let mut tx = self.database.db.write().await.unwrap();
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        match tx.conn() {
+            Conn::Sqlite(conn) => drop(sql.execute(conn).await.unwrap()),
+            Conn::Postgres(conn) => drop(sql.execute(conn).await.unwrap()),
+        }
+        tx.commit().await.unwrap();
+    }
+
+    /// The job that a killed process has left.
+    async fn enqueue(&self, visit: &Visit) {
+        let mut tx = self.database.db.write().await.unwrap();
+        let job = NewJob {
+            kind: JobKind::Shoot,
+            lane: self.org.as_str(),
+            payload: serde_json::json!({
+                "organization": self.org.as_str(), "model": visit.model.id.as_str(),
+            }),
+            run_at: self.clock.now(),
+        };
+        jobs::enqueue(&self.app, &mut tx, job).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Shoots that wait or run.
+    async fn jobs(&self) -> usize {
+        let mut conn = self.database.db.read().await.unwrap();
+        let mut count = 0;
+        for state in [JobState::Queued, JobState::Running] {
+            let found = job_rows::list(&mut conn, state, 100).await.unwrap();
+            count += found.iter().filter(|job| job.kind == "shoot").count();
+        }
+        count
+    }
+}
+
+/// A grey picture without anybody on it.
+fn plain_png() -> Bytes {
+    let grey = headshot_imaging::raster::Rgb8::filled(64, 64, [128; 3]);
+    encode(&grey, OutputFormat::Png, 90, "").unwrap().into()
+}
