@@ -17,14 +17,15 @@ use headshot_app::consent::{self, ConsentError};
 use headshot_app::doctor::Doctor;
 use headshot_app::gallery::{self, PhotoError};
 use headshot_app::idempotency::Once;
+use headshot_app::jobs::{self, NewJob};
 use headshot_app::models::{self, NewModel, SubmitError};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::uploads::{self, UPLOADS_MAX, UploadError};
-use headshot_app::jobs::{self, NewJob};
 use headshot_app::{App, Roles, invites, shoots};
 use headshot_blobs::{Location, Objects};
 use headshot_domain::{
-    Clock as _, Credits, JobKind, JobState, Liked, ModelStatus, ModelVersion, OrgId, PhotoId, Plan, Variant,
+    Clock as _, Credits, JobKind, JobState, Liked, ModelStatus, ModelVersion, OrgId, PhotoId, Plan,
+    Variant,
 };
 use headshot_imaging::encode::encode;
 use headshot_imaging::{Engine, Options, OutputFormat, Recipe, decode, portraits};
@@ -78,10 +79,16 @@ impl On {
             whitelabel: true,
         };
         let actor = Actor::command_line();
-        let org = organizations::create(&app, &actor, new).await.unwrap().org.id;
+        let org = organizations::create(&app, &actor, new)
+            .await
+            .unwrap()
+            .org
+            .id;
         // Nobody listens there: what is told stays in the log.
         let url = "http://127.0.0.1:9/";
-        headshot_app::webhooks::save_url(&app, &actor, &org, url).await.unwrap();
+        headshot_app::webhooks::save_url(&app, &actor, &org, url)
+            .await
+            .unwrap();
         Place {
             org,
             database,
@@ -172,7 +179,10 @@ impl Place {
             now: self.clock.now().plus(Duration::from_hours(2)),
         };
         let checks = doctor.examine().await.unwrap();
-        checks.into_iter().flat_map(|check| check.problems).collect()
+        checks
+            .into_iter()
+            .flat_map(|check| check.problems)
+            .collect()
     }
 
     async fn object(&self, photo: &gallery::Photo, variant: Variant) -> Vec<u8> {
@@ -194,7 +204,7 @@ impl Place {
         };
         let mut told: Vec<(String, String)> = events
             .iter()
-            .map(|event| (event.event.to_string(), status(&event.body)))
+            .map(|event| (event.name.to_string(), status(&event.body)))
             .collect();
         told.sort();
         told
@@ -239,23 +249,34 @@ async fn a_selfie_becomes_headshots(#[case] on: On) {
     let thumbnail = size(&place.object(&made[0], Variant::Thumbnail).await);
     let original = size(&place.object(&made[0], Variant::Original).await);
     assert_eq!(thumbnail, (256, 320));
-    assert!(original.0 >= size(&main).0 && original.0 <= 2048, "{original:?}");
+    assert!(
+        original.0 >= size(&main).0 && original.0 <= 2048,
+        "{original:?}"
+    );
     // The stored recipe makes the same bytes.
     let recipe: Recipe = serde_json::from_str(&made[0].recipe).unwrap();
     assert_eq!(Recipe::from_photo(&main), Some(recipe.clone()));
     let engine = Engine::new(Options::default()).unwrap();
     let selfie = engine.open(&portrait("obama")).unwrap();
-    let again = engine.sitting(&selfie).remake(&recipe, &headshot_imaging::Assets::default());
+    let again = engine
+        .sitting(&selfie)
+        .remake(&recipe, &headshot_imaging::Assets::default());
     assert!(again.unwrap().bytes == main, "the recipe makes other bytes");
 
-    gallery::rate(app, &visit, &made[1].id, Liked::Loved).await.unwrap();
+    gallery::rate(app, &visit, &made[1].id, Liked::Loved)
+        .await
+        .unwrap();
     gallery::choose(app, &visit, &made[1].id).await.unwrap();
     gallery::choose(app, &visit, &made[1].id).await.unwrap();
-    let favorite = gallery::favorite(app, (&place.org, &visit.model.id)).await.unwrap();
+    let favorite = gallery::favorite(app, (&place.org, &visit.model.id))
+        .await
+        .unwrap();
     assert_eq!(favorite.unwrap().liked, Liked::Loved);
     let other = gallery::choose(app, &visit, &PhotoId::from("0")).await;
     assert!(matches!(other, Err(PhotoError::NoSuchPhoto)));
-    place.clock.advance(models::LINK_LIFE.saturating_sub(Duration::from_secs(1)));
+    place
+        .clock
+        .advance(models::LINK_LIFE.saturating_sub(Duration::from_secs(1)));
     access::erase(app, &visit, HOME).await.unwrap();
     assert_eq!(place.stored().await, [""; 0]);
     assert_eq!(place.credits().await, "Balance(Credits(100))");
@@ -298,18 +319,33 @@ async fn a_test_session_needs_no_photo_and_no_credit(#[case] on: On) {
 async fn an_interrupted_shoot_goes_on_where_it_was(#[case] on: On) {
     let place = on.open().await;
     let visit = place.agreed("jane@acme.example").await;
-    uploads::add(&place.app, &visit, portrait("obama2")).await.unwrap();
+    uploads::add(&place.app, &visit, portrait("obama2"))
+        .await
+        .unwrap();
     shoots::submit(&place.app, &visit).await.unwrap();
     place.work_until(&visit, &[ModelStatus::Active]).await;
     let whole = place.photos(&visit).await;
     // As a killed process leaves it: one photo is missing, another has its objects and no row.
     let id = visit.model.id.as_str();
-    place.raw(&format!("DELETE FROM photos WHERE model_id = '{id}' AND place > 0")).await;
-    place.raw(&format!("UPDATE models SET status = 'generatingHeadshots', finished_at = NULL WHERE id = '{id}'")).await;
+    place
+        .raw(&format!(
+            "DELETE FROM photos WHERE model_id = '{id}' AND place > 0"
+        ))
+        .await;
+    place
+        .raw(&format!(
+            "UPDATE models SET status = 'generatingHeadshots', finished_at = NULL WHERE id = '{id}'"
+        ))
+        .await;
     place.enqueue(&visit).await;
     place.work_until(&visit, &[ModelStatus::Active]).await;
     let again = place.photos(&visit).await;
-    let places = |photos: &[gallery::Photo]| photos.iter().map(|one| (one.place, one.id.clone())).collect::<Vec<_>>();
+    let places = |photos: &[gallery::Photo]| {
+        photos
+            .iter()
+            .map(|one| (one.place, one.id.clone()))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(places(&again), places(&whole));
     assert_eq!(again[0], whole[0], "it was there and is not made again");
     assert_eq!(place.stored().await.len(), PHOTOS * 3 + 2);
@@ -319,12 +355,23 @@ async fn an_interrupted_shoot_goes_on_where_it_was(#[case] on: On) {
 async fn a_failed_shoot_restarts_by_itself_and_costs_nothing_more() {
     let place = On::Sqlite.open().await;
     let visit = place.agreed("jane@acme.example").await;
-    let upload = uploads::add(&place.app, &visit, portrait("obama")).await.unwrap();
+    let upload = uploads::add(&place.app, &visit, portrait("obama"))
+        .await
+        .unwrap();
     shoots::submit(&place.app, &visit).await.unwrap();
-    let path = place.stored().await.into_iter().find(|path| path.ends_with(&format!("{}.jpg", upload.id))).unwrap();
+    let path = place
+        .stored()
+        .await
+        .into_iter()
+        .find(|path| path.ends_with(&format!("{}.jpg", upload.id)))
+        .unwrap();
     // The store gives something else than what was put there.
     let key = headshot_blobs::Key::parse(&path).unwrap();
-    place.objects.put(&key, Bytes::from_static(b"no picture")).await.unwrap();
+    place
+        .objects
+        .put(&key, Bytes::from_static(b"no picture"))
+        .await
+        .unwrap();
     place.work_until(&visit, &[ModelStatus::Failed]).await;
     assert_eq!(place.credits().await, "Balance(Credits(100))");
     assert!(place.photos(&visit).await.is_empty());
@@ -334,7 +381,10 @@ async fn a_failed_shoot_restarts_by_itself_and_costs_nothing_more() {
     assert_eq!(place.photos(&visit).await.len(), PHOTOS);
     assert_eq!(place.credits().await, "Balance(Credits(100))");
     let told = place.told().await;
-    let waiting = told.iter().filter(|(_, status)| status == "waiting").count();
+    let waiting = told
+        .iter()
+        .filter(|(_, status)| status == "waiting")
+        .count();
     assert_eq!(waiting, 2, "{told:?}");
     assert!(told.contains(&("model.status.updated".into(), "failed".into())));
 }
@@ -346,7 +396,9 @@ async fn a_failed_shoot_restarts_by_itself_and_costs_nothing_more() {
 async fn a_session_that_is_deleted_meanwhile_leaves_nothing(#[case] on: On) {
     let place = on.open().await;
     let visit = place.agreed("jane@acme.example").await;
-    uploads::add(&place.app, &visit, portrait("obama")).await.unwrap();
+    uploads::add(&place.app, &visit, portrait("obama"))
+        .await
+        .unwrap();
     shoots::submit(&place.app, &visit).await.unwrap();
     let stop = CancellationToken::new();
     let worker = tokio::spawn(Arc::clone(&place.app).run(Roles::Worker, stop.clone()));
@@ -364,8 +416,18 @@ async fn a_session_that_is_deleted_meanwhile_leaves_nothing(#[case] on: On) {
     place.clock.advance(headshot_app::objects::WRITERS_MAX);
     headshot_app::objects::finish(&place.app).await.unwrap();
     assert_eq!(place.stored().await, [""; 0]);
-    assert!(access::open(&place.app, "anything").await.unwrap().is_none());
-    assert!(access::of_user(&place.app, &visit.model.user, &visit.model.id).await.unwrap().is_none());
+    assert!(
+        access::open(&place.app, "anything")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        access::of_user(&place.app, &visit.model.user, &visit.model.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[rstest]
@@ -381,13 +443,23 @@ async fn what_a_person_can_do_wrong(#[case] on: On) {
     assert!(matches!(early, Err(UploadError::NoConsent)));
     let early = shoots::submit(app, &visit).await;
     assert!(matches!(early, Err(SubmitError::NoConsent)));
-    let give = async |name: &str, version: &str| consent::give(app, &visit, (name, version), HOME).await;
-    assert!(matches!(give("Jane", "2020-01-01").await, Err(ConsentError::Outdated)));
+    let give =
+        async |name: &str, version: &str| consent::give(app, &visit, (name, version), HOME).await;
+    assert!(matches!(
+        give("Jane", "2020-01-01").await,
+        Err(ConsentError::Outdated)
+    ));
     let longest = "J".repeat(consent::NAME_MAX);
     for name in ["", " ", "a\nb", &format!("{longest}J")] {
-        assert!(matches!(give(name, consent::VERSION).await, Err(ConsentError::Name)), "{name:?}");
+        assert!(
+            matches!(give(name, consent::VERSION).await, Err(ConsentError::Name)),
+            "{name:?}"
+        );
     }
-    assert_eq!(give(&longest, consent::VERSION).await.unwrap().title, longest);
+    assert_eq!(
+        give(&longest, consent::VERSION).await.unwrap().title,
+        longest
+    );
     // Without a usable photo.
     let none = shoots::submit(app, &visit).await;
     assert!(matches!(none, Err(SubmitError::NoUsablePhoto)));
@@ -400,7 +472,10 @@ async fn what_a_person_can_do_wrong(#[case] on: On) {
     // A photo of nobody is kept with its reason, and is no usable photo.
     let nobody = uploads::add(app, &visit, plain_png()).await.unwrap();
     assert!(!nobody.usable);
-    assert_eq!(nobody.verdict.findings[0].sentence, "No face found in this photo.");
+    assert_eq!(
+        nobody.verdict.findings[0].sentence,
+        "No face found in this photo."
+    );
     let twice = uploads::add(app, &visit, plain_png()).await;
     assert!(matches!(twice, Err(UploadError::Duplicate)));
     let none = shoots::submit(app, &visit).await;
@@ -414,12 +489,21 @@ async fn what_a_person_can_do_wrong(#[case] on: On) {
     let kept = uploads::add(app, &visit, portrait("obama")).await.unwrap();
     shoots::submit(app, &visit).await.unwrap();
     let late = uploads::add(app, &visit, portrait("obama2")).await;
-    assert!(matches!(late, Err(UploadError::NotNow(ModelStatus::Waiting))), "{late:?}");
+    assert!(
+        matches!(late, Err(UploadError::NotNow(ModelStatus::Waiting))),
+        "{late:?}"
+    );
     let late = uploads::remove(app, &visit, &kept.id).await;
     assert!(matches!(late, Err(UploadError::NotNow(_))));
     let late = shoots::submit(app, &visit).await;
-    assert!(matches!(late, Err(SubmitError::NotNow(ModelStatus::Waiting))));
-    assert!(matches!(give("Jane", consent::VERSION).await, Err(ConsentError::NotNow(_))));
+    assert!(matches!(
+        late,
+        Err(SubmitError::NotNow(ModelStatus::Waiting))
+    ));
+    assert!(matches!(
+        give("Jane", consent::VERSION).await,
+        Err(ConsentError::NotNow(_))
+    ));
     assert_eq!(place.credits().await, "Balance(Credits(100))");
 }
 
@@ -437,7 +521,10 @@ async fn a_session_takes_so_many_photos_and_no_more() {
     }
     let one_more = uploads::add(&place.app, &visit, other(99)).await;
     assert!(matches!(one_more, Err(UploadError::TooMany)));
-    assert_eq!(uploads::list(&place.app, &visit).await.unwrap().len(), UPLOADS_MAX);
+    assert_eq!(
+        uploads::list(&place.app, &visit).await.unwrap().len(),
+        UPLOADS_MAX
+    );
     assert_eq!(place.stored().await.len(), UPLOADS_MAX * 2);
 }
 
@@ -448,7 +535,9 @@ async fn a_session_takes_so_many_photos_and_no_more() {
 async fn of_two_submissions_one_takes_the_credit(#[case] on: On) {
     let place = on.open().await;
     let visit = place.agreed("jane@acme.example").await;
-    uploads::add(&place.app, &visit, portrait("obama")).await.unwrap();
+    uploads::add(&place.app, &visit, portrait("obama"))
+        .await
+        .unwrap();
     let (one, two) = tokio::join!(
         shoots::submit(&place.app, &visit),
         shoots::submit(&place.app, &visit)
