@@ -55,6 +55,12 @@ pub async fn given(app: &App, visit: &Visit) -> Result<Option<Consent>, Error> {
     Ok(given.filter(|consent| consent.version == VERSION))
 }
 
+/// Whether a person can be called like this: 1 to [`NAME_MAX`] characters on one line.
+pub fn is_name(name: &str) -> bool {
+    let name = name.trim();
+    (1..=NAME_MAX).contains(&name.chars().count()) && !name.contains(char::is_control)
+}
+
 /// Stores the person's name, and that the person agreed to the text of `version`.
 pub async fn give(
     app: &App,
@@ -62,11 +68,10 @@ pub async fn give(
     (name, version): (&str, &str),
     address: IpAddr,
 ) -> Result<Model, ConsentError> {
-    let name = storable(name.trim());
-    let length = name.chars().count();
-    if length == 0 || length > NAME_MAX || name.contains(char::is_control) {
+    if !is_name(name) {
         return Err(ConsentError::Name);
     }
+    let name = storable(name.trim());
     if version != VERSION {
         return Err(ConsentError::Outdated);
     }

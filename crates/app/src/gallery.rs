@@ -1,6 +1,7 @@
 //! What the scope Photos lists: the photos of a session, and everybody's favourites.
 
 use headshot_domain::{Liked, ModelId, ModelStatus, OrgId, PhotoId, PhotoStatus};
+use headshot_imaging::Recipe;
 use headshot_storage::photos;
 use headshot_storage::{AsConn, Error, WriteTx, models, tallies};
 
@@ -8,6 +9,7 @@ use crate::App;
 use crate::access::Visit;
 use crate::models::{News, announce};
 use crate::page::{Page, Slice};
+use crate::shoots::THUMBNAIL_WIDTH;
 
 pub use headshot_storage::photos::{Favorite, FavoriteFilter, Filter, Photo};
 
@@ -148,4 +150,24 @@ pub async fn favorites(
     let items = photos::favorites(&mut conn, org, filter, slice.bounds()).await?;
     let total = tallies::favorites(&mut conn, org, filter.team).await?;
     Ok(Page::new(items, total, slice))
+}
+
+/// What a photo's recipe tells of how it looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caption {
+    /// The backdrop's name, such as `navy`; empty where the recipe is gone.
+    pub backdrop: String,
+    /// Width and height of the thumbnail, in pixels.
+    pub thumbnail: (usize, usize),
+}
+
+/// Reads a photo's recipe.
+pub fn caption(photo: &Photo) -> Caption {
+    let recipe = serde_json::from_str::<Recipe>(&photo.recipe);
+    let look = recipe.map(|recipe| recipe.look).unwrap_or_default();
+    let (width, height) = (look.size.width.max(1), look.size.height);
+    Caption {
+        backdrop: look.backdrop.name(),
+        thumbnail: (THUMBNAIL_WIDTH, height * THUMBNAIL_WIDTH / width),
+    }
 }

@@ -395,7 +395,7 @@ struct Made {
 }
 
 /// Width of a thumbnail, in pixels.
-const THUMBNAIL_WIDTH: usize = 256;
+pub(crate) const THUMBNAIL_WIDTH: usize = 256;
 
 /// Two sittings of one selfie, because a sitting keeps one cut-out: for the main size and for the
 /// largest.

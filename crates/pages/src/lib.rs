@@ -27,6 +27,7 @@ mod key_created;
 mod logs;
 mod member;
 mod overview;
+mod people;
 pub mod samples;
 mod settings;
 #[cfg(test)]
@@ -53,6 +54,10 @@ pub use key_created::KeyCreated;
 pub use logs::{GapRow, KeyState, LogDetail, LogEntry, LogFilters, LogRow, Logs};
 pub use member::MemberHome;
 pub use overview::{ChecklistItem, Hour, OrganizationFacts, Overview, Requests};
+pub use people::{
+    Agree, Closed, Erase, HeadshotCard, Join, PersonFrame, Photos, Results, Step, UploadRow,
+    Waiting, waiting_sentence,
+};
 pub use settings::{SessionRow, Settings};
 pub use webhooks::{
     DeliveryRow, EventRow, EventState, JobRow, Jobs, WebhookDetail, WebhookEndpoint, WebhookSecret,

@@ -7,6 +7,7 @@ mod access;
 mod docs;
 mod insight;
 mod keys;
+mod people;
 mod webhooks;
 
 use crate::{Error, NavItem, OrgChoice, Shell, Template, When};
@@ -37,6 +38,7 @@ pub fn all() -> Result<Vec<Sample>, Error> {
         insight::all()?,
         keys::all()?,
         webhooks::all()?,
+        people::all()?,
         docs::all()?,
     ];
     Ok(parts.into_iter().flatten().collect())

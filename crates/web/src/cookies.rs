@@ -1,5 +1,6 @@
-//! The three cookies: session, device, form. All `HttpOnly` and `SameSite=Lax`; `Secure` and with
-//! the `__Host-` prefix when the public address is https.
+//! The four cookies: session, device, form, shoot. All `HttpOnly` and `SameSite=Lax`; `Secure` and
+//! with the `__Host-` prefix when the public address is https. The shoot's cookie also works inside
+//! a partner's frame then.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite};
@@ -13,7 +14,11 @@ pub(crate) enum Kind {
     Device,
     /// Ties forms to a browser that isn't signed in.
     Form,
+    /// Opens one session of a person, whoever is signed in.
+    Shoot,
 }
+
+const SHOOT_DAYS: i64 = 90;
 
 const DEVICE_DAYS: i64 = 365;
 
@@ -26,6 +31,8 @@ impl Kind {
             (Self::Device, true) => "__Host-headshot_device",
             (Self::Form, false) => "headshot_form",
             (Self::Form, true) => "__Host-headshot_form",
+            (Self::Shoot, false) => "headshot_shoot",
+            (Self::Shoot, true) => "__Host-headshot_shoot",
         }
     }
 
@@ -34,6 +41,7 @@ impl Kind {
             Self::Session => Some(7),
             Self::Device => Some(DEVICE_DAYS),
             Self::Form => None,
+            Self::Shoot => Some(SHOOT_DAYS),
         }
     }
 }
@@ -58,6 +66,11 @@ pub(crate) fn set(kind: Kind, value: &str, secure: bool) -> Option<HeaderValue> 
         .same_site(SameSite::Lax)
         .secure(secure)
         .build();
+    if kind == Kind::Shoot && secure {
+        // In a frame on another site, and there for that site alone.
+        cookie.set_same_site(SameSite::None);
+        cookie.set_partitioned(true);
+    }
     if value.is_empty() {
         cookie.make_removal();
     } else if let Some(days) = kind.life_days() {
@@ -86,6 +99,22 @@ mod tests {
         assert_eq!(
             text(true),
             "__Host-headshot_session=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800"
+        );
+    }
+
+    #[test]
+    fn the_shoot_s_cookie_works_in_a_frame_over_https() {
+        let text = |secure| {
+            let value = set(Kind::Shoot, "abc", secure).unwrap();
+            value.to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            text(false),
+            "headshot_shoot=abc; HttpOnly; SameSite=Lax; Path=/; Max-Age=7776000"
+        );
+        assert_eq!(
+            text(true),
+            "__Host-headshot_shoot=abc; HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Max-Age=7776000"
         );
     }
 

@@ -1,6 +1,7 @@
 //! The pages for people: signing in, and the admin dashboard.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
@@ -15,11 +16,12 @@ use headshot_pages::{ErrorPage, Template};
 
 use crate::Web;
 use crate::arrival::Arrival;
+use crate::people::FramingSlot;
 
-mod access;
+pub(crate) mod access;
 mod api_keys;
 mod audit;
-mod extract;
+pub(crate) mod extract;
 mod jobs;
 mod key_rows;
 mod logs;
@@ -36,7 +38,6 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/auth/setup", get(access::setup_page).post(access::setup))
         .route("/auth/magic", get(access::magic_page).post(access::magic))
         .route("/auth/organization", post(access::switch))
-        .route("/team-member", get(access::member_home))
         .route("/app", get(to_overview))
         .route("/app/admin", get(to_overview))
         .route("/app/admin/overview", get(overview::page))
@@ -188,6 +189,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
+/// How long a form with photos may take: phones have slow connections.
+const UPLOAD_TIME_MAX: Duration = Duration::from_mins(15);
+
 /// What every page passes: an id, security headers, error pages.
 pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let arrival = Arrival::of(&web, &request);
@@ -197,11 +201,18 @@ pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Nex
         .is_some_and(|site| site == "cross-site");
     let changes = !request.method().is_safe();
     request.extensions_mut().insert(arrival.clone());
+    let framing = FramingSlot::default();
+    request.extensions_mut().insert(framing.clone());
+    let time_max = if changes && request.uri().path().ends_with("/uploads") {
+        UPLOAD_TIME_MAX
+    } else {
+        crate::TIME_MAX
+    };
     let mut response = if cross_site && changes {
         PageError::StaleForm.into_response()
     } else {
         let running = AssertUnwindSafe(next.run(request)).catch_unwind();
-        match tokio::time::timeout(crate::TIME_MAX, running).await {
+        match tokio::time::timeout(time_max, running).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => PageError::Internal("it panicked".to_owned()).into_response(),
             Err(_) => PageError::Internal("it took too long".to_owned()).into_response(),
@@ -213,6 +224,9 @@ pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Nex
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(framing) = framing.get() {
+        framing.apply(headers);
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -240,11 +254,14 @@ fn error_page(error: &PageError, arrival: &Arrival) -> Response {
 }
 
 /// A page as an answer.
-fn html(template: &impl Template) -> Result<Response, PageError> {
+pub(crate) fn html(template: &impl Template) -> Result<Response, PageError> {
     Ok(Html(template.render()?).into_response())
 }
 
 /// A page that answers with another status than 200.
-fn html_with(status: StatusCode, template: &impl Template) -> Result<Response, PageError> {
+pub(crate) fn html_with(
+    status: StatusCode,
+    template: &impl Template,
+) -> Result<Response, PageError> {
     Ok((status, Html(template.render()?)).into_response())
 }

@@ -18,6 +18,7 @@ mod cookies;
 mod dashboard;
 mod docs;
 mod operations;
+mod people;
 mod photos;
 pub mod server;
 mod words;
@@ -36,9 +37,14 @@ struct Inner {
     reset_text: arrival::MinuteText,
     /// Where callers wait whose address has used up its refusals.
     guessers: Semaphore,
+    /// Where forms with photos wait: so many are read at a time.
+    uploads: Semaphore,
     /// Whether the public address is https.
     secure: bool,
 }
+
+/// Forms with photos that are read at a time; each holds one photo in memory.
+const UPLOADS_AT_A_TIME: usize = 8;
 
 impl std::fmt::Debug for Web {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,6 +64,7 @@ impl Web {
             metrics: operations::Metrics::default(),
             reset_text: arrival::MinuteText::default(),
             guessers: Semaphore::new(1),
+            uploads: Semaphore::new(UPLOADS_AT_A_TIME),
             secure,
         }))
     }
@@ -84,6 +91,7 @@ pub fn router(web: &Web) -> Router {
         .merge(docs::routes())
         .merge(operations::routes())
         .merge(photos::routes())
+        .merge(people::routes())
         .fallback(dashboard::not_found)
         .method_not_allowed_fallback(dashboard::not_found)
         .layer(axum::middleware::from_fn_with_state(

@@ -73,7 +73,7 @@ pub(crate) async fn login_page(
 }
 
 /// Renders a form for a browser that isn't signed in, and gives it a form cookie if it has none.
-fn with_form_token(
+pub(crate) fn with_form_token(
     web: &Web,
     visit: &Visit,
     render: impl FnOnce(String) -> Result<Response, PageError>,
@@ -278,11 +278,9 @@ pub(crate) async fn switch(
     }
 }
 
-pub(crate) async fn member_home(
-    State(web): State<Web>,
-    person: Person,
-) -> Result<Response, PageError> {
-    let orgs = org_choices(&web, &person).await?;
+/// What a signed-in person sees who has no session.
+pub(crate) async fn member_home(web: &Web, person: Person) -> Result<Response, PageError> {
+    let orgs = org_choices(web, &person).await?;
     let user = person.signed_in.user;
     html(&MemberHome {
         csrf: person.csrf,

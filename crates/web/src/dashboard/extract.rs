@@ -21,6 +21,8 @@ pub(crate) struct Visit {
     /// The token that ties forms to this browser: the session's, else the form cookie's.
     pub(crate) form_token: Option<String>,
     pub(crate) session_token: Option<String>,
+    /// The link that opened a session of a person in this browser.
+    pub(crate) shoot_token: Option<String>,
 }
 
 impl FromRequestParts<Web> for Visit {
@@ -43,6 +45,7 @@ impl FromRequestParts<Web> for Visit {
             now: arrival.at,
             form_token,
             session_token,
+            shoot_token: cookies::read(&parts.headers, Kind::Shoot, secure),
         })
     }
 }
@@ -171,7 +174,7 @@ impl Fields {
     }
 }
 
-async fn fields(request: Request) -> Result<Fields, PageError> {
+pub(crate) async fn fields(request: Request) -> Result<Fields, PageError> {
     match Form::<Vec<(String, String)>>::from_request(request, &()).await {
         Ok(Form(fields)) => Ok(Fields(fields)),
         Err(_) => Err(PageError::StaleForm),
@@ -232,7 +235,7 @@ impl FromRequest<Web> for VisitorForm {
     }
 }
 
-fn check_csrf(token: Option<&str>, fields: &Fields) -> Result<(), PageError> {
+pub(crate) fn check_csrf(token: Option<&str>, fields: &Fields) -> Result<(), PageError> {
     let matches = token.is_some_and(|token| accounts::csrf_matches(token, fields.get("csrf")));
     if matches {
         Ok(())
