@@ -87,6 +87,10 @@ async fn join_page(
     let Query(InviteQuery { invite }) = query?;
     let invitation = match invites::look(web.app(), &InviteId::from(invite.as_str())).await {
         Ok(invitation) => invitation,
+        // The person who used it comes back by the same link.
+        Err(JoinError::Closed) if is_inside(&web, &visit).await? => {
+            return Ok(see_other("/team-member"));
+        }
         Err(error) => return closed(error),
     };
     with_form_token(&web, &visit, |csrf| {
@@ -99,6 +103,14 @@ async fn join_page(
             error: None,
         })
     })
+}
+
+/// Whether this browser has a session of a person open.
+async fn is_inside(web: &Web, visit: &Visit) -> Result<bool, PageError> {
+    match &visit.shoot_token {
+        Some(token) => Ok(access::open(web.app(), token).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 fn closed(error: JoinError) -> Result<Response, PageError> {
