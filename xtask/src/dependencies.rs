@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "headshot-storage",
             "headshot-blobs",
             "headshot-outbound",
+            "headshot-pages",
         ],
     ),
     (

@@ -7,6 +7,7 @@ use headshot_storage::organizations::Organization;
 use headshot_storage::{Error, WriteTx, tallies};
 
 use crate::App;
+use crate::mail;
 
 /// One person's shoot.
 pub const SHOOT: Credits = Credits::whole(1);
@@ -36,6 +37,8 @@ pub(crate) async fn take(
         created_at: app.clock.now(),
     };
     credits::insert(tx, &org.id, &entry).await?;
+    let after = Credits::from_hundredths(balance.hundredths() - SHOOT.hundredths());
+    mail::low_credits(app, tx, org, (balance, after)).await?;
     Ok(Some(SHOOT))
 }
 

@@ -18,6 +18,7 @@ use crate::accounts;
 use crate::audit::{self, Actor, Event};
 use crate::credits::SHOOT;
 use crate::idempotency::Once;
+use crate::mail;
 use crate::page::{Page, STEP, Slice};
 
 pub use headshot_storage::invites::Invite;
@@ -60,7 +61,7 @@ pub enum CreateError {
     Internal(#[from] Error),
 }
 
-/// Invites a person: the invite and the reserved credit are one transaction.
+/// Invites a person: the invite, its mail and the reserved credit are one transaction.
 pub async fn create(
     app: &App,
     (org, actor): (&OrgId, &Actor),
@@ -103,6 +104,7 @@ pub async fn create(
         session: None,
     };
     invites::insert(&mut tx, &invite, email).await?;
+    mail::invited(app, &mut tx, (&found, &invite)).await?;
     record(app, &mut tx, actor, ("invite.created", &invite)).await?;
     once.keep(app, &mut tx, &invite).await?;
     tx.commit().await?;

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
-use crate::{shoots, webhooks};
+use crate::{mail, shoots, webhooks};
 
 mod worker;
 
@@ -170,9 +170,8 @@ pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
     match job.kind {
         Kind::WebhookDeliver => webhooks::deliver(&app, &job).await,
         Kind::Shoot => shoots::run(&app, &job).await,
-        Kind::MailSend => Outcome::Fail {
-            why: "this version does not know how".into(),
-        },
+        Kind::MailSend => mail::send(&app, &job).await,
+        Kind::SignInLink => mail::send_sign_in_link(&app, &job).await,
     }
 }
 
@@ -180,8 +179,9 @@ pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
 async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
     match kind {
         Kind::WebhookDeliver => webhooks::gave_up(tx, job).await,
-        // The session says itself that it failed.
-        Kind::MailSend | Kind::Shoot => Ok(()),
+        Kind::MailSend => mail::gave_up(tx, job).await,
+        // The session says itself that it failed, and nobody must learn who has which address.
+        Kind::Shoot | Kind::SignInLink => Ok(()),
     }
 }
 
@@ -189,7 +189,8 @@ async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
 async fn revived(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
     match job.kind.parse() {
         Ok(Kind::WebhookDeliver) => webhooks::tries_again(tx, job).await,
-        Ok(Kind::MailSend | Kind::Shoot) | Err(_) => Ok(()),
+        Ok(Kind::MailSend) => mail::tries_again(tx, job).await,
+        Ok(Kind::Shoot | Kind::SignInLink) | Err(_) => Ok(()),
     }
 }
 

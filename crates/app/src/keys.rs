@@ -11,6 +11,7 @@ use headshot_storage::{Error, auth};
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
+use crate::mail;
 use crate::verification::memory::Digest;
 use crate::verification::{Found, KeyEntry, Receipt};
 
@@ -159,6 +160,7 @@ async fn store(
         }),
     };
     audit::record(&mut tx, actor, key.created_at, event).await?;
+    mail::key_generated(app, &mut tx, (actor, key)).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -268,6 +270,7 @@ pub async fn delete(
         detail: serde_json::json!({ "name": key.name, "hint": key.hint.to_string() }),
     };
     audit::record(&mut tx, actor, now, event).await?;
+    mail::key_deleted(app, &mut tx, (actor, &key)).await?;
     let epoch = auth::bump(&mut tx, Some(&key.org)).await?;
     tx.commit().await?;
     let receipt = app.settle(epoch).await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use headshot_blobs::Objects;
 use headshot_domain::{Clock, Entropy, entropy};
+use headshot_outbound::mail::{Mailer, Smtp};
 use headshot_outbound::{Client, Guard};
 use headshot_storage::{Db, Error, api_keys, auth};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ pub mod idempotency;
 pub mod invites;
 pub mod jobs;
 pub mod keys;
+pub mod mail;
 pub mod maintenance;
 pub mod members;
 pub mod models;
@@ -85,6 +87,8 @@ pub struct Settings {
     pub retention: retention::Rules,
     /// How much the studio does at a time, and with what.
     pub studio: studio::Limits,
+    /// The mail server; without one, mails stay in the outbox.
+    pub smtp: Option<Smtp>,
 }
 
 /// A failure and all its causes on one line.
@@ -138,6 +142,8 @@ pub struct App {
     pub outbound: Client,
     /// Judges uploads and makes headshots.
     pub studio: Studio,
+    /// Sends mail, where there is a mail server.
+    pub mailer: Option<Mailer>,
 }
 
 impl std::fmt::Debug for App {
@@ -175,6 +181,8 @@ impl App {
                 .with_time_max(settings.webhook_time_max),
             jobs: Jobs::new(format!("worker_{id}")),
             studio: Studio::new(settings.studio.clone()),
+            // An address that can be used has been checked when it was read.
+            mailer: settings.smtp.as_ref().and_then(|smtp| smtp.mailer().ok()),
             clock,
             entropy,
             peppers,

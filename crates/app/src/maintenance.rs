@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::App;
 use crate::accounts::{FAILURE_WINDOW, IDLE_TIMEOUT};
 use crate::idempotency::LIFE;
-use crate::{invites, models, request_log, retention, webhooks};
+use crate::{invites, mail, models, request_log, retention, webhooks};
 
 const EVERY: Duration = Duration::from_hours(1);
 
@@ -31,7 +31,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 
 /// Removes sessions and links that ended, old failure counts, answers past their day, and rows of
 /// the API and webhook logs past the retention; frees the credits of invites and sessions that ran
-/// out; deletes photos and uploads that were kept for long enough.
+/// out; deletes photos, uploads and mails that were kept for long enough; tells of keys that run out.
 pub async fn clean_up(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -46,6 +46,8 @@ pub async fn clean_up(app: &App) -> Result<(), Error> {
     webhooks::expire(app, kept_from).await?;
     request_log::expire(&app.db, kept_from).await?;
     retention::run(app).await?;
+    mail::expire(app, now).await?;
+    mail::keys_expiring(app).await?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use crate::credits::{self, SHOOT};
 use crate::idempotency::Once;
 use crate::invites;
 use crate::jobs::{self, NewJob};
+use crate::mail;
 use crate::objects;
 use crate::page::{Page, Slice};
 use crate::shoots;
@@ -285,6 +286,8 @@ pub(crate) async fn advance(
         let now = app.clock.now();
         let extended = models::extend_links(tx, &after.id, (now, now.plus(LINK_LIFE))).await;
         extended.map_err(AdvanceError::Internal)?;
+        let told = mail::results_ready(app, tx, &after).await;
+        told.map_err(AdvanceError::Internal)?;
     }
     Ok(after)
 }

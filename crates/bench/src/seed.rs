@@ -106,6 +106,7 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
             results: None,
         },
         studio: headshot_app::studio::Limits::default(),
+        smtp: None,
     };
     Ok(App::new(
         (db, Objects::open(&Location::Memory)?),

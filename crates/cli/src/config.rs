@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use headshot_app::outbound::Guard;
+use headshot_app::outbound::mail::Smtp;
 use headshot_app::peppers::Pepper;
 use headshot_app::photos::Signer;
 use headshot_app::retention::Rules;
@@ -54,6 +55,9 @@ struct Raw {
     photo_secret: Option<String>,
     photos_per_shoot: Option<u32>,
     shoots_max: Option<u32>,
+    smtp_url: Option<String>,
+    mail_from: Option<String>,
+    smtp_ca_file: Option<PathBuf>,
     /// `AWS_*`, as usual; from the environment only.
     #[serde(skip)]
     aws: Vec<(String, String)>,
@@ -89,6 +93,7 @@ pub(crate) struct Config {
     pub(crate) photos_per_shoot: u32,
     /// Shoots that one process makes at a time.
     pub(crate) shoots_max: u32,
+    pub(crate) smtp: Option<Smtp>,
 }
 
 /// Memory that a shoot may need, in bytes.
@@ -169,6 +174,11 @@ impl Config {
         within("photos_per_shoot", photos_per_shoot, &(1..=photos_max))?;
         let shoots_max = raw.shoots_max.unwrap_or_else(shoots_by_machine);
         within("shoots_max", shoots_max, &(1..=SHOOTS_MAX))?;
+        let smtp = check_smtp(
+            (raw.smtp_url.as_deref(), raw.mail_from.as_deref()),
+            raw.smtp_ca_file.as_deref(),
+            &public_url,
+        )?;
         let log = raw.log.unwrap_or_else(|| "info".to_owned());
         EnvFilter::try_new(&log).context("log")?;
         Ok(Self {
@@ -192,6 +202,7 @@ impl Config {
             photo_secret: raw.photo_secret,
             photos_per_shoot,
             shoots_max,
+            smtp,
         })
     }
 
@@ -247,6 +258,13 @@ impl Config {
             ("result_retention_days", shown_days(self.retention.results)),
             ("photos_per_shoot", self.photos_per_shoot.to_string()),
             ("shoots_max", self.shoots_max.to_string()),
+            (
+                "smtp_url",
+                self.smtp.as_ref().map_or_else(
+                    || "(none: mails stay in the outbox)".to_owned(),
+                    Smtp::shown,
+                ),
+            ),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
@@ -338,6 +356,36 @@ fn check_secrets(cookie: Option<&str>, photo: Option<&str>) -> anyhow::Result<()
     Ok(())
 }
 
+/// The mail server, if there is one. Who sends is `no-reply` at the public address's host unless the
+/// operator says otherwise.
+fn check_smtp(
+    (url, from): (Option<&str>, Option<&str>),
+    authority: Option<&Path>,
+    public_url: &str,
+) -> anyhow::Result<Option<Smtp>> {
+    let host = public_url.split("://").nth(1).unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    // Behind the @ an address of this machine stands in brackets.
+    let domain = if host.parse::<std::net::Ipv4Addr>().is_ok() {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
+    let default = format!("Headshot <no-reply@{domain}>");
+    let authority = match authority {
+        Some(path) => {
+            let pem = std::fs::read(path);
+            Some(pem.with_context(|| format!("smtp_ca_file: {} can't be read", path.display()))?)
+        }
+        None => None,
+    };
+    let Some(url) = url.filter(|url| !url.is_empty()) else {
+        return Ok(None);
+    };
+    let smtp = Smtp::new(url, from.unwrap_or(&default), authority);
+    Ok(Some(smtp.context("smtp_url or mail_from")?))
+}
+
 fn check_webhooks(raw: &Raw) -> anyhow::Result<Guard> {
     if let Some(text) = &raw.encryption_key {
         Vault::parse(text).context("encryption_key")?;
@@ -389,7 +437,7 @@ fn names() -> Vec<String> {
 }
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 22] = [
+const VARIABLES: [&str; 25] = [
     "HEADSHOT_DATA_DIR",
     "HEADSHOT_LISTEN",
     "HEADSHOT_PUBLIC_URL",
@@ -408,6 +456,9 @@ const VARIABLES: [&str; 22] = [
     "HEADSHOT_PHOTO_SECRET",
     "HEADSHOT_PHOTOS_PER_SHOOT",
     "HEADSHOT_SHOOTS_MAX",
+    "HEADSHOT_SMTP_URL",
+    "HEADSHOT_MAIL_FROM",
+    "HEADSHOT_SMTP_CA_FILE",
     "HEADSHOT_LOG",
     "HEADSHOT_PEPPER",
     "HEADSHOT_RETIRED_PEPPERS",
@@ -466,6 +517,8 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         (&mut raw.encryption_key, "HEADSHOT_ENCRYPTION_KEY"),
         (&mut raw.cookie_secret, "HEADSHOT_COOKIE_SECRET"),
         (&mut raw.photo_secret, "HEADSHOT_PHOTO_SECRET"),
+        (&mut raw.smtp_url, "HEADSHOT_SMTP_URL"),
+        (&mut raw.mail_from, "HEADSHOT_MAIL_FROM"),
     ];
     for (field, name) in texts {
         if let Some(value) = variable(name) {
@@ -474,6 +527,9 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     }
     if let Some(value) = variable("HEADSHOT_DATA_DIR") {
         raw.data_dir = Some(value.into());
+    }
+    if let Some(value) = variable("HEADSHOT_SMTP_CA_FILE") {
+        raw.smtp_ca_file = Some(value.into());
     }
     if let Some(days) = number("HEADSHOT_LOG_RETENTION_DAYS")? {
         raw.log_retention_days = Some(days);

@@ -33,6 +33,7 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         photo_signer: secrets::photo_signer(config, &*entropy)?,
         retention: config.retention,
         studio: studio(config),
+        smtp: config.smtp.clone(),
     };
     let peppers = secrets::peppers(config, &*entropy)?;
     let app = App::new(

@@ -7,10 +7,12 @@ words! {
     JobKind {
         /// Delivers a webhook event.
         WebhookDeliver = "webhook.deliver",
-        /// Sends a mail of the outbox. Nothing enqueues one yet.
+        /// Sends a mail of the outbox.
         MailSend = "mail.send",
         /// Makes the headshots of a submitted session.
         Shoot = "shoot",
+        /// Mails a sign-in link, if somebody has the address.
+        SignInLink = "mail.sign-in-link",
     }
 }
 
@@ -19,7 +21,7 @@ impl JobKind {
     pub const fn attempts_max(self) -> i64 {
         match self {
             Self::WebhookDeliver => 5,
-            Self::MailSend => 8,
+            Self::MailSend | Self::SignInLink => 8,
             Self::Shoot => 6,
         }
     }

@@ -17,6 +17,7 @@ pub mod entropy;
 pub mod ids;
 pub mod invite;
 pub mod job;
+pub mod mail;
 pub mod member;
 pub mod model;
 pub mod network;
@@ -38,6 +39,7 @@ pub use ids::{
 };
 pub use invite::{InviteState, InviteStatus};
 pub use job::{JobKind, JobState};
+pub use mail::{MailKind, MailState};
 pub use member::MemberStage;
 pub use model::{Gender, ModelEvent, ModelStatus, ModelVersion};
 pub use network::{Networks, TrustedProxies};

@@ -1,4 +1,5 @@
-//! What leaves the machine: one request to an address that a stranger chose, behind a [`Guard`].
+//! What leaves the machine: one request to an address that a stranger chose, behind a [`Guard`],
+//! and mail to the operator's own mail server ([`mail`]).
 //!
 //! A [`Client`] resolves a name once, refuses addresses inside the operator's networks, and
 //! connects to the very address it checked. It follows no redirect, uses no proxy, waits ten
@@ -15,6 +16,7 @@
 
 mod client;
 mod guard;
+pub mod mail;
 mod signature;
 mod tls;
 

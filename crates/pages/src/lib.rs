@@ -24,6 +24,7 @@ mod docs;
 mod error_page;
 mod gallery;
 mod key_created;
+mod letter;
 mod logs;
 mod member;
 mod overview;
@@ -51,6 +52,7 @@ pub use docs::{
 pub use error_page::ErrorPage;
 pub use gallery::Gallery;
 pub use key_created::KeyCreated;
+pub use letter::Letter;
 pub use logs::{GapRow, KeyState, LogDetail, LogEntry, LogFilters, LogRow, Logs};
 pub use member::MemberHome;
 pub use overview::{ChecklistItem, Hour, OrganizationFacts, Overview, Requests};

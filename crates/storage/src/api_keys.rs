@@ -91,6 +91,9 @@ statements! {
     LIVE = "SELECT id, org_id, name, hint_first, hint_last, scopes, networks, created_by, created_at, expires_at, \
         deleted_at, deleted_by, last_used_at, last_used_address, last_used_call, browser_used_at \
         FROM api_keys WHERE org_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id LIMIT $2";
+    EXPIRING = "SELECT id, org_id, name, hint_first, hint_last, scopes, networks, created_by, created_at, expires_at, \
+        deleted_at, deleted_by, last_used_at, last_used_address, last_used_call, browser_used_at \
+        FROM api_keys WHERE deleted_at IS NULL AND expires_at > $1 AND expires_at <= $2 ORDER BY expires_at, id LIMIT $3";
     DELETED = "SELECT id, org_id, name, hint_first, hint_last, scopes, networks, created_by, created_at, expires_at, \
         deleted_at, deleted_by, last_used_at, last_used_address, last_used_call, browser_used_at \
         FROM api_keys WHERE org_id = $1 AND deleted_at IS NOT NULL ORDER BY deleted_at DESC, id LIMIT $2";
@@ -227,6 +230,23 @@ pub async fn find(conn: &mut impl AsConn, id: &KeyId) -> Result<Option<ApiKey>, 
 /// An organization's keys that aren't deleted, newest first.
 pub async fn live(conn: &mut impl AsConn, org: &OrgId) -> Result<Vec<ApiKey>, Error> {
     let rows = fetch_all!(conn, ApiKeyRow, LIVE, org.as_str(), LIVE_MAX)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Keys of all organizations that run out after `now` and until `until`, at most `limit`.
+pub async fn expiring(
+    conn: &mut impl AsConn,
+    (now, until): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<ApiKey>, Error> {
+    let rows = fetch_all!(
+        conn,
+        ApiKeyRow,
+        EXPIRING,
+        now.unix_ms(),
+        until.unix_ms(),
+        limit
+    )?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 

@@ -22,6 +22,7 @@ pub mod doomed;
 pub mod idempotency;
 pub mod invites;
 pub mod jobs;
+pub mod mails;
 pub mod members;
 pub mod models;
 pub mod organizations;
@@ -52,6 +53,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("idempotency", idempotency::STATEMENTS),
     ("invites", invites::STATEMENTS),
     ("jobs", jobs::STATEMENTS),
+    ("mails", mails::STATEMENTS),
     ("members", members::STATEMENTS),
     ("models", models::STATEMENTS),
     ("organizations", organizations::STATEMENTS),

@@ -54,6 +54,8 @@ statements! {
     COUNT_MEMBERS = "SELECT COUNT(*) FROM memberships WHERE org_id = $1";
     OWNER_EMAIL = "SELECT u.email FROM users u JOIN memberships m ON m.user_id = u.id \
         WHERE m.org_id = $1 AND m.role = 'owner' ORDER BY m.created_at, u.id LIMIT 1";
+    ADMIN_EMAILS = "SELECT u.email FROM users u JOIN memberships m ON m.user_id = u.id \
+        WHERE m.org_id = $1 AND m.role IN ('owner', 'admin') ORDER BY m.created_at, u.id LIMIT $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -189,6 +191,16 @@ pub async fn find_membership(
 /// How many people an organization has, owner and admins included.
 pub async fn count_members(conn: &mut impl AsConn, org: &OrgId) -> Result<i64, Error> {
     Ok(fetch_one!(conn, (i64,), COUNT_MEMBERS, org.as_str())?.0)
+}
+
+/// The addresses of an organization's owners and admins, at most `limit`.
+pub async fn admin_emails(
+    conn: &mut impl AsConn,
+    org: &OrgId,
+    limit: i64,
+) -> Result<Vec<String>, Error> {
+    let rows = fetch_all!(conn, (String,), ADMIN_EMAILS, org.as_str(), limit)?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
 /// The address of an organization's owner, of the first one if there are several.

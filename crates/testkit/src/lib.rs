@@ -141,6 +141,7 @@ pub fn settings() -> Settings {
         },
         jobs: headshot_app::jobs::Limits::default(),
         studio: headshot_app::studio::Limits::default(),
+        smtp: None,
     }
 }
 

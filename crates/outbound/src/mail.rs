@@ -1,0 +1,292 @@
+//! Mail, given to the operator's mail server.
+
+use std::fmt;
+use std::time::Duration;
+
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use url::Url;
+
+/// How long one answer of the mail server may take.
+const TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Connections that one process keeps open at most.
+const CONNECTIONS_MAX: u32 = 4;
+
+/// The longest answer of a mail server that is kept, in characters.
+const ANSWER_MAX: usize = 500;
+
+/// A mail server. Holds a password: prints without it.
+#[derive(Clone)]
+pub struct Smtp {
+    url: Url,
+    from: Mailbox,
+    authority: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+/// A mail server that can't be used as it was given.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSmtp {
+    /// No address of a mail server.
+    #[error("use smtp://[user:password@]host[:port] or smtps://[user:password@]host[:port]")]
+    Url,
+    /// No sender.
+    #[error("\"{0}\" is no sender such as Headshot <no-reply@acme.com>")]
+    From(String),
+    /// The certificate can't be read.
+    #[error("the certificate authority's file holds no certificate")]
+    Authority,
+}
+
+impl Smtp {
+    /// A mail server at `smtp://` (which must offer STARTTLS, except on this machine) or `smtps://`,
+    /// and who sends. `authority` is a PEM file that is trusted besides the machine's.
+    ///
+    /// # Errors
+    /// [`InvalidSmtp`], saying what can't be used.
+    pub fn new(url: &str, from: &str, authority: Option<Vec<u8>>) -> Result<Self, InvalidSmtp> {
+        let url = Url::parse(url).map_err(|_unreadable| InvalidSmtp::Url)?;
+        let known = matches!(url.scheme(), "smtp" | "smtps");
+        let plain = matches!(url.path(), "" | "/") && url.query().is_none();
+        if !known || !plain || url.host_str().is_none_or(str::is_empty) {
+            return Err(InvalidSmtp::Url);
+        }
+        let mailbox = from.parse::<Mailbox>();
+        let smtp = Self {
+            from: mailbox.map_err(|_unreadable| InvalidSmtp::From(from.to_owned()))?,
+            url,
+            authority,
+        };
+        smtp.tls()?;
+        Ok(smtp)
+    }
+
+    /// The address without the password.
+    pub fn shown(&self) -> String {
+        let mut url = self.url.clone();
+        if url.password().is_some() {
+            // Such an address has a host, so this can't fail.
+            let _set = url.set_password(Some("***"));
+        }
+        url.to_string()
+    }
+
+    fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    fn is_here(&self) -> bool {
+        matches!(self.host(), "localhost" | "127.0.0.1" | "[::1]")
+    }
+
+    fn tls(&self) -> Result<Tls, InvalidSmtp> {
+        let implicit = self.url.scheme() == "smtps";
+        if !implicit && self.is_here() && self.authority.is_none() {
+            return Ok(Tls::None);
+        }
+        let mut parameters = TlsParameters::builder(self.host().to_owned());
+        if let Some(pem) = &self.authority {
+            let authority = Certificate::from_pem(pem).map_err(|_bad| InvalidSmtp::Authority)?;
+            parameters = parameters.add_root_certificate(authority);
+        }
+        let parameters = parameters.build().map_err(|_bad| InvalidSmtp::Authority)?;
+        Ok(if implicit {
+            Tls::Wrapper(parameters)
+        } else {
+            Tls::Required(parameters)
+        })
+    }
+
+    /// What sends over it; keeps a few connections open.
+    ///
+    /// # Errors
+    /// [`InvalidSmtp`] when its certificate authority can't be used.
+    pub fn mailer(&self) -> Result<Mailer, InvalidSmtp> {
+        let port = match (self.url.port(), self.url.scheme()) {
+            (Some(port), _) => port,
+            (None, "smtps") => 465,
+            (None, _) if self.is_here() => 25,
+            (None, _) => 587,
+        };
+        let mut builder =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(self.host().to_owned())
+                .port(port)
+                .tls(self.tls()?)
+                .timeout(Some(TIME_MAX))
+                .pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX));
+        if !self.url.username().is_empty() {
+            let decoded = |text: &str| percent_decoded(text).unwrap_or_else(|| text.to_owned());
+            let password = decoded(self.url.password().unwrap_or_default());
+            let user = decoded(self.url.username());
+            builder = builder.credentials(Credentials::new(user, password));
+        }
+        Ok(Mailer {
+            transport: builder.build(),
+            from: self.from.clone(),
+        })
+    }
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let pair = format!("a={}", text.replace('+', "%2B"));
+    let decoded = url::form_urlencoded::parse(pair.as_bytes()).next();
+    decoded.map(|(_, value)| value.into_owned())
+}
+
+/// A mail to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Letter<'a> {
+    /// The same for every try of one mail, so that receivers see that it is one.
+    pub id: &'a str,
+    /// To whom.
+    pub to: &'a str,
+    /// The subject; line breaks can't get out of it.
+    pub subject: &'a str,
+    /// The text part.
+    pub text: &'a str,
+    /// The HTML part.
+    pub html: &'a str,
+}
+
+/// Why a mail was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// For good: the mail server refuses the recipient or the mail.
+    #[error("{0}")]
+    Refused(String),
+    /// For now.
+    #[error("{0}")]
+    Later(String),
+}
+
+/// Sends mails.
+#[derive(Clone)]
+pub struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailer").finish_non_exhaustive()
+    }
+}
+
+impl Mailer {
+    /// Gives one mail to the mail server.
+    ///
+    /// # Errors
+    /// [`NotTaken`] with the server's words.
+    pub async fn send(&self, letter: &Letter<'_>) -> Result<(), NotTaken> {
+        let message = self.message(letter)?;
+        match self.transport.send(message).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let mut why = error.to_string();
+                let mut source = std::error::Error::source(&error);
+                while let Some(cause) = source {
+                    why = format!("{why}: {cause}");
+                    source = cause.source();
+                }
+                let why = why.chars().take(ANSWER_MAX).collect();
+                Err(if error.is_permanent() {
+                    NotTaken::Refused(why)
+                } else {
+                    NotTaken::Later(why)
+                })
+            }
+        }
+    }
+
+    fn message(&self, letter: &Letter<'_>) -> Result<Message, NotTaken> {
+        let to = letter.to.parse::<Address>();
+        let to = to.map_err(|error| NotTaken::Refused(error.to_string()))?;
+        let part = |kind: ContentType, text: &str| {
+            SinglePart::builder()
+                .header(kind)
+                .header(ContentTransferEncoding::QuotedPrintable)
+                .body(text.to_owned())
+        };
+        let domain = self.from.email.domain();
+        Message::builder()
+            .message_id(Some(format!("<{}@{domain}>", letter.id)))
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(letter.subject)
+            .multipart(
+                MultiPart::alternative()
+                    .singlepart(part(ContentType::TEXT_PLAIN, letter.text))
+                    .singlepart(part(ContentType::TEXT_HTML, letter.html)),
+            )
+            .map_err(|error| NotTaken::Refused(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FROM: &str = "Headshot <no-reply@acme.com>";
+
+    #[test]
+    fn addresses_of_mail_servers_are_checked() {
+        for good in [
+            "smtp://mail.acme.com",
+            "smtps://user:p%40ss@mail.acme.com:4650",
+            "smtp://127.0.0.1:25/",
+        ] {
+            assert!(Smtp::new(good, FROM, None).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "mail.acme.com",
+            "http://mail.acme.com",
+            "smtp://",
+            "smtp://a/b",
+            "smtp://a?x=1",
+        ] {
+            assert!(
+                matches!(Smtp::new(bad, FROM, None), Err(InvalidSmtp::Url)),
+                "{bad}"
+            );
+        }
+        assert!(Smtp::new("smtp://a", "nobody", None).is_err());
+        assert!(Smtp::new("smtps://a", FROM, Some(b"no pem".to_vec())).is_err());
+    }
+
+    #[test]
+    fn the_password_is_not_shown() {
+        let smtp = Smtp::new("smtps://user:secret@mail.acme.com", FROM, None).unwrap();
+        assert!(!format!("{smtp:?}").contains("secret"), "{smtp:?}");
+        assert_eq!(percent_decoded("p%40s+s").as_deref(), Some("p@s+s"));
+    }
+
+    #[test]
+    fn a_subject_can_t_add_a_header() {
+        let mailer = Smtp::new("smtp://localhost", FROM, None).unwrap().mailer();
+        let letter = Letter {
+            id: "mail_1",
+            to: "jane@acme.com",
+            subject: "Hello\r\nBcc: eve@evil.example",
+            text: "Text",
+            html: "<p>Text</p>",
+        };
+        let message = mailer.unwrap().message(&letter).unwrap();
+        let formatted = String::from_utf8(message.formatted()).unwrap();
+        assert!(!formatted.contains("\nBcc:"), "{formatted}");
+        assert!(
+            formatted.contains("Message-ID: <mail_1@acme.com>"),
+            "{formatted}"
+        );
+    }
+}
