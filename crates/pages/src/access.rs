@@ -19,6 +19,8 @@ pub struct Login {
     pub notice: Option<String>,
     /// Local path to go to afterwards.
     pub next: String,
+    /// Whether a sign-in link can be mailed.
+    pub by_mail: bool,
 }
 
 /// Why a person sets a password.

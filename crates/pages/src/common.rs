@@ -66,6 +66,10 @@ impl Choice {
 pub enum NavItem {
     /// `/app/admin/overview`
     Overview,
+    /// `/app/admin/invites`
+    Invites,
+    /// `/app/admin/outbox`
+    Outbox,
     /// `/app/admin/api`
     Api,
     /// `/app/admin/api/logs`

@@ -26,6 +26,7 @@ mod gallery;
 mod key_created;
 mod letter;
 mod logs;
+mod mail;
 mod member;
 mod overview;
 mod people;
@@ -54,6 +55,7 @@ pub use gallery::Gallery;
 pub use key_created::KeyCreated;
 pub use letter::Letter;
 pub use logs::{GapRow, KeyState, LogDetail, LogEntry, LogFilters, LogRow, Logs};
+pub use mail::{InviteRow, Invites, MailFate, MailRow, Outbox, OutboxMail};
 pub use member::MemberHome;
 pub use overview::{ChecklistItem, Hour, OrganizationFacts, Overview, Requests};
 pub use people::{

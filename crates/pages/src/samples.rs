@@ -7,6 +7,7 @@ mod access;
 mod docs;
 mod insight;
 mod keys;
+mod mail;
 mod people;
 mod webhooks;
 
@@ -39,6 +40,7 @@ pub fn all() -> Result<Vec<Sample>, Error> {
         keys::all()?,
         webhooks::all()?,
         people::all()?,
+        mail::all()?,
         docs::all()?,
     ];
     Ok(parts.into_iter().flatten().collect())

@@ -22,6 +22,7 @@ pub(crate) mod access;
 mod api_keys;
 mod audit;
 pub(crate) mod extract;
+mod invites;
 mod jobs;
 mod key_rows;
 mod logs;
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> Router<Web> {
     Router::new()
         .route("/", get(access::home))
         .route("/auth/login", get(access::login_page).post(access::login))
+        .route("/auth/link", post(access::ask_for_link))
         .route("/auth/logout", post(access::logout))
         .route("/auth/setup", get(access::setup_page).post(access::setup))
         .route("/auth/magic", get(access::magic_page).post(access::magic))
@@ -72,6 +74,14 @@ pub(crate) fn routes() -> Router<Web> {
         )
         .route("/app/admin/webhooks/{id}", get(webhooks::detail))
         .route("/app/admin/webhooks/{id}/replay", post(webhooks::replay))
+        .route(
+            "/app/admin/invites",
+            get(invites::page).post(invites::create),
+        )
+        .route("/app/admin/invites/{id}/remind", post(invites::remind))
+        .route("/app/admin/invites/{id}/revoke", post(invites::revoke))
+        .route("/app/admin/outbox", get(invites::outbox))
+        .route("/app/admin/outbox/{id}", get(invites::outbox_mail))
         .route("/app/admin/jobs", get(jobs::page))
         .route("/app/admin/jobs/{id}/retry", post(jobs::retry))
         .route("/app/admin/audit", get(audit::page))

@@ -22,6 +22,13 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
                 ..login()
             },
         )?,
+        sample(
+            "login-by-mail",
+            &Login {
+                by_mail: true,
+                ..login()
+            },
+        )?,
         sample("setup", &setup(SetupPurpose::FirstPassword))?,
         sample(
             "setup-refused",
@@ -77,6 +84,7 @@ fn login() -> Login {
         error: None,
         notice: None,
         next: "/app/admin/overview".to_owned(),
+        by_mail: false,
     }
 }
 

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use headshot_app::accounts::{
     self, LinkPurpose, NewSession, OpenLink, SetPasswordError, SignInError,
 };
-use headshot_domain::{OrgId, Role};
+use headshot_app::mail;
+use headshot_domain::{Email, OrgId, Role};
 use headshot_pages::{LinkInvalid, Login, MagicConfirm, MemberHome, Setup, SetupPurpose};
 use serde::Deserialize;
 
@@ -68,6 +69,7 @@ pub(crate) async fn login_page(
             error: None,
             notice,
             next,
+            by_mail: mail::is_sent(web.app()),
         })
     })
 }
@@ -109,10 +111,40 @@ pub(crate) async fn login(
                 error: Some(sign_in_words(&refused)),
                 notice: None,
                 next: local(next).unwrap_or_default().to_owned(),
+                by_mail: mail::is_sent(web.app()),
             };
             html_with(status, &page)
         }
     }
+}
+
+/// Asks for a sign-in link by mail. The answer is the same whoever has the address.
+pub(crate) async fn ask_for_link(
+    State(web): State<Web>,
+    form: VisitorForm,
+) -> Result<Response, PageError> {
+    let app = web.app();
+    let typed = form.fields.get("email");
+    let visitor = &form.visit.visitor;
+    let told = if !mail::is_sent(app) {
+        "This server sends no mail. Ask an admin for a link.".to_owned()
+    } else if !app.addresses.take(visitor.address, form.visit.now).allowed {
+        "Too many requests. Try again in a minute.".to_owned()
+    } else {
+        if let Ok(email) = typed.parse::<Email>() {
+            mail::ask_for_sign_in_link(app, &email).await?;
+        }
+        "If somebody here has this address, a link is on its way. It works for two hours."
+            .to_owned()
+    };
+    html(&Login {
+        csrf: form.fields.get("csrf").to_owned(),
+        email: String::new(),
+        error: None,
+        notice: Some(told),
+        next: String::new(),
+        by_mail: mail::is_sent(app),
+    })
 }
 
 /// Why a sign-in was refused, as people read it.
