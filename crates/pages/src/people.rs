@@ -133,12 +133,24 @@ pub struct UploadRow {
 
 impl UploadRow {
     fn badge(&self) -> Badge {
-        if !self.usable {
-            Badge::new(Tone::Bad, "Can't be used")
+        let tone = if !self.usable {
+            Tone::Bad
         } else if self.findings.is_empty() {
-            Badge::new(Tone::Good, "Good")
+            Tone::Good
         } else {
-            Badge::new(Tone::Warn, "Usable")
+            Tone::Warn
+        };
+        Badge::new(tone, self.word())
+    }
+
+    /// The verdict in a word or three.
+    pub fn word(&self) -> &'static str {
+        if !self.usable {
+            "Can't be used"
+        } else if self.findings.is_empty() {
+            "Good"
+        } else {
+            "Usable"
         }
     }
 }
@@ -174,8 +186,9 @@ impl Photos {
         self.usable() > 0 || self.frame.development
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     fn photo_name(&self, index: &usize) -> String {
-        format!("photo {} of {}", index + 1, self.uploads.len())
+        format!("photo {}", index + 1)
     }
 
     fn submit_label(&self) -> String {
