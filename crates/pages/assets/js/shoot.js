@@ -1,15 +1,18 @@
 // A person's session: photos are sent one by one, and a waiting page follows the studio.
 
+/** The session's own address: after a refused form, this page's is the form's. */
+const session = document.querySelector("main").dataset.session;
+
 /** Brings what is new on the server's page into this one; what is here already stays as it is. */
 async function refresh() {
-  const answer = await fetch(location.pathname);
-  if (!answer.ok) return location.reload();
+  const answer = await fetch(session);
+  if (!answer.ok) return location.assign(session);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const list = document.querySelector("main ul[data-list]");
   const next = fresh.querySelector("main ul[data-list]");
   // Another step, or no more photos can be added: the page as a whole is another one.
   if (!next || !document.querySelector("form[data-upload]") !== !fresh.querySelector("form[data-upload]")) {
-    return location.reload();
+    return location.assign(session);
   }
   for (const [at, item] of [...next.children].entries()) {
     if (!document.getElementById(item.id)) list.insertBefore(document.adoptNode(item), list.children[at] ?? null);
@@ -74,10 +77,10 @@ if (waiting) {
   const follow = async () => {
     try {
       const answer = await fetch(waiting.dataset.progress, { headers: { accept: "application/json" } });
-      if (answer.status === 404) return location.reload();
+      if (answer.status === 404) return location.assign(session);
       if (answer.ok) {
         const now = await answer.json();
-        if (now.status === "active") return location.reload();
+        if (now.status === "active") return location.assign(session);
         const bar = waiting.querySelector("progress");
         const more = now.made > bar.value;
         bar.max = now.total;
