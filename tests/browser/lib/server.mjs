@@ -44,15 +44,20 @@ function ready(child, mark) {
 }
 
 class Server {
-  constructor(dir, port) {
+  constructor(dir, port, settings) {
     this.dir = dir;
     this.base = `http://127.0.0.1:${port}`;
-    this.env = environment({ HEADSHOT_DATA_DIR: dir, HEADSHOT_LISTEN: `127.0.0.1:${port}` });
+    this.env = environment({ HEADSHOT_DATA_DIR: dir, HEADSHOT_LISTEN: `127.0.0.1:${port}`, ...settings });
   }
 
   async start(args, mark) {
     this.child = spawn(binary, args, { cwd: this.dir, env: this.env });
     this.said = await ready(this.child, mark);
+  }
+
+  /** Runs a headshot command beside the server. */
+  async run(...args) {
+    await run(binary, args, { cwd: this.dir, env: this.env });
   }
 
   /** Runs a headshot command beside the server and reads its JSON. */
@@ -83,13 +88,13 @@ class Server {
   }
 }
 
-async function newServer() {
-  return new Server(await mkdtemp(join(tmpdir(), "headshot-browser-")), await freePort());
+async function newServer(settings = {}) {
+  return new Server(await mkdtemp(join(tmpdir(), "headshot-browser-")), await freePort(), settings);
 }
 
-/** `headshot serve` on an empty database. */
-export async function startServer() {
-  const server = await newServer();
+/** `headshot serve` on an empty database, with these settings beside its own. */
+export async function startServer(settings) {
+  const server = await newServer(settings);
   await server.start(["serve"], "Serving");
   return server;
 }
