@@ -186,11 +186,6 @@ impl Photos {
         self.usable() > 0 || self.frame.development
     }
 
-    #[expect(clippy::unused_self, reason = "templates call methods")]
-    fn photo_name(&self, index: &usize) -> String {
-        format!("photo {}", index + 1)
-    }
-
     fn submit_label(&self) -> String {
         format!("Make my {} headshots", self.photos)
     }
