@@ -203,6 +203,11 @@ impl Photos {
     }
 }
 
+/// An uploaded photo by its place, as the alternative text says it too.
+pub(crate) fn photo_name(index: &usize) -> String {
+    format!("photo {}", index + 1)
+}
+
 /// A headshot on a page.
 #[derive(Debug, Clone)]
 pub struct HeadshotCard {
