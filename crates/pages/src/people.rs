@@ -27,10 +27,12 @@ impl Step {
         (Self::Results, "Headshots"),
     ];
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as templates call it")]
     fn is_current(self, current: &Self) -> bool {
         self == *current
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as templates call it")]
     fn is_done(self, current: &Self) -> bool {
         self < *current
     }
@@ -204,6 +206,7 @@ impl Photos {
 }
 
 /// An uploaded photo by its place, as the alternative text says it too.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as templates call it")]
 pub(crate) fn photo_name(index: &usize) -> String {
     format!("photo {}", index + 1)
 }
@@ -281,6 +284,7 @@ pub struct Results {
 }
 
 impl Results {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as templates call it")]
     fn headshot_name(&self, index: &usize) -> String {
         format!("headshot {} of {}", index + 1, self.photos.len())
     }
