@@ -323,6 +323,14 @@ pub async fn look(app: &App, id: &InviteId) -> Result<Invitation, JoinError> {
     })
 }
 
+/// The session that a used invite led to.
+pub async fn led_to(app: &App, id: &InviteId) -> Result<Option<ModelId>, Error> {
+    let mut conn = app.db.read().await?;
+    let invite = invites::find(&mut conn, id).await?;
+    let session = invite.and_then(|invite| invite.session);
+    Ok(session.map(|(model, _, _)| model))
+}
+
 /// A person who joined. Prints without the link's token.
 #[derive(Clone)]
 pub struct Joined {

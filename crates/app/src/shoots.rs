@@ -238,7 +238,7 @@ async fn sources(app: &App, model: &Model) -> Result<Vec<Source>, ShootError> {
     // Stable: of two that are equally good, the earlier one comes first.
     uploaded.sort_by(|a, b| score(b).total_cmp(&score(a)));
     uploaded.truncate(SELFIES_MAX);
-    let keys = uploaded.iter().map(|upload| upload_key(upload));
+    let keys = uploaded.iter().map(upload_key);
     let keys: Result<Vec<Key>, Error> = keys.collect();
     Ok(keys?.into_iter().map(Source::Uploaded).collect())
 }

@@ -61,10 +61,16 @@ pub enum UploadError {
     Studio(StudioError),
     /// The objects can't be written or read.
     #[error(transparent)]
-    Objects(#[from] headshot_blobs::Error),
+    Objects(Box<headshot_blobs::Error>),
     /// The database failed.
     #[error(transparent)]
     Internal(#[from] Error),
+}
+
+impl From<headshot_blobs::Error> for UploadError {
+    fn from(error: headshot_blobs::Error) -> Self {
+        Self::Objects(Box::new(error))
+    }
 }
 
 impl From<StudioError> for UploadError {

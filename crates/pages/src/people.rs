@@ -27,10 +27,12 @@ impl Step {
         (Self::Results, "Headshots"),
     ];
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as templates call it")]
     fn is_current(self, current: &Self) -> bool {
         self == *current
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as templates call it")]
     fn is_done(self, current: &Self) -> bool {
         self < *current
     }
@@ -133,12 +135,24 @@ pub struct UploadRow {
 
 impl UploadRow {
     fn badge(&self) -> Badge {
-        if !self.usable {
-            Badge::new(Tone::Bad, "Can't be used")
+        let tone = if !self.usable {
+            Tone::Bad
         } else if self.findings.is_empty() {
-            Badge::new(Tone::Good, "Good")
+            Tone::Good
         } else {
-            Badge::new(Tone::Warn, "Usable")
+            Tone::Warn
+        };
+        Badge::new(tone, self.word())
+    }
+
+    /// The verdict in a word or three.
+    pub fn word(&self) -> &'static str {
+        if !self.usable {
+            "Can't be used"
+        } else if self.findings.is_empty() {
+            "Good"
+        } else {
+            "Usable"
         }
     }
 }
@@ -174,10 +188,6 @@ impl Photos {
         self.usable() > 0 || self.frame.development
     }
 
-    fn photo_name(&self, index: &usize) -> String {
-        format!("photo {} of {}", index + 1, self.uploads.len())
-    }
-
     fn submit_label(&self) -> String {
         format!("Make my {} headshots", self.photos)
     }
@@ -193,6 +203,12 @@ impl Photos {
             n => format!("{n} photos can be used."),
         }
     }
+}
+
+/// An uploaded photo by its place, as the alternative text says it too.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as templates call it")]
+pub(crate) fn photo_name(index: &usize) -> String {
+    format!("photo {}", index + 1)
 }
 
 /// A headshot on a page.
@@ -268,6 +284,7 @@ pub struct Results {
 }
 
 impl Results {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as templates call it")]
     fn headshot_name(&self, index: &usize) -> String {
         format!("headshot {} of {}", index + 1, self.photos.len())
     }

@@ -6,7 +6,7 @@
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Extension, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -30,7 +30,7 @@ use crate::cookies::{self, Kind};
 use crate::dashboard::access::{member_home, see_other, with_form_token};
 use crate::dashboard::extract::{Person, Visit, VisitorForm};
 use crate::dashboard::{PageError, html, html_with};
-use inside::{Inside, InsideForm};
+use inside::{Framing, Inside, InsideForm};
 
 mod inside;
 mod upload;
@@ -85,13 +85,13 @@ async fn join_page(
     query: Result<Query<InviteQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
     let Query(InviteQuery { invite }) = query?;
-    let invitation = match invites::look(web.app(), &InviteId::from(invite.as_str())).await {
+    let id = InviteId::from(invite.as_str());
+    let invitation = match invites::look(web.app(), &id).await {
         Ok(invitation) => invitation,
-        // The person who used it comes back by the same link.
-        Err(JoinError::Closed) if is_inside(&web, &visit).await? => {
-            return Ok(see_other("/team-member"));
+        Err(error) => {
+            let own = own_session(&web, &visit, &id).await?;
+            return own.map_or_else(|| closed(error), Ok);
         }
-        Err(error) => return closed(error),
     };
     with_form_token(&web, &visit, |csrf| {
         html(&Join {
@@ -105,12 +105,21 @@ async fn join_page(
     })
 }
 
-/// Whether this browser has a session of a person open.
-async fn is_inside(web: &Web, visit: &Visit) -> Result<bool, PageError> {
-    match &visit.shoot_token {
-        Some(token) => Ok(access::open(web.app(), token).await?.is_some()),
-        None => Ok(false),
-    }
+/// Whoever used the invite in this browser comes back by its link.
+async fn own_session(
+    web: &Web,
+    visit: &Visit,
+    id: &InviteId,
+) -> Result<Option<Response>, PageError> {
+    let Some(token) = &visit.shoot_token else {
+        return Ok(None);
+    };
+    let Some(found) = access::open(web.app(), token).await? else {
+        return Ok(None);
+    };
+    let model = invites::led_to(web.app(), id).await?;
+    let own = model.filter(|model| *model == found.model.id);
+    Ok(own.map(|model| see_other(&format!("/team-member/shoots/{model}"))))
 }
 
 fn closed(error: JoinError) -> Result<Response, PageError> {
@@ -180,10 +189,13 @@ struct TokenQuery {
 
 async fn social(
     State(web): State<Web>,
+    Extension(slot): Extension<FramingSlot>,
     query: Result<Query<TokenQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
     let Query(TokenQuery { token }) = query?;
     if let Some(found) = access::open(web.app(), &token).await? {
+        // The frame may go where this leads.
+        slot.put(Framing::of(&found));
         return Ok(enter(&web, &token, found.model.id.as_str()));
     }
     let page = Closed {
@@ -282,24 +294,25 @@ async fn photos_page(
     problems: Vec<(String, String)>,
 ) -> Result<Photos, PageError> {
     let rows = uploads::list(web.app(), &inside.visit).await?;
-    let row = |upload: uploads::Upload| UploadRow {
-        id: upload.id.to_string(),
-        usable: upload.usable,
-        findings: upload
-            .verdict
-            .findings
-            .into_iter()
-            .map(|finding| (finding.severity == Severity::Refusal, finding.sentence))
-            .collect(),
-    };
     Ok(Photos {
         frame: frame(inside, Step::Photos),
-        uploads: rows.into_iter().map(row).collect(),
+        uploads: rows.into_iter().map(upload_row).collect(),
         uploads_max: uploads::UPLOADS_MAX,
         megabytes_max: uploads::BYTES_MAX >> 20,
         problems,
         photos: web.app().studio.photos(),
     })
+}
+
+fn upload_row(upload: uploads::Upload) -> UploadRow {
+    let findings = upload.verdict.findings.into_iter();
+    UploadRow {
+        id: upload.id.to_string(),
+        usable: upload.usable,
+        findings: findings
+            .map(|finding| (finding.severity == Severity::Refusal, finding.sentence))
+            .collect(),
+    }
 }
 
 async fn cards(web: &Web, inside: &Inside) -> Result<Vec<HeadshotCard>, PageError> {

@@ -131,7 +131,7 @@ impl Framing {
 pub(crate) struct FramingSlot(Arc<OnceLock<Framing>>);
 
 impl FramingSlot {
-    fn put(&self, framing: Framing) {
+    pub(super) fn put(&self, framing: Framing) {
         // Asked twice for one request, the answer is the same.
         let _first = self.0.set(framing);
     }

@@ -1,5 +1,6 @@
 //! Photos that arrive: one in memory at a time, each judged before the next is read.
 
+use std::iter;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -14,7 +15,7 @@ use headshot_domain::UploadId;
 use serde::Serialize;
 
 use super::inside::{Inside, InsideForm};
-use super::photos_page;
+use super::{photos_page, upload_row};
 use crate::Web;
 use crate::dashboard::access::see_other;
 use crate::dashboard::{PageError, html_with};
@@ -28,16 +29,52 @@ const FILE_TIME_MAX: Duration = Duration::from_mins(2);
 /// How long a form waits until its files are read.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
+/// What stands for files that were not looked at.
+const REST: &str = "The other files";
+
 /// The longest file name that is repeated, in characters.
 const NAME_MAX: usize = 80;
+
+/// The most files of one form, refused ones too.
+const FILES_MAX: usize = 2 * UPLOADS_MAX;
 
 /// What became of one file, for the page's script.
 #[derive(Serialize)]
 struct Taken {
+    /// The verdict in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    usable: Option<bool>,
+    verdict: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+/// What became of a form's files.
+#[derive(Default)]
+struct Outcome {
+    /// The verdicts on those that were taken.
+    taken: Vec<String>,
+    /// Files that were not, and why.
+    problems: Vec<(String, String)>,
+    /// Whether one of them can be sent again as it is.
+    busy: bool,
+}
+
+impl Outcome {
+    fn refuse(&mut self, name: &str, why: impl Into<String>) {
+        self.problems.push((name.to_owned(), why.into()));
+    }
+
+    fn files(&self) -> usize {
+        self.taken.len() + self.problems.len()
+    }
+
+    fn status(&self) -> StatusCode {
+        if self.busy {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::BAD_REQUEST
+        }
+    }
 }
 
 /// A form whose body is no form, or is cut off.
@@ -57,7 +94,14 @@ pub(super) async fn add(
     let place = tokio::time::timeout(WAIT_MAX, web.0.uploads.acquire()).await;
     let _place = match place {
         Ok(Ok(place)) => place,
-        Ok(Err(_)) | Err(_) => return busy(&web, &inside, &headers).await,
+        Ok(Err(_)) | Err(_) => {
+            let mut outcome = Outcome {
+                busy: true,
+                ..Outcome::default()
+            };
+            outcome.refuse("Your photos", UploadError::Busy.to_string());
+            return answer(&web, &inside, &headers, outcome).await;
+        }
     };
     // The token comes first: nothing is read of a form that is not ours.
     let first = form.next_field().await.map_err(unreadable)?;
@@ -66,24 +110,45 @@ pub(super) async fn add(
     if !accounts::csrf_matches(&inside.token, &text.map_err(unreadable)?) {
         return Err(PageError::StaleForm);
     }
-    let mut problems = Vec::new();
-    let mut taken = Vec::new();
-    while let Some(mut field) = form.next_field().await.map_err(unreadable)? {
+    let outcome = files(&web, &inside, &mut form).await?;
+    answer(&web, &inside, &headers, outcome).await
+}
+
+/// Takes a form's files one after another. What is wrong with one does not touch the others.
+async fn files(web: &Web, inside: &Inside, form: &mut Multipart) -> Result<Outcome, PageError> {
+    let mut outcome = Outcome::default();
+    loop {
+        let mut field = match form.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => break,
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                outcome.refuse(REST, "They are too large together. Send fewer at a time.");
+                break;
+            }
+            Err(_cut) => {
+                outcome.refuse(REST, "They did not arrive whole. Send them again.");
+                break;
+            }
+        };
         if field.name() != Some("photos") || field.file_name() == Some("") {
             continue;
         }
+        if outcome.files() == FILES_MAX {
+            outcome.refuse(REST, format!("Send at most {FILES_MAX} files at a time."));
+            break;
+        }
         let name = field.file_name().unwrap_or("photo");
         let name: String = name.chars().take(NAME_MAX).collect();
-        match tokio::time::timeout(FILE_TIME_MAX, one(&web, &inside, &mut field)).await {
-            Ok(Ok(upload)) => taken.push(upload.usable),
-            Ok(Err(error)) => problems.push((name, words(&web, error)?)),
-            Err(_) => problems.push((name, "It took too long to arrive.".to_owned())),
-        }
-        if problems.len() + taken.len() > 2 * UPLOADS_MAX {
-            return Err(PageError::StaleForm);
+        match tokio::time::timeout(FILE_TIME_MAX, one(web, inside, &mut field)).await {
+            Ok(Ok(upload)) => outcome.taken.push(verdict_in_words(&upload)),
+            Ok(Err(error)) => {
+                outcome.busy |= matches!(error, UploadError::Busy);
+                outcome.refuse(&name, words(web, error)?);
+            }
+            Err(_) => outcome.refuse(&name, "It took too long to arrive."),
         }
     }
-    answer(&web, &inside, &headers, (taken, problems)).await
+    Ok(outcome)
 }
 
 /// Reads one file and has it judged.
@@ -123,39 +188,44 @@ fn words(web: &Web, error: UploadError) -> Result<String, PageError> {
     }
 }
 
+/// What the page shows of a verdict, as one text.
+fn verdict_in_words(upload: &uploads::Upload) -> String {
+    let row = upload_row(upload.clone());
+    let sentences = row.findings.iter().map(|(_, sentence)| sentence.as_str());
+    let parts: Vec<&str> = iter::once(row.word()).chain(sentences).collect();
+    parts.join(". ")
+}
+
 fn wants_json(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT);
     accept.is_some_and(|accept| accept == "application/json")
-}
-
-async fn busy(web: &Web, inside: &Inside, headers: &HeaderMap) -> Result<Response, PageError> {
-    let why = ("Your photos".to_owned(), UploadError::Busy.to_string());
-    let mut response = answer(web, inside, headers, (Vec::new(), vec![why])).await?;
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    Ok(response)
 }
 
 async fn answer(
     web: &Web,
     inside: &Inside,
     headers: &HeaderMap,
-    (taken, problems): (Vec<bool>, Vec<(String, String)>),
+    outcome: Outcome,
 ) -> Result<Response, PageError> {
+    let status = outcome.status();
+    let Outcome {
+        taken, problems, ..
+    } = outcome;
     if wants_json(headers) {
         let error = problems.into_iter().next().map(|(_, why)| why);
         let status = if error.is_some() {
-            StatusCode::BAD_REQUEST
+            status
         } else {
             StatusCode::OK
         };
-        let usable = taken.first().copied();
-        return Ok((status, axum::Json(Taken { usable, error })).into_response());
+        let verdict = taken.into_iter().next();
+        return Ok((status, axum::Json(Taken { verdict, error })).into_response());
     }
     if problems.is_empty() {
         return Ok(see_other(&inside.path()));
     }
     let page = photos_page(web, inside, problems).await?;
-    html_with(StatusCode::BAD_REQUEST, &page)
+    html_with(status, &page)
 }
 
 pub(super) async fn remove(

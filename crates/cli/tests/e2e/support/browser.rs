@@ -48,7 +48,8 @@ impl Browser {
         self.post(path, &all)
     }
 
-    fn send(&mut self, mut request: Request) -> Answer {
+    /// Sends a request with this browser's cookies, and keeps those of the answer.
+    pub(crate) fn send(&mut self, mut request: Request) -> Answer {
         if !self.cookies.is_empty() {
             let pairs: Vec<String> = self
                 .cookies
