@@ -46,7 +46,7 @@ pub(crate) fn find_or_install() -> anyhow::Result<Tools> {
     };
     Ok(Tools {
         chromium,
-        python: python_with_requests()?,
+        python: python_with_packages()?,
     })
 }
 
@@ -110,21 +110,26 @@ fn on_path(program: &str) -> Option<PathBuf> {
 }
 
 /// A Python of our own, so that nothing of the machine's is changed.
-fn python_with_requests() -> anyhow::Result<PathBuf> {
+fn python_with_packages() -> anyhow::Result<PathBuf> {
     let folder = step::target().join("test-python");
     let bin = folder.join("bin");
     let python = bin.join("python3").display().to_string();
-    let has_requests = || step::command("requests", &python, &["-c", "import requests"]).works();
-    if !has_requests() {
+    let wanted = "import requests, aiosmtpd, trustme";
+    let has_all = || step::command("packages", &python, &["-c", wanted]).works();
+    if !has_all() {
         let folder = folder.display().to_string();
         step::command(
-            "Python for the samples",
+            "Python for the samples and the mail server",
             "python3",
             &["-m", "venv", &folder],
         )
         .run()?;
-        let install = ["-m", "pip", "install", "--quiet", "requests"];
-        step::command("Python's requests", &python, &install).run()?;
+        let servers = step::root().join("tests/smtp/requirements.txt");
+        let servers = servers.display().to_string();
+        let install = [
+            "-m", "pip", "install", "--quiet", "requests", "-r", &servers,
+        ];
+        step::command("Python's packages", &python, &install).run()?;
     }
     Ok(bin)
 }

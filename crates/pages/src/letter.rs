@@ -19,16 +19,12 @@ pub struct Letter {
 impl Letter {
     /// The text part.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        for paragraph in &self.paragraphs {
-            text.push_str(paragraph);
-            text.push_str("\n\n");
-        }
+        let mut parts = self.paragraphs.clone();
         if let Some((verb, url)) = &self.action {
-            text.push_str(&format!("{verb}:\n{url}\n\n"));
+            parts.push(format!("{verb}:\n{url}"));
         }
-        text.push_str(&format!("-- \n{}\n", self.why));
-        text
+        parts.push(format!("-- \n{}\n", self.why));
+        parts.join("\n\n")
     }
 }
 

@@ -20,6 +20,7 @@ mod postgres;
 mod proxy;
 mod receiver;
 mod s3;
+mod smtp;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub use postgres::postgres;
 pub use proxy::Proxy;
 pub use receiver::{Call, Receiver};
 pub use s3::{S3, s3};
+pub use smtp::MailServer;
 
 /// A migrated database of one test. Its files go when it is dropped; a PostgreSQL database goes
 /// with its server.

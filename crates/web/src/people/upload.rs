@@ -92,16 +92,13 @@ pub(super) async fn add(
     let mut form = form.map_err(unreadable)?;
     // So many forms are read at a time: each holds one file in memory.
     let place = tokio::time::timeout(WAIT_MAX, web.0.uploads.acquire()).await;
-    let _place = match place {
-        Ok(Ok(place)) => place,
-        Ok(Err(_)) | Err(_) => {
-            let mut outcome = Outcome {
-                busy: true,
-                ..Outcome::default()
-            };
-            outcome.refuse("Your photos", UploadError::Busy.to_string());
-            return answer(&web, &inside, &headers, outcome).await;
-        }
+    let Ok(Ok(_place)) = place else {
+        let mut outcome = Outcome {
+            busy: true,
+            ..Outcome::default()
+        };
+        outcome.refuse("Your photos", UploadError::Busy.to_string());
+        return answer(&web, &inside, &headers, outcome).await;
     };
     // The token comes first: nothing is read of a form that is not ours.
     let first = form.next_field().await.map_err(unreadable)?;

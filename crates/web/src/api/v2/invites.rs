@@ -185,9 +185,9 @@ pub(crate) fn created(app: &App, invite: &Row) -> String {
 
 /// Create an invite
 ///
-/// Gives a link that works for 30 days, and reserves a credit, which is taken once the person
-/// submits photos. Both happen together or not at all. This server sends no mail yet: pass the link
-/// on.
+/// Sends the person a link that works for 30 days, and reserves a credit, which is taken once the
+/// person submits photos. All of it happens together or not at all. A server without mail keeps the
+/// letter in its outbox: pass the link on.
 #[utoipa::path(
     post, path = "/api/v2/organization/invites", operation_id = "createInvite", tag = "invites",
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours.", max_length = 255)),
