@@ -1,4 +1,4 @@
-use super::Place;
+use super::{PLACEHOLDER, Place, sample};
 use crate::{
     Template,
     ui::{Badge, Code, Icon},
@@ -39,11 +39,15 @@ pub struct OperationDoc {
     pub path: String,
     /// What it does, a verb phrase.
     pub summary: String,
+    /// What else is to know, sentences; empty for nothing.
+    pub description: String,
     /// Scope that a key needs; empty for none.
     pub scope: String,
     /// Parameters.
     pub parameters: Vec<ParameterDoc>,
-    /// An example request body; empty for none.
+    /// Path and query of the sample request, as sent.
+    pub sample_path: String,
+    /// The sample request's body, indented; empty for none.
     pub request_example: String,
     /// Answers.
     pub responses: Vec<ResponseDoc>,
@@ -63,13 +67,14 @@ impl OperationDoc {
             .to_lowercase()
     }
 
-    fn request(&self) -> Option<Code> {
-        let example = (!self.request_example.is_empty()).then_some(&self.request_example)?;
-        Some(Code::new(
-            format!("{}-request", self.anchor()),
-            "Request body",
-            example,
-        ))
+    fn request(&self, base_url: &str) -> Code {
+        let call = sample::Call {
+            method: &self.method,
+            url: format!("{base_url}{}", self.sample_path),
+            key: (!self.scope.is_empty()).then_some(PLACEHOLDER),
+            body: &self.request_example,
+        };
+        Code::new(format!("{}-curl", self.anchor()), "curl", call.curl())
     }
 
     fn answer(&self, response: &ResponseDoc) -> Option<Code> {

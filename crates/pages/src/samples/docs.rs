@@ -69,6 +69,7 @@ fn operations() -> Vec<OperationDoc> {
                 "string",
                 "Identifier of the team.",
             )],
+            description: "Its members stay in it.".to_owned(),
             request_example: "{\n  \"name\": \"Marketing\"\n}".to_owned(),
             ..operation(
                 "PUT",
@@ -85,8 +86,10 @@ fn operation(method: &str, path: &str, summary: &str, example: &str) -> Operatio
         method: method.to_owned(),
         path: path.to_owned(),
         summary: summary.to_owned(),
+        description: String::new(),
         scope: "organization".to_owned(),
         parameters: Vec::new(),
+        sample_path: path.replace("{teamId}", "team_xyz789"),
         request_example: String::new(),
         responses: vec![
             response(200, "Done", example),

@@ -7,13 +7,15 @@ use serde_json::Value;
 use crate::contract::{CONTRACT, resolved};
 
 /// What we add, with a reason in docs/decisions.
-const EXTRA_PARAMETERS: [(&str, &[&str]); 6] = [
+const EXTRA_PARAMETERS: [(&str, &[&str]); 8] = [
     ("listInvites", &["limit query", "offset query"]),
     ("createInvite", &["Idempotency-Key header"]),
     ("revokeInvite", &["Idempotency-Key header"]),
     ("createTeam", &["Idempotency-Key header"]),
     ("addMembersToTeam", &["Idempotency-Key header"]),
     ("createModel", &["Idempotency-Key header"]),
+    ("v1CreateInvite", &["Idempotency-Key header"]),
+    ("v1RevokeInvite", &["Idempotency-Key header"]),
 ];
 
 fn ours() -> Value {
