@@ -175,13 +175,16 @@ impl Told<'_> {
             names.is_some_and(|names| names.iter().any(|required| required == name))
         };
         let fields = body["properties"].as_object();
-        let fields = fields.into_iter().flatten().map(|(name, field)| ParameterDoc {
-            name: name.clone(),
-            place: "body".to_owned(),
-            kind: self.kind(field),
-            required: required(name),
-            description: text(&field["description"]),
-        });
+        let fields = fields
+            .into_iter()
+            .flatten()
+            .map(|(name, field)| ParameterDoc {
+                name: name.clone(),
+                place: "body".to_owned(),
+                kind: self.kind(field),
+                required: required(name),
+                description: text(&field["description"]),
+            });
         listed.chain(fields).collect()
     }
 

@@ -27,7 +27,7 @@ impl Sample {
     fn parse(block: &'static str) -> Option<Self> {
         let (operation, rest) = block.split_once('\n')?;
         let (request, answer) = rest.split_once("\nHTTP/1.1 ")?;
-        let (head, body) = request.split_once("\n\n")?;
+        let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
         let (_method, url) = head.lines().next()?.split_once(' ')?;
         let (_, text) = answer.split_once("\n\n")?;
         Some(Self {

@@ -188,7 +188,10 @@ async fn pages_at_and_past_their_edges(#[case] kind: Kind) {
             ("limit=18446744073709551616", Some((200, 0))),
             ("offset=9223372036854775807", Some((50, i64::MAX))),
             ("offset=9223372036854775808", Some((50, i64::MAX))),
-            ("limit=200&offset=9223372036854775807", Some((200, i64::MAX))),
+            (
+                "limit=200&offset=9223372036854775807",
+                Some((200, i64::MAX)),
+            ),
             ("limit=0", None),
             ("limit=-9223372036854775809", None),
             ("offset=-1", None),
@@ -198,13 +201,15 @@ async fn pages_at_and_past_their_edges(#[case] kind: Kind) {
         ] {
             let answer = world.get(&format!("{root}/{path}?{query}")).await;
             let pagination = &answer.body["pagination"];
-            let found = pagination["limit"].as_i64().zip(pagination["offset"].as_i64());
+            let found = pagination["limit"]
+                .as_i64()
+                .zip(pagination["offset"].as_i64());
             assert_eq!(found, page, "{path}?{query}: {}", answer.text);
             assert_eq!(answer.status, if page.is_some() { 200 } else { 400 });
         }
     }
-    let empty = world.get(&format!("{INVITES}?offset=9223372036854775808"));
-    assert_eq!(empty.await.expect(200)["invites"], json!([]));
+    let past = format!("{INVITES}?offset=9223372036854775808");
+    assert_eq!(world.get(&past).await.expect(200)["invites"], json!([]));
 }
 
 #[tokio::test]
@@ -216,7 +221,10 @@ async fn keys_that_are_given_twice_or_nested_deeply() {
     };
     for (body, status) in [
         (r#"{"email":"a@b.co","email":"c@d.co"}"#.to_owned(), 400),
-        (r#"{"x":1,"x":2,"email":"twice@example.com"}"#.to_owned(), 200),
+        (
+            r#"{"x":1,"x":2,"email":"twice@example.com"}"#.to_owned(),
+            200,
+        ),
         (nested(126), 200),
         (nested(127), 200),
         (nested(30_000), 200),
@@ -259,7 +267,10 @@ async fn nul_bytes_name_nothing(#[case] kind: Kind) {
     }
     for (body, code) in [
         (json!({ "email": "a\0b@example.com" }), "INVALID_EMAIL"),
-        (json!({ "email": "a@example.com", "teamId": "\0" }), "NOT_FOUND"),
+        (
+            json!({ "email": "a@example.com", "teamId": "\0" }),
+            "NOT_FOUND",
+        ),
     ] {
         for path in [INVITES, "/api/v2/organization/models"] {
             let answer = world.post(path, &body).await;
@@ -271,8 +282,9 @@ async fn nul_bytes_name_nothing(#[case] kind: Kind) {
     let nobody = json!({ "emails": ["\0", "a\0b@example.com"] });
     let answer = world.post(&members, &nobody).await;
     assert_eq!(answer.error(), (404, "NOT_FOUND"));
-    let renamed = world.put(&format!("{TEAMS}/%00"), &json!({ "name": "A" }));
-    assert_eq!(renamed.await.error(), (404, "NOT_FOUND"));
+    let (path, name) = (format!("{TEAMS}/%00"), json!({ "name": "A" }));
+    let renamed = world.put(&path, &name).await;
+    assert_eq!(renamed.error(), (404, "NOT_FOUND"));
 }
 
 #[tokio::test]

@@ -81,7 +81,10 @@ fn numbers_of_any_size(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
             && let Some(RefOr::T(Schema::Object(schema))) = parameter.schema.as_mut()
-            && matches!(schema.format, Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            && matches!(
+                schema.format,
+                Some(SchemaFormat::KnownFormat(KnownFormat::Int64))
+            )
         {
             schema.format = None;
         }
@@ -113,7 +116,8 @@ fn answers(operation: &mut Operation) {
 }
 
 fn unreadable() -> Response {
-    let mut response = Response::new("The request can't be understood, or its headers are too large.");
+    let mut response =
+        Response::new("The request can't be understood, or its headers are too large.");
     let body = Ref::from_schema_name("ErrorBody");
     response
         .content
@@ -122,7 +126,11 @@ fn unreadable() -> Response {
 }
 
 fn headers(response: &mut Response, status: &str) {
-    let integer = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    let integer = || {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(0))
+    };
     let string = || ObjectBuilder::new().schema_type(Type::String);
     let mut add = |name: &str, schema: ObjectBuilder, description: &str| {
         let header = HeaderBuilder::new()
@@ -133,9 +141,17 @@ fn headers(response: &mut Response, status: &str) {
     };
     let time = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     add("X-RateLimit-Limit", integer(), "Requests a minute.");
-    add("X-RateLimit-Remaining", integer(), "How many of them are left.");
+    add(
+        "X-RateLimit-Remaining",
+        integer(),
+        "How many of them are left.",
+    );
     add("X-RateLimit-Reset", time, "When they are counted anew.");
-    add("X-Request-Id", string(), "Names the request to the operator.");
+    add(
+        "X-Request-Id",
+        string(),
+        "Names the request to the operator.",
+    );
     match status {
         "401" | "403" => add("WWW-Authenticate", string(), "What is missing (RFC 6750)."),
         "429" => add("Retry-After", integer(), "Seconds to wait."),

@@ -49,7 +49,13 @@ pub(crate) async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct TeamNameRequest {
     /// 1 to 200 characters, unlike the names of the other teams whatever the case.
-    #[schema(required, nullable = false, min_length = 1, max_length = 200, example = "Product")]
+    #[schema(
+        required,
+        nullable = false,
+        min_length = 1,
+        max_length = 200,
+        example = "Product"
+    )]
     name: Option<String>,
 }
 
