@@ -13,7 +13,7 @@ database = sqlite3.connect(file, timeout=10)
 with database:
     database.execute(
         "INSERT INTO models (id, org_id, user_id, uid, email, title, status, development, version, reserved,"
-        " charged, favorite, created_at, finished_at)"
+        " charged, favorite_id, created_at, finished_at)"
         " VALUES (?, ?, 'u', 'anon_1', 'jane@acme.example', 'Jane Cooper', 'active', 0, 'lora', 0, 100, ?, ?, ?)",
         (MODEL, org, PHOTOS[0], AT, AT),
     )

@@ -32,6 +32,16 @@ export function operations(document) {
 
 export async function startWorld() {
   const server = await startServer();
+  try {
+    return await furnish(server);
+  } catch (error) {
+    // Nobody else would, and a running child keeps the tests from ending.
+    await server.stop();
+    throw error;
+  }
+}
+
+async function furnish(server) {
   const owner = ["--name", "Acme Corporation", "--owner-email", "owner@acme.example"];
   const rights = ["--plan", "unlimited", "--credits", "unlimited", "--whitelabel"];
   const made = await server.command("org", "create", ...owner, ...rights);
