@@ -17,7 +17,8 @@ with database:
         " VALUES (?, ?, 'u', 'anon_1', 'jane@acme.example', 'Jane Cooper', 'active', 0, 'lora', 0, 100, ?, ?, ?)",
         (MODEL, org, PHOTOS[0], AT, AT),
     )
-    database.execute("INSERT INTO tallies (org_id, name, n) VALUES (?, 'models.active.', 1)", (org,))
+    for tally in ("models.active.", "favorites."):
+        database.execute("INSERT INTO tallies (org_id, name, n) VALUES (?, ?, 1)", (org, tally))
     for place, photo in enumerate(PHOTOS):
         database.execute(
             "INSERT INTO photos (id, org_id, model_id, place, status, liked, format, recipe, created_at)"

@@ -135,7 +135,7 @@ pub(crate) struct CreateInviteRequest {
     #[schema(required, nullable = false, format = Email, example = "user@example.com")]
     email: Option<String>,
     /// The team that the person joins.
-    #[schema(nullable = false, example = "team_xyz789")]
+    #[schema(example = "team_xyz789")]
     team_id: Option<String>,
 }
 

@@ -200,13 +200,13 @@ pub(crate) struct CreateModelRequest {
     #[schema(required, nullable = false, format = Email, example = "user@example.com")]
     email: Option<String>,
     /// The person's team.
-    #[schema(nullable = false, example = "team_xyz789")]
+    #[schema(example = "team_xyz789")]
     team_id: Option<String>,
     /// Whether it is a test: bundled photos, no credit.
-    #[schema(nullable = false, default = false)]
+    #[schema(default = false)]
     is_development: Option<bool>,
     /// `lora` (the default) or `one-shot`; this server's engine makes either.
-    #[schema(value_type = Version, required = false, nullable = false)]
+    #[schema(value_type = Option<Version>)]
     version: Option<String>,
 }
 
