@@ -194,7 +194,14 @@ impl Told<'_> {
         if let Some(words) = schema["enum"].as_array() {
             return words.iter().map(text).collect::<Vec<_>>().join(" or ");
         }
-        let (mut kind, unit) = match (text(&schema["type"]), schema["format"].as_str()) {
+        if let Some(either) = schema["oneOf"].as_array().and_then(|all| all.first()) {
+            return self.kind(either);
+        }
+        // What may be null as well says so first or last.
+        let named = schema["type"].as_array().into_iter().flatten();
+        let named = named.map(text).find(|name| name != "null");
+        let named = named.unwrap_or_else(|| text(&schema["type"]));
+        let (mut kind, unit) = match (named, schema["format"].as_str()) {
             (_, Some("email")) => ("mail address".to_owned(), "characters"),
             (kind, _) if kind == "array" => {
                 let items = text(&resolve(self.document, &schema["items"])["type"]);

@@ -19,6 +19,22 @@ pub struct ParameterDoc {
     pub description: String,
 }
 
+impl ParameterDoc {
+    /// *body, mail address, required*.
+    fn facts(&self) -> String {
+        let required = if self.required { "required" } else { "" };
+        let facts = [self.place.as_str(), self.kind.as_str(), required];
+        let known: Vec<&str> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+        known.join(", ")
+    }
+}
+
+/// Text with code between backticks: each piece, and whether it is code.
+fn pieces(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let pieces = text.split('`').enumerate();
+    pieces.map(|(index, piece)| (index % 2 == 1, piece))
+}
+
 /// An answer of an operation.
 #[derive(Debug, Clone)]
 pub struct ResponseDoc {
@@ -96,4 +112,22 @@ pub struct Reference {
 
 impl Reference {
     const HERE: Place = Place::Reference;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_stands_between_backticks() {
+        let found: Vec<_> = pieces("Is `a` or `b`.").collect();
+        let wanted = [
+            (false, "Is "),
+            (true, "a"),
+            (false, " or "),
+            (true, "b"),
+            (false, "."),
+        ];
+        assert_eq!(found, wanted);
+    }
 }

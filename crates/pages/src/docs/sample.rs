@@ -86,6 +86,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_body_is_quoted_for_the_shell() {
+        let call = Call {
+            method: "POST",
+            url: "http://127.0.0.1:8080/api/keys/revoke".to_owned(),
+            key: None,
+            body: r#"{"name":"O'Neil"}"#,
+        };
+        assert_eq!(
+            call.curl(),
+            r#"curl -X POST "http://127.0.0.1:8080/api/keys/revoke" \
+  -H "Content-Type: application/json" \
+  -d '{"name":"O'\''Neil"}'"#
+        );
+    }
+
+    #[test]
     fn samples_are_indented_as_people_write_them() {
         let base = "http://127.0.0.1:8080";
         assert_eq!(
