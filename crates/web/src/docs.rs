@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use headshot_pages::{
-    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks, OperationDoc,
-    ParameterDoc, Reference, ResponseDoc, Template,
+    Bodies, DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks,
+    OperationDoc, ParameterDoc, Reference, ResponseDoc, Template,
 };
 use serde_json::Value;
 
@@ -41,27 +41,48 @@ fn base_url(web: &Web) -> String {
     web.base_url().to_owned()
 }
 
+/// The recorded answers that the pages explain.
+fn bodies(web: &Web) -> Bodies {
+    let samples = Samples::read();
+    let of = |operation, status| {
+        let sample = samples.find(operation, status);
+        sample.map_or_else(String::new, |sample| sample.answer(web.base_url()))
+    };
+    Bodies {
+        organization: of("getOrganization", 200),
+        invalid_request: of("updateTeam", 400),
+        unauthorized: of("getOrganization", 401),
+        insufficient_credits: of("createInvite", 402),
+        forbidden: of("createInvite", 403),
+        rate_limited: of("getOrganization", 429),
+    }
+}
+
 async fn overview(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsOverview {
         base_url: base_url(&web),
+        bodies: bodies(&web),
     })
 }
 
 async fn authentication(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsAuthentication {
         base_url: base_url(&web),
+        bodies: bodies(&web),
     })
 }
 
 async fn errors(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsErrors {
         base_url: base_url(&web),
+        bodies: bodies(&web),
     })
 }
 
 async fn rate_limits(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsRateLimits {
         base_url: base_url(&web),
+        bodies: bodies(&web),
     })
 }
 
@@ -183,7 +204,12 @@ impl Told<'_> {
                 place: "body".to_owned(),
                 kind: self.kind(field),
                 required: required(name),
-                description: text(&field["description"]),
+                // Of a field that may be null too, its type has it.
+                description: field["description"]
+                    .as_str()
+                    .or_else(|| field["oneOf"][0]["description"].as_str())
+                    .unwrap_or_default()
+                    .to_owned(),
             });
         listed.chain(fields).collect()
     }

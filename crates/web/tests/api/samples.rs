@@ -324,10 +324,10 @@ async fn photos_of(story: &mut Recorder, model: &str, photo: &str) {
     let path = &format!("{lost}/download");
     story.ask(download, ("POST", path), some(), 404).await;
     let favorites = &format!("{V2}/photos/favorites");
-    let list = "listFavoritePhotos";
-    story.ask(list, ("GET", favorites), none(), 200).await;
+    let chosen = "listFavoritePhotos";
+    story.ask(chosen, ("GET", favorites), none(), 200).await;
     let wrong = &format!("{favorites}?offset=-1");
-    story.ask(list, ("GET", wrong), none(), 400).await;
+    story.ask(chosen, ("GET", wrong), none(), 400).await;
 }
 
 async fn whitelabel(story: &mut Recorder, team: &str) {

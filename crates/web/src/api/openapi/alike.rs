@@ -37,12 +37,12 @@ pub(super) fn complete(document: &mut OpenApi, base_url: &str) {
                 numbers_of_any_size(operation);
                 optional_body(operation);
                 answers(operation);
-                let sampled = Sampled {
+                let record = Sampled {
                     samples: &samples,
                     base_url,
                     id: operation.operation_id.clone().unwrap_or_default(),
                 };
-                sampled.add(operation, path);
+                record.add(operation, path);
             }
         }
     }
