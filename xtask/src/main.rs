@@ -52,11 +52,35 @@ fn test() -> anyhow::Result<()> {
         .path_first(&tools.python)
         .run()?;
     step::cargo(
-        "Binary for the browser",
+        "Binary for the clients and the browser",
         &["build", "--workspace", "--bins"],
     )
     .run()?;
+    clients(&tools)?;
     browser(&tools)
+}
+
+/// Generated clients and schemathesis, against the built binary.
+fn clients(tools: &tools::Tools) -> anyhow::Result<()> {
+    let folder = step::root().join("tests/clients");
+    step::command(
+        "Packages for the clients",
+        "npm",
+        &["ci", "--no-audit", "--no-fund"],
+    )
+    .folder(&folder)
+    .run()?;
+    step::command("Clients", "npm", &["test"])
+        .folder(&folder)
+        .path_first(&tools.python)
+        .env("HEADSHOT_BIN", &binary())
+        .run()
+}
+
+/// The built binary.
+fn binary() -> String {
+    let path = step::target().join("debug/headshot");
+    path.display().to_string()
 }
 
 fn lint() -> anyhow::Result<()> {
@@ -92,10 +116,7 @@ fn browser(tools: &tools::Tools) -> anyhow::Result<()> {
     .run()?;
     step::command("Browser tests", "npm", &["test"])
         .folder(&folder)
-        .env(
-            "HEADSHOT_BIN",
-            &step::target().join("debug/headshot").display().to_string(),
-        )
+        .env("HEADSHOT_BIN", &binary())
         .env("CHROMIUM", &tools.chromium.display().to_string())
         .run()
 }

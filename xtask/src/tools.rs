@@ -1,16 +1,16 @@
-//! What the tests need beside Rust: PostgreSQL, Chromium, Node, curl, Python with requests. As root
-//! on Debian they are installed; otherwise the error says exactly what is missing.
+//! What the tests need beside Rust: PostgreSQL, Chromium, Node, curl, Python with some packages. As
+//! root on Debian they are installed; otherwise the error says exactly what is missing.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::step;
 
 /// What was found.
 pub(crate) struct Tools {
     pub(crate) chromium: PathBuf,
-    /// The folder of a Python that has the package requests.
+    /// The folder of a Python that has the packages of `tests/clients/requirements.txt`.
     pub(crate) python: PathBuf,
 }
 
@@ -109,27 +109,23 @@ fn on_path(program: &str) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// A Python of our own, so that nothing of the machine's is changed.
+/// A Python of our own, so that nothing of the machine's is changed. A copy of the list beside it
+/// tells that all of it was installed.
 fn python_with_packages() -> anyhow::Result<PathBuf> {
     let folder = step::target().join("test-python");
     let bin = folder.join("bin");
-    let python = bin.join("python3").display().to_string();
-    let wanted = "import requests, aiosmtpd, trustme";
-    let has_all = || step::command("packages", &python, &["-c", wanted]).works();
-    if !has_all() {
-        let folder = folder.display().to_string();
-        step::command(
-            "Python for the samples and the mail server",
-            "python3",
-            &["-m", "venv", &folder],
-        )
-        .run()?;
-        let servers = step::root().join("tests/smtp/requirements.txt");
-        let servers = servers.display().to_string();
-        let install = [
-            "-m", "pip", "install", "--quiet", "requests", "-r", &servers,
-        ];
-        step::command("Python's packages", &python, &install).run()?;
+    let list = step::root().join("tests/clients/requirements.txt");
+    let wanted = std::fs::read_to_string(&list).context("tests/clients/requirements.txt")?;
+    let installed = folder.join("requirements.txt");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(bin);
     }
+    let place = folder.display().to_string();
+    step::command("Python for the tests", "python3", &["-m", "venv", &place]).run()?;
+    let python = bin.join("python3").display().to_string();
+    let list = list.display().to_string();
+    let install = ["-m", "pip", "install", "--quiet", "--requirement", &list];
+    step::command("Python's packages", &python, &install).run()?;
+    std::fs::write(&installed, wanted).context("test-python/requirements.txt")?;
     Ok(bin)
 }

@@ -229,7 +229,8 @@ pub async fn revoke(
 /// The newest invite to an address, or of the member with this address.
 pub async fn find_by_email(app: &App, org: &OrgId, email: &str) -> Result<Option<Invite>, Error> {
     let mut conn = app.db.read().await?;
-    invites::find_by_email(&mut conn, org, &email.trim().to_lowercase()).await
+    let key = email.trim().to_lowercase();
+    invites::find_by_email(&mut conn, org, &headshot_domain::storable(&key)).await
 }
 
 /// The organization's invite with this id.

@@ -74,49 +74,28 @@ const PLACEHOLDER: &str = "YOUR_API_KEY";
 /// What secret scanners look for.
 const KEY_PATTERN: &str = "hsp_[0-9A-Za-z]{46}";
 
-/// Bodies as in the contract's `organization.md` and `errors.md`.
-const ORGANIZATION: &str = r#"{
-  "success": true,
-  "organization": {
-    "uid": "org_abc123def456",
-    "name": "Acme Corporation",
-    "website": "https://acme.com",
-    "teams": [
-      { "id": "team_xyz789", "name": "Marketing" },
-      { "id": "team_abc123", "name": "Engineering" }
-    ]
-  }
-}"#;
 const SHAPE: &str = r#"{
   "success": false,
   "error": "Human-readable error message",
   "code": "MACHINE_READABLE_CODE"
 }"#;
-const UNAUTHORIZED: &str = r#"{
-  "success": false,
-  "error": "Invalid API key",
-  "code": "UNAUTHORIZED"
-}"#;
-const FORBIDDEN: &str = r#"{
-  "success": false,
-  "error": "This API key does not have the scope invites",
-  "code": "FORBIDDEN"
-}"#;
-const INVALID_REQUEST: &str = r#"{
-  "success": false,
-  "error": "Team name is required",
-  "code": "INVALID_REQUEST"
-}"#;
-const INSUFFICIENT_CREDITS: &str = r#"{
-  "success": false,
-  "error": "Insufficient credits",
-  "code": "INSUFFICIENT_CREDITS"
-}"#;
-const RATE_LIMITED: &str = r#"{
-  "success": false,
-  "error": "Rate limit exceeded",
-  "code": "RATE_LIMIT_EXCEEDED"
-}"#;
+
+/// Answers to show, indented JSON, as this server gives them.
+#[derive(Debug, Clone)]
+pub struct Bodies {
+    /// To the first call, which asks for the organization.
+    pub organization: String,
+    /// To a request that can't be understood.
+    pub invalid_request: String,
+    /// Without a key that is valid.
+    pub unauthorized: String,
+    /// Without credits.
+    pub insufficient_credits: String,
+    /// Without the scope.
+    pub forbidden: String,
+    /// Beyond the requests of a minute.
+    pub rate_limited: String,
+}
 
 fn three_samples(id: &'static str, base_url: &str) -> CodeTabs {
     let path = "/organization";
@@ -138,6 +117,8 @@ fn three_samples(id: &'static str, base_url: &str) -> CodeTabs {
 pub struct DocsOverview {
     /// This server's public URL, without a slash at the end.
     pub base_url: String,
+    /// Answers to show.
+    pub bodies: Bodies,
 }
 
 impl DocsOverview {
@@ -154,6 +135,8 @@ impl DocsOverview {
 pub struct DocsAuthentication {
     /// This server's public URL, without a slash at the end.
     pub base_url: String,
+    /// Answers to show.
+    pub bodies: Bodies,
 }
 
 impl DocsAuthentication {
@@ -198,6 +181,8 @@ struct ErrorCode {
 pub struct DocsErrors {
     /// This server's public URL, without a slash at the end.
     pub base_url: String,
+    /// Answers to show.
+    pub bodies: Bodies,
 }
 
 impl DocsErrors {
@@ -291,6 +276,8 @@ const ERROR_CODES: [(&str, u16, &str, &str); 11] = [
 pub struct DocsRateLimits {
     /// This server's public URL, without a slash at the end.
     pub base_url: String,
+    /// Answers to show.
+    pub bodies: Bodies,
 }
 
 impl DocsRateLimits {

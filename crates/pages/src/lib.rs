@@ -47,8 +47,8 @@ pub use assets::{ASSET_PREFIX, Asset, asset, asset_url};
 pub use audit::{Audit, AuditRow, ChainState, ChainStatus};
 pub use common::{Choice, NavItem, Notice, OrgChoice, Shell, When, grouped};
 pub use docs::{
-    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks, OperationDoc,
-    ParameterDoc, Reference, ResponseDoc, VERIFY_NODE, VERIFY_PYTHON, VERIFY_RUST,
+    Bodies, DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks,
+    OperationDoc, ParameterDoc, Reference, ResponseDoc, VERIFY_NODE, VERIFY_PYTHON, VERIFY_RUST,
 };
 pub use error_page::ErrorPage;
 pub use gallery::Gallery;

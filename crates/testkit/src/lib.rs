@@ -31,7 +31,7 @@ use headshot_app::retention::Rules;
 use headshot_app::vault::Vault;
 use headshot_app::{App, Settings};
 use headshot_blobs::{Location, Objects};
-use headshot_domain::OsEntropy;
+use headshot_domain::{OsEntropy, SeededEntropy};
 use headshot_storage::Db;
 use tempfile::TempDir;
 
@@ -119,6 +119,21 @@ pub fn app_on(
         Peppers::new(pepper(0xab), Vec::new()),
         settings,
         (Arc::clone(clock) as _, Arc::new(OsEntropy)),
+    ))
+}
+
+/// The same where randomness is the sequence of `seed`, so that ids and links are always the same.
+pub fn app_seeded(
+    db: &Db,
+    clock: &Arc<ManualClock>,
+    (objects, settings): (&Objects, Settings),
+    seed: u64,
+) -> Arc<App> {
+    Arc::new(App::new(
+        (db.clone(), objects.clone()),
+        Peppers::new(pepper(0xab), Vec::new()),
+        settings,
+        (Arc::clone(clock) as _, Arc::new(SeededEntropy::new(seed))),
     ))
 }
 

@@ -1,6 +1,6 @@
 //! The published documentation of the API, with this server's address in every sample.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use axum::extract::State;
 use axum::http::header;
@@ -8,14 +8,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use headshot_pages::{
-    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks, OperationDoc,
-    ParameterDoc, Reference, ResponseDoc, Template,
+    Bodies, DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks,
+    OperationDoc, ParameterDoc, Reference, ResponseDoc, Template,
 };
 use serde_json::Value;
 
 use crate::Web;
 use crate::api::{OPERATIONS, openapi};
 use crate::dashboard::PageError;
+
+mod samples;
+
+pub(crate) use samples::Samples;
 
 pub(crate) fn routes() -> Router<Web> {
     Router::new()
@@ -37,27 +41,48 @@ fn base_url(web: &Web) -> String {
     web.base_url().to_owned()
 }
 
+/// The recorded answers that the pages explain.
+fn bodies(web: &Web) -> Bodies {
+    let samples = Samples::read();
+    let of = |operation, status| {
+        let sample = samples.find(operation, status);
+        sample.map_or_else(String::new, |sample| sample.answer(web.base_url()))
+    };
+    Bodies {
+        organization: of("getOrganization", 200),
+        invalid_request: of("updateTeam", 400),
+        unauthorized: of("getOrganization", 401),
+        insufficient_credits: of("createInvite", 402),
+        forbidden: of("createInvite", 403),
+        rate_limited: of("getOrganization", 429),
+    }
+}
+
 async fn overview(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsOverview {
         base_url: base_url(&web),
+        bodies: bodies(&web),
     })
 }
 
 async fn authentication(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsAuthentication {
         base_url: base_url(&web),
+        bodies: bodies(&web),
     })
 }
 
 async fn errors(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsErrors {
         base_url: base_url(&web),
+        bodies: bodies(&web),
     })
 }
 
 async fn rate_limits(State(web): State<Web>) -> Result<Response, PageError> {
     page(&DocsRateLimits {
         base_url: base_url(&web),
+        bodies: bodies(&web),
     })
 }
 
@@ -78,93 +103,151 @@ async fn reference(State(web): State<Web>) -> Result<Response, PageError> {
     let document = serde_json::to_value(openapi::document(web.base_url()))?;
     page(&Reference {
         base_url: base_url(&web),
-        operations: operations(&document),
+        operations: operations(&document, web.base_url()),
     })
 }
 
-/// The document's operations, in the order in which it lists them.
-fn operations(document: &Value) -> Vec<OperationDoc> {
-    let paths: BTreeMap<&String, &Value> = document["paths"]
-        .as_object()
-        .map(|paths| paths.iter().collect())
-        .unwrap_or_default();
-    let methods = |(path, item): (&String, &Value)| {
-        let of_path: Vec<OperationDoc> = item
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(method, operation)| operation_doc(document, path, method, operation))
-            .collect();
-        of_path
+/// The document's operations: v2 in the contract's order, then v1, then what needs no scope.
+fn operations(document: &Value, base_url: &str) -> Vec<OperationDoc> {
+    let samples = Samples::read();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let told = Told {
+                document,
+                base_url,
+                samples: &samples,
+                operation,
+            };
+            all.push(told.doc(&method.to_uppercase(), path));
+        }
+    }
+    let place = |doc: &OperationDoc| {
+        let mut known = OPERATIONS.iter();
+        let place = known.position(|known| known.path == doc.path && known.method == doc.method);
+        place.unwrap_or(OPERATIONS.len())
     };
-    paths.into_iter().flat_map(methods).collect()
+    all.sort_by_key(place);
+    all
 }
 
-fn operation_doc(document: &Value, path: &str, method: &str, operation: &Value) -> OperationDoc {
-    let method = method.to_uppercase();
-    let scope = OPERATIONS
-        .iter()
-        .find(|known| known.path == path && known.method == method)
-        .map(|known| known.scope.name().to_owned());
-    let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-    OperationDoc {
-        path: path.to_owned(),
-        summary: text(&operation["summary"]),
-        scope: scope.unwrap_or_default(),
-        parameters: parameters(document, operation, body),
-        request_example: example_text(document, body),
-        responses: operation["responses"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(status, response)| response_doc(document, status, response))
-            .collect(),
-        method,
+/// One operation of the document, and what its samples are taken from.
+struct Told<'a> {
+    document: &'a Value,
+    base_url: &'a str,
+    samples: &'a Samples,
+    operation: &'a Value,
+}
+
+impl Told<'_> {
+    fn doc(&self, method: &str, path: &str) -> OperationDoc {
+        let scope = OPERATIONS
+            .iter()
+            .find(|known| known.path == path && known.method == method)
+            .map(|known| known.scope.name().to_owned());
+        let id = text(&self.operation["operationId"]);
+        let success = self.samples.find(&id, 200);
+        let responses = self.operation["responses"].as_object();
+        OperationDoc {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            summary: text(&self.operation["summary"]),
+            description: text(&self.operation["description"]).replace('\n', " "),
+            scope: scope.unwrap_or_default(),
+            parameters: self.parameters(),
+            sample_path: success.map_or(path, |sample| sample.path).to_owned(),
+            request_example: success
+                .map(|sample| sample.body(self.base_url))
+                .unwrap_or_default(),
+            responses: responses
+                .into_iter()
+                .flatten()
+                .map(|(status, response)| self.response(&id, status, response))
+                .collect(),
+        }
     }
-}
 
-fn response_doc(document: &Value, status: &str, response: &Value) -> ResponseDoc {
-    let schema = &response["content"]["application/json"]["schema"];
-    let status = status.parse().unwrap_or(0);
-    let example =
-        crate::api::error::example(status).unwrap_or_else(|| example_text(document, schema));
-    ResponseDoc {
-        status,
-        description: text(&response["description"]),
-        example,
+    fn response(&self, id: &str, status: &str, response: &Value) -> ResponseDoc {
+        let status = status.parse().unwrap_or(0);
+        let sample = self.samples.find(id, status);
+        let example = sample.map(|sample| sample.answer(self.base_url));
+        ResponseDoc {
+            status,
+            description: text(&response["description"]),
+            example: example
+                .or_else(|| crate::api::error::example(status))
+                .unwrap_or_default(),
+        }
     }
-}
 
-fn parameters(document: &Value, operation: &Value, body: &Value) -> Vec<ParameterDoc> {
-    let listed = operation["parameters"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|parameter| ParameterDoc {
+    fn parameters(&self) -> Vec<ParameterDoc> {
+        let listed = self.operation["parameters"].as_array();
+        let listed = listed.into_iter().flatten().map(|parameter| ParameterDoc {
             name: text(&parameter["name"]),
             place: text(&parameter["in"]),
-            kind: text(&parameter["schema"]["type"]),
+            kind: self.kind(&parameter["schema"]),
             required: parameter["required"].as_bool().unwrap_or(false),
             description: text(&parameter["description"]),
         });
-    let schema = resolve(document, body);
-    let required = |name: &str| {
-        schema["required"]
-            .as_array()
-            .is_some_and(|list| list.iter().any(|entry| entry == name))
-    };
-    let of_body = schema["properties"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, property)| ParameterDoc {
-            name: name.clone(),
-            place: "body".to_owned(),
-            kind: text(&property["type"]),
-            required: required(name),
-            description: text(&property["description"]),
-        });
-    listed.chain(of_body).collect()
+        let body = &self.operation["requestBody"]["content"]["application/json"]["schema"];
+        let body = resolve(self.document, body);
+        let required = |name: &str| {
+            let names = body["required"].as_array();
+            names.is_some_and(|names| names.iter().any(|required| required == name))
+        };
+        let fields = body["properties"].as_object();
+        let fields = fields
+            .into_iter()
+            .flatten()
+            .map(|(name, field)| ParameterDoc {
+                name: name.clone(),
+                place: "body".to_owned(),
+                kind: self.kind(field),
+                required: required(name),
+                // Of a field that may be null too, its type has it.
+                description: field["description"]
+                    .as_str()
+                    .or_else(|| field["oneOf"][0]["description"].as_str())
+                    .unwrap_or_default()
+                    .to_owned(),
+            });
+        listed.chain(fields).collect()
+    }
+
+    /// A type in words: *integer, at least 1*; *main or all*.
+    fn kind(&self, schema: &Value) -> String {
+        let schema = resolve(self.document, schema);
+        if let Some(words) = schema["enum"].as_array() {
+            return words.iter().map(text).collect::<Vec<_>>().join(" or ");
+        }
+        if let Some(either) = schema["oneOf"].as_array().and_then(|all| all.first()) {
+            return self.kind(either);
+        }
+        // What may be null as well says so first or last.
+        let named = schema["type"].as_array().into_iter().flatten();
+        let named = named.map(text).find(|name| name != "null");
+        let named = named.unwrap_or_else(|| text(&schema["type"]));
+        let (mut kind, unit) = match (named, schema["format"].as_str()) {
+            (_, Some("email")) => ("mail address".to_owned(), "characters"),
+            (kind, _) if kind == "array" => {
+                let items = text(&resolve(self.document, &schema["items"])["type"]);
+                (format!("list of {items}s"), "items")
+            }
+            (kind, _) => (kind, "characters"),
+        };
+        let limit = |name: &str| schema[name].as_i64();
+        if let Some(least) = limit("minimum") {
+            let _infallible = write!(kind, ", at least {least}");
+        }
+        let least = limit("minLength").or(limit("minItems"));
+        let most = limit("maxLength").or(limit("maxItems"));
+        let _infallible = match (least, most) {
+            (Some(least), Some(most)) => write!(kind, ", {least} to {most} {unit}"),
+            (None, Some(most)) => write!(kind, ", at most {most} {unit}"),
+            _ => Ok(()),
+        };
+        kind
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -178,31 +261,6 @@ fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     {
         Some(pointer) => document.pointer(pointer).unwrap_or(schema),
         None => schema,
-    }
-}
-
-fn example_text(document: &Value, schema: &Value) -> String {
-    match example(document, schema) {
-        Value::Null => String::new(),
-        value => serde_json::to_string_pretty(&value).unwrap_or_default(),
-    }
-}
-
-/// An example made of the examples of a schema's properties.
-fn example(document: &Value, schema: &Value) -> Value {
-    let schema = resolve(document, schema);
-    if !schema["example"].is_null() {
-        return schema["example"].clone();
-    }
-    if let Some(properties) = schema["properties"].as_object() {
-        let made = properties
-            .iter()
-            .map(|(name, property)| (name.clone(), example(document, property)));
-        return Value::Object(made.collect());
-    }
-    match schema["items"] {
-        Value::Null => Value::Null,
-        ref items => Value::Array(vec![example(document, items)]),
     }
 }
 

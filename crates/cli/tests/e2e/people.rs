@@ -104,7 +104,7 @@ impl Served {
     }
 
     /// A partner's session.
-    fn session(&self, more: Value) -> Session {
+    fn session(&self, more: &Value) -> Session {
         let mut body = json!({ "email": EMAIL });
         let fields = body.as_object_mut().expect("an object");
         fields.extend(more.as_object().expect("an object").clone());
@@ -394,7 +394,7 @@ fn an_invited_person_gets_headshots_and_deletes_everything() {
 #[test]
 fn a_partner_s_link_leads_to_headshots_and_its_token_leaves_the_address() {
     let served = served();
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = Browser::new(&served.server);
     let entered = browser.get(&session.signed_path);
     assert_eq!(entered.status, 303);
@@ -433,7 +433,7 @@ fn a_partner_s_link_leads_to_headshots_and_its_token_leaves_the_address() {
 #[test]
 fn a_test_session_needs_no_photo_and_costs_nothing() {
     let served = served();
-    let session = served.session(json!({ "isDevelopment": true }));
+    let session = served.session(&json!({ "isDevelopment": true }));
     let mut browser = served.agreed(&session);
     let before = served.credits();
     let page = browser.get(&session.page()).text();
@@ -447,8 +447,8 @@ fn a_test_session_needs_no_photo_and_costs_nothing() {
 #[test]
 fn a_session_is_nobody_else_s() {
     let served = served();
-    let mine = served.session(json!({}));
-    let other = served.session(json!({ "email": "joe@acme.example" }));
+    let mine = served.session(&json!({}));
+    let other = served.session(&json!({ "email": "joe@acme.example" }));
     let mut browser = served.agreed(&mine);
     let mut joe = served.agreed(&other);
     assert_eq!(
@@ -488,8 +488,8 @@ fn a_session_is_nobody_else_s() {
 
     // Who is signed in as somebody else finds nothing either.
     let mut owner = Browser::new(&served.server);
-    let set = owner.set_up(&served.org.setup_url, "correct horse battery");
-    assert_eq!(set.status, 303);
+    let entered = owner.set_up(&served.org.setup_url, "correct horse battery");
+    assert_eq!(entered.status, 303);
     assert_eq!(owner.get(&mine.page()).status, 404);
     assert_eq!(joe.get(&foreign).status, 200, "it is still there");
 }
@@ -497,7 +497,7 @@ fn a_session_is_nobody_else_s() {
 #[test]
 fn a_forged_form_changes_nothing() {
     let served = served();
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = served.agreed(&session);
     assert_eq!(
         upload(&mut browser, &session, &[("me.jpg", PORTRAIT)]).status,
@@ -548,7 +548,7 @@ fn a_forged_form_changes_nothing() {
 #[test]
 fn consent_is_given_to_the_text_that_was_shown() {
     let served = served();
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = served.visitor(&session);
     let version = headshot_app::consent::VERSION;
     let hundred = "é".repeat(100);
@@ -621,7 +621,7 @@ fn consent_is_given_to_the_text_that_was_shown() {
 #[test]
 fn a_session_takes_twenty_photos_and_a_form_forty_files() {
     let served = served();
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = served.agreed(&session);
     let photos: Vec<Vec<u8>> = (0..21).map(numbered).collect();
     let named = |range: std::ops::Range<usize>| -> Vec<(&str, &[u8])> {
@@ -642,7 +642,7 @@ fn a_session_takes_twenty_photos_and_a_form_forty_files() {
         "no more can be added: no field"
     );
 
-    let other = served.session(json!({ "email": "joe@acme.example" }));
+    let other = served.session(&json!({ "email": "joe@acme.example" }));
     let mut browser = served.agreed(&other);
     let notes: Vec<(&str, &[u8])> = (0..41).map(|_| ("notes.txt", &b"no photo"[..])).collect();
     let page = upload(&mut browser, &other, &notes[..40]).text();
@@ -656,7 +656,7 @@ fn a_session_takes_twenty_photos_and_a_form_forty_files() {
 #[test]
 fn a_photo_has_at_most_64_megabytes() {
     let served = served();
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = served.agreed(&session);
     let mut photo = PORTRAIT.to_vec();
     photo.resize(FILE_MAX + 1, 0);
@@ -677,7 +677,7 @@ fn a_photo_has_at_most_64_megabytes() {
 #[test]
 fn a_form_that_is_cut_off_loses_no_photo_that_arrived() {
     let served = served();
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = served.agreed(&session);
     let csrf = hidden(&browser.get(&session.page()).text(), "csrf");
     let more = numbered(1);
@@ -702,7 +702,7 @@ fn a_form_that_is_cut_off_loses_no_photo_that_arrived() {
 #[test]
 fn without_credits_nothing_is_made_and_the_photos_are_kept() {
     let served = served();
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = served.agreed(&session);
     upload(&mut browser, &session, &[("me.jpg", PORTRAIT)]);
     run(
@@ -722,7 +722,7 @@ fn without_credits_nothing_is_made_and_the_photos_are_kept() {
 #[test]
 fn only_sites_that_the_organization_allows_show_a_session_in_a_frame() {
     let served = served();
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = served.visitor(&session);
     let policy = |answer: &Answer| {
         let policy = answer.header("content-security-policy").expect("a policy");
@@ -767,7 +767,7 @@ fn only_sites_that_the_organization_allows_show_a_session_in_a_frame() {
 fn over_https_the_cookie_works_in_a_frame_of_its_own() {
     let served =
         served_with(Place::new().with("HEADSHOT_PUBLIC_URL", "https://headshots.acme.example"));
-    let session = served.session(json!({}));
+    let session = served.session(&json!({}));
     let mut browser = Browser::new(&served.server);
     let entered = browser.get(&session.signed_path);
     assert_eq!(entered.status, 303);

@@ -76,6 +76,20 @@ fn the_curl_sample_runs_in_bash() {
     }
 }
 
+/// Those of the reference too, with a body and without.
+#[test]
+fn the_reference_s_samples_run() {
+    let served = served();
+    let code = served.sample("/api/reference", "get-organization-curl");
+    let printed = run("bash", &["-euo", "pipefail"], &code);
+    let answer: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(answer, served.organization());
+    let code = served.sample("/api/reference", "post-organization-teams-curl");
+    let printed = run("bash", &["-euo", "pipefail"], &code);
+    let answer: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(answer["organization"]["teams"][0]["name"], "Marketing");
+}
+
 #[test]
 fn the_node_sample_runs() {
     let served = served();

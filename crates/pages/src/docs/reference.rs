@@ -1,4 +1,4 @@
-use super::Place;
+use super::{PLACEHOLDER, Place, sample};
 use crate::{
     Template,
     ui::{Badge, Code, Icon},
@@ -17,6 +17,22 @@ pub struct ParameterDoc {
     pub required: bool,
     /// What it does.
     pub description: String,
+}
+
+impl ParameterDoc {
+    /// *body, mail address, required*.
+    fn facts(&self) -> String {
+        let required = if self.required { "required" } else { "" };
+        let facts = [self.place.as_str(), self.kind.as_str(), required];
+        let known: Vec<&str> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+        known.join(", ")
+    }
+}
+
+/// Text with code between backticks: each piece, and whether it is code.
+fn pieces(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let pieces = text.split('`').enumerate();
+    pieces.map(|(index, piece)| (index % 2 == 1, piece))
 }
 
 /// An answer of an operation.
@@ -39,11 +55,15 @@ pub struct OperationDoc {
     pub path: String,
     /// What it does, a verb phrase.
     pub summary: String,
+    /// What else is to know, sentences; empty for nothing.
+    pub description: String,
     /// Scope that a key needs; empty for none.
     pub scope: String,
     /// Parameters.
     pub parameters: Vec<ParameterDoc>,
-    /// An example request body; empty for none.
+    /// Path and query of the sample request, as sent.
+    pub sample_path: String,
+    /// The sample request's body, indented; empty for none.
     pub request_example: String,
     /// Answers.
     pub responses: Vec<ResponseDoc>,
@@ -63,13 +83,14 @@ impl OperationDoc {
             .to_lowercase()
     }
 
-    fn request(&self) -> Option<Code> {
-        let example = (!self.request_example.is_empty()).then_some(&self.request_example)?;
-        Some(Code::new(
-            format!("{}-request", self.anchor()),
-            "Request body",
-            example,
-        ))
+    fn request(&self, base_url: &str) -> Code {
+        let call = sample::Call {
+            method: &self.method,
+            url: format!("{base_url}{}", self.sample_path),
+            key: (!self.scope.is_empty()).then_some(PLACEHOLDER),
+            body: &self.request_example,
+        };
+        Code::new(format!("{}-curl", self.anchor()), "curl", call.curl())
     }
 
     fn answer(&self, response: &ResponseDoc) -> Option<Code> {
@@ -91,4 +112,22 @@ pub struct Reference {
 
 impl Reference {
     const HERE: Place = Place::Reference;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_stands_between_backticks() {
+        let found: Vec<_> = pieces("Is `a` or `b`.").collect();
+        let wanted = [
+            (false, "Is "),
+            (true, "a"),
+            (false, " or "),
+            (true, "b"),
+            (false, "."),
+        ];
+        assert_eq!(found, wanted);
+    }
 }

@@ -1,11 +1,41 @@
 //! Calls to paste: they run as they are in bash, Node 18 or later, and Python with requests.
 
 pub(crate) fn curl(base_url: &str, path: &str, key: &str) -> String {
-    format!(
-        "curl \"{base_url}/api/v2{path}\" \\\n  \
-         -H \"Authorization: Bearer {key}\" \\\n  \
-         -H \"Content-Type: application/json\""
-    )
+    let call = Call {
+        method: "GET",
+        url: format!("{base_url}/api/v2{path}"),
+        key: Some(key),
+        body: "",
+    };
+    call.curl()
+}
+
+/// Any call.
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a str,
+    /// Encoded, so that it holds nothing that a shell reads within double quotes.
+    pub(crate) url: String,
+    /// None where the operation needs none.
+    pub(crate) key: Option<&'a str>,
+    /// JSON; empty for none.
+    pub(crate) body: &'a str,
+}
+
+impl Call<'_> {
+    pub(crate) fn curl(&self) -> String {
+        let method = match self.method {
+            "GET" => String::new(),
+            other => format!("-X {other} "),
+        };
+        let mut parts = vec![format!("curl {method}\"{}\"", self.url)];
+        let authorization = |key| format!("-H \"Authorization: Bearer {key}\"");
+        parts.extend(self.key.map(authorization));
+        parts.push("-H \"Content-Type: application/json\"".to_owned());
+        if !self.body.is_empty() {
+            parts.push(format!("-d '{}'", self.body.replace('\'', r"'\''")));
+        }
+        parts.join(" \\\n  ")
+    }
 }
 
 pub(crate) fn node(base_url: &str, path: &str, key: &str) -> String {
@@ -54,6 +84,22 @@ pub(crate) fn revoke(base_url: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_is_quoted_for_the_shell() {
+        let call = Call {
+            method: "POST",
+            url: "http://127.0.0.1:8080/api/keys/revoke".to_owned(),
+            key: None,
+            body: r#"{"name":"O'Neil"}"#,
+        };
+        assert_eq!(
+            call.curl(),
+            r#"curl -X POST "http://127.0.0.1:8080/api/keys/revoke" \
+  -H "Content-Type: application/json" \
+  -d '{"name":"O'\''Neil"}'"#
+        );
+    }
 
     #[test]
     fn samples_are_indented_as_people_write_them() {

@@ -1,6 +1,6 @@
 use super::{Sample, sample};
 use crate::{
-    DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks, Error,
+    Bodies, DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks, Error,
     OperationDoc, ParameterDoc, Reference, ResponseDoc,
 };
 
@@ -11,24 +11,28 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
             "docs-overview",
             &DocsOverview {
                 base_url: base_url.clone(),
+                bodies: bodies(),
             },
         )?,
         sample(
             "docs-authentication",
             &DocsAuthentication {
                 base_url: base_url.clone(),
+                bodies: bodies(),
             },
         )?,
         sample(
             "docs-errors",
             &DocsErrors {
                 base_url: base_url.clone(),
+                bodies: bodies(),
             },
         )?,
         sample(
             "docs-rate-limits",
             &DocsRateLimits {
                 base_url: base_url.clone(),
+                bodies: bodies(),
             },
         )?,
         sample(
@@ -45,6 +49,20 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
             },
         )?,
     ])
+}
+
+fn bodies() -> Bodies {
+    let refused = |error: &str, code: &str| {
+        format!("{{\n  \"success\": false,\n  \"error\": \"{error}\",\n  \"code\": \"{code}\"\n}}")
+    };
+    Bodies {
+        organization: ORGANIZATION.to_owned(),
+        invalid_request: refused("Team name is required", "INVALID_REQUEST"),
+        unauthorized: UNAUTHORIZED.to_owned(),
+        insufficient_credits: refused("Insufficient credits", "INSUFFICIENT_CREDITS"),
+        forbidden: refused("This API key does not have the scope invites", "FORBIDDEN"),
+        rate_limited: refused("Rate limit exceeded", "RATE_LIMIT_EXCEEDED"),
+    }
 }
 
 fn operations() -> Vec<OperationDoc> {
@@ -69,6 +87,7 @@ fn operations() -> Vec<OperationDoc> {
                 "string",
                 "Identifier of the team.",
             )],
+            description: "Its members stay in it.".to_owned(),
             request_example: "{\n  \"name\": \"Marketing\"\n}".to_owned(),
             ..operation(
                 "PUT",
@@ -85,8 +104,10 @@ fn operation(method: &str, path: &str, summary: &str, example: &str) -> Operatio
         method: method.to_owned(),
         path: path.to_owned(),
         summary: summary.to_owned(),
+        description: String::new(),
         scope: "organization".to_owned(),
         parameters: Vec::new(),
+        sample_path: path.replace("{teamId}", "team_xyz789"),
         request_example: String::new(),
         responses: vec![
             response(200, "Done", example),

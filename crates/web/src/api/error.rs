@@ -89,16 +89,16 @@ pub(crate) enum ErrorCode {
 pub(crate) enum Common {
     /// The key is missing or not valid.
     #[response(status = 401)]
-    Unauthorized(#[to_schema] ErrorBody),
+    Unauthorized(ErrorBody),
     /// The key lacks the scope or may not be used from here, or the organization lacks the feature.
     #[response(status = 403)]
-    Forbidden(#[to_schema] ErrorBody),
+    Forbidden(ErrorBody),
     /// The organization's requests of this minute are used up, or too many invites are open.
     #[response(status = 429)]
-    TooMany(#[to_schema] ErrorBody),
+    TooMany(ErrorBody),
     /// The server failed.
     #[response(status = 500)]
-    Failed(#[to_schema] ErrorBody),
+    Failed(ErrorBody),
 }
 
 /// What the API log keeps of an error; put on the answer for the gate to find.
@@ -342,13 +342,9 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The body that documents an error status, indented.
+/// The body that documents an error which no story can provoke, indented.
 pub(crate) fn example(status: u16) -> Option<String> {
     let error = match status {
-        400 => ApiError::InvalidRequest("Send JSON such as {\"key\": \"hsp_...\"}".to_owned()),
-        401 => ApiError::KeyInvalid,
-        403 => ApiError::Forbidden(Forbidden::Scope(headshot_domain::Scope::Organization)),
-        429 => ApiError::RateLimited,
         500 => ApiError::Internal {
             cause: String::new(),
         },

@@ -14,6 +14,9 @@ use crate::Web;
 use crate::api::request::{Claimed, too_large};
 use crate::api::{ApiError, json_text, operation};
 
+/// The header's name as it is documented.
+pub(crate) const HEADER: &str = "Idempotency-Key";
+
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 

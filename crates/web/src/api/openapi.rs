@@ -7,6 +7,8 @@ use utoipa::openapi::{InfoBuilder, ServerBuilder};
 
 use crate::api::{error, revoke, v1, v2};
 
+mod alike;
+
 #[derive(OpenApi)]
 #[openapi(
     paths(
@@ -53,14 +55,7 @@ pub fn document(base_url: &str) -> utoipa::openapi::OpenApi {
         .bearer_format(ApiKeySecret::PATTERN)
         .description(Some("An API key of one organization, from Admin > API."))
         .build();
-    for (path, item) in &mut document.paths.paths {
-        if path.starts_with("/api/v1/") {
-            let operations = [&mut item.get, &mut item.post];
-            for operation in operations.into_iter().flatten() {
-                operation.deprecated = Some(utoipa::openapi::Deprecated::True);
-            }
-        }
-    }
+    alike::complete(&mut document, base_url);
     if let Some(components) = document.components.as_mut() {
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(scheme));
     }

@@ -33,7 +33,7 @@ pub(crate) struct RevokeResponse {
     #[schema(example = "API key revoked")]
     message: &'static str,
     /// Since when no process accepts the key.
-    #[schema(example = "2024-01-15T10:30:00.000Z")]
+    #[schema(format = DateTime, example = "2024-01-15T10:30:00.000Z")]
     effective_at: String,
 }
 

@@ -7,14 +7,20 @@ use serde_json::Value;
 use crate::contract::{CONTRACT, resolved};
 
 /// What we add, with a reason in docs/decisions.
-const EXTRA_PARAMETERS: [(&str, &[&str]); 6] = [
+const EXTRA_PARAMETERS: [(&str, &[&str]); 8] = [
     ("listInvites", &["limit query", "offset query"]),
     ("createInvite", &["Idempotency-Key header"]),
     ("revokeInvite", &["Idempotency-Key header"]),
     ("createTeam", &["Idempotency-Key header"]),
     ("addMembersToTeam", &["Idempotency-Key header"]),
     ("createModel", &["Idempotency-Key header"]),
+    ("v1CreateInvite", &["Idempotency-Key header"]),
+    ("v1RevokeInvite", &["Idempotency-Key header"]),
 ];
+
+/// What we take less of than is published, with a reason in docs/decisions.
+const NARROWER: [&str; 1] =
+    [r#"createModel body.version: words {}, published {"lora", "one-shot"}"#];
 
 fn ours() -> Value {
     serde_json::to_value(headshot_web::api::openapi::document("http://localhost")).unwrap()
@@ -185,7 +191,7 @@ fn our_document_is_the_contract_s() {
         // The other way round: what is published must be taken.
         differences(&format!("{id} body"), &ours, &published, &mut found);
     }
-    assert!(found.is_empty(), "{found:#?}");
+    assert_eq!(found, NARROWER);
     let unpublished: Vec<_> = ours
         .keys()
         .filter(|id| !published.contains_key(*id))

@@ -1,5 +1,6 @@
 //! Odd input: whatever is sent, the answer is one of the contract's.
 
+use rstest::rstest;
 use serde_json::json;
 
 use crate::world::{Kind, World};
@@ -77,6 +78,8 @@ async fn odd_text_is_stored_and_shown_as_it_was_sent() {
         "\u{202e}right to left",
         "משרד",
         "💼 <script>alert(1)</script>",
+        "e\u{301}\u{200d}\u{feff}",
+        "100%25 + \"quoted\"",
         "%_\\ '\"",
     ] {
         let created = world
@@ -92,6 +95,196 @@ async fn odd_text_is_stored_and_shown_as_it_was_sent() {
         world.post(TEAMS, &long).await.error(),
         (400, "INVALID_REQUEST")
     );
+}
+
+/// The longest that is taken, and one more.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn texts_at_and_past_their_lengths(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let label = "l".repeat(63);
+    let address = |local: usize, last: usize| {
+        let local = "a".repeat(local);
+        format!("{local}@{label}.{label}.{}", "d".repeat(last))
+    };
+    assert_eq!((address(64, 61).len(), address(65, 60).len()), (254, 254));
+    for (email, status) in [
+        (address(64, 61), 200),
+        (address(64, 62), 400),
+        (address(65, 60), 400),
+        (format!("b@{label}.de"), 200),
+        (format!("b@{label}x.de"), 400),
+    ] {
+        let body = json!({ "email": email });
+        let answer = world.post(INVITES, &body).await;
+        assert_eq!(answer.status, status, "{email}");
+        assert!(status == 200 || answer.body["code"] == "INVALID_EMAIL");
+    }
+    // Counted in characters, after the space around it is gone.
+    for (name, status) in [
+        ("ä".repeat(200), 200),
+        ("ä".repeat(201), 400),
+        (format!("  {}  ", "文".repeat(200)), 200),
+        ("n".repeat(64 * 1024 - 20), 400),
+        ("n".repeat(64 * 1024), 400),
+        (" \t ".to_owned(), 400),
+        ("a\0b".to_owned(), 400),
+        ("a\nb".to_owned(), 400),
+    ] {
+        let answer = world.post(TEAMS, &json!({ "name": name })).await;
+        assert_eq!(answer.status, status, "{name}");
+    }
+    for (length, status) in [(255, 200), (256, 400), (0, 400)] {
+        let key = "k".repeat(length);
+        let keyed = [("Idempotency-Key", key.as_str())];
+        let body = json!({ "email": format!("k{length}@example.com") }).to_string();
+        let answer = world.call("POST", INVITES, &keyed, &body).await;
+        assert_eq!(answer.status, status, "a key of {length}");
+    }
+}
+
+#[tokio::test]
+async fn lists_of_the_body_at_and_past_their_lengths() {
+    let world = World::new(Kind::Sqlite).await;
+    let team = world.team("Sales").await;
+    world.joined("ann@example.com", None).await;
+    let members = format!("{TEAMS}/{team}/members");
+    let model = world.joined("bob@example.com", None).await;
+    let download = format!("/api/v2/organization/models/{model}/photos/download");
+    for (count, status) in [(0, 400), (1, 200), (1_000, 200), (1_001, 400)] {
+        let emails = vec!["ann@example.com"; count];
+        let answer = world.post(&members, &json!({ "emails": emails })).await;
+        assert_eq!(answer.status, status, "{count} addresses");
+    }
+    // None of these is a photo: beyond the limit that is not even looked up.
+    for (count, status) in [(1, 404), (1_000, 404), (1_001, 400)] {
+        let ids = vec!["507f1f77bcf86cd799439022"; count];
+        let answer = world.post(&download, &json!({ "photoIds": ids })).await;
+        assert_eq!(answer.status, status, "{count} photos");
+    }
+}
+
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn pages_at_and_past_their_edges(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let model = world.joined("ann@example.com", None).await;
+    let root = "/api/v2/organization";
+    for path in [
+        "team".to_owned(),
+        "models".to_owned(),
+        format!("models/{model}/photos"),
+        "photos/favorites".to_owned(),
+    ] {
+        for (query, page) in [
+            ("limit=1", Some((1, 0))),
+            ("limit=200", Some((200, 0))),
+            ("limit=201", Some((200, 0))),
+            ("limit=9007199254740993", Some((200, 0))),
+            ("limit=18446744073709551616", Some((200, 0))),
+            ("offset=9223372036854775807", Some((50, i64::MAX))),
+            ("offset=9223372036854775808", Some((50, i64::MAX))),
+            (
+                "limit=200&offset=9223372036854775807",
+                Some((200, i64::MAX)),
+            ),
+            ("limit=0", None),
+            ("limit=-9223372036854775809", None),
+            ("offset=-1", None),
+            ("offset=%00", None),
+            ("limit=%D9%A1", None),
+            ("limit[]=1", Some((50, 0))),
+        ] {
+            let answer = world.get(&format!("{root}/{path}?{query}")).await;
+            let pagination = &answer.body["pagination"];
+            let found = pagination["limit"]
+                .as_i64()
+                .zip(pagination["offset"].as_i64());
+            assert_eq!(found, page, "{path}?{query}: {}", answer.text);
+            assert_eq!(answer.status, if page.is_some() { 200 } else { 400 });
+        }
+    }
+    let past = format!("{INVITES}?offset=9223372036854775808");
+    assert_eq!(world.get(&past).await.expect(200)["invites"], json!([]));
+}
+
+#[tokio::test]
+async fn keys_that_are_given_twice_or_nested_deeply() {
+    let world = World::new(Kind::Sqlite).await;
+    let nested = |depth: usize| {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        format!(r#"{{"x":{open}{close},"email":"deep{depth}@example.com"}}"#)
+    };
+    for (body, status) in [
+        (r#"{"email":"a@b.co","email":"c@d.co"}"#.to_owned(), 400),
+        (
+            r#"{"x":1,"x":2,"email":"twice@example.com"}"#.to_owned(),
+            200,
+        ),
+        (nested(126), 200),
+        (nested(127), 200),
+        (nested(30_000), 200),
+    ] {
+        let answer = world.call("POST", INVITES, &[], &body).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        if status == 400 {
+            assert_eq!(answer.error(), (400, "INVALID_REQUEST"));
+        }
+    }
+    let credits = "/api/v1/organization/credits";
+    let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
+    world.call("POST", credits, &[], &deep).await.expect(200);
+}
+
+/// PostgreSQL takes no NUL, SQLite does: both must answer alike, and neither with a failure.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn nul_bytes_name_nothing(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let root = "/api/v2/organization";
+    for path in [
+        "invites/a%00b@example.com",
+        "models/%00",
+        "models/%00/photos",
+        "models/%00/photos/favorite",
+        "models/%00/photos/%00",
+        "models/%FF",
+    ] {
+        let answer = world.get(&format!("{root}/{path}")).await;
+        assert_eq!(answer.error(), (404, "NOT_FOUND"), "{path}");
+    }
+    let lost = world.get("/api/v1/organization/invite/id/%00").await;
+    assert_eq!(lost.error(), (404, "NOT_FOUND"));
+    for path in ["models?teamId=%00", "photos/favorites?teamId=%00"] {
+        let page = world.get(&format!("{root}/{path}")).await.expect(200);
+        assert_eq!(page["pagination"]["total"], 0, "{path}");
+    }
+    for (body, code) in [
+        (json!({ "email": "a\0b@example.com" }), "INVALID_EMAIL"),
+        (
+            json!({ "email": "a@example.com", "teamId": "\0" }),
+            "NOT_FOUND",
+        ),
+    ] {
+        for path in [INVITES, "/api/v2/organization/models"] {
+            let answer = world.post(path, &body).await;
+            assert_eq!(answer.body["code"], code, "{path} {body}");
+        }
+    }
+    let team = world.team("Sales").await;
+    let members = format!("{TEAMS}/{team}/members");
+    let nobody = json!({ "emails": ["\0", "a\0b@example.com"] });
+    let answer = world.post(&members, &nobody).await;
+    assert_eq!(answer.error(), (404, "NOT_FOUND"));
+    let (path, name) = (format!("{TEAMS}/%00"), json!({ "name": "A" }));
+    let renamed = world.put(&path, &name).await;
+    assert_eq!(renamed.error(), (404, "NOT_FOUND"));
 }
 
 #[tokio::test]

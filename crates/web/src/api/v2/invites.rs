@@ -135,7 +135,7 @@ pub(crate) struct CreateInviteRequest {
     #[schema(required, nullable = false, format = Email, example = "user@example.com")]
     email: Option<String>,
     /// The team that the person joins.
-    #[schema(nullable = false, example = "team_xyz789")]
+    #[schema(example = "team_xyz789")]
     team_id: Option<String>,
 }
 
@@ -190,7 +190,6 @@ pub(crate) fn created(app: &App, invite: &Row) -> String {
 /// letter in its outbox: pass the link on.
 #[utoipa::path(
     post, path = "/api/v2/organization/invites", operation_id = "createInvite", tag = "invites",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours.", max_length = 255)),
     request_body = CreateInviteRequest,
     responses(
         (status = 200, description = "The invite is made.", body = CreateInviteResponse),
@@ -283,7 +282,6 @@ fn revoked(_app: &App, email: &Email) -> String {
 /// The link stops working at once and the reserved credit is free again.
 #[utoipa::path(
     post, path = "/api/v2/organization/invites/revoke", operation_id = "revokeInvite", tag = "invites",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours.", max_length = 255)),
     request_body = RevokeInviteRequest,
     responses(
         (status = 200, description = "The invite is withdrawn.", body = RevokeInviteResponse),

@@ -84,7 +84,7 @@ pub(crate) struct ModelDetail {
     #[schema(required, value_type = Option<Trigger>)]
     trigger: Option<&'static str>,
     /// The engine that was asked for.
-    #[schema(example = "lora")]
+    #[schema(value_type = Version)]
     version: &'static str,
     /// When it was deleted.
     #[schema(required, format = DateTime)]
@@ -92,6 +92,17 @@ pub(crate) struct ModelDetail {
     /// Until when the person can begin.
     #[schema(required, format = DateTime, example = "2024-02-14T10:30:00.000Z")]
     invite_expires_at: Option<String>,
+}
+
+/// The engine that is asked for.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "names the values in the document")]
+pub(crate) enum Version {
+    /// Trained for the person.
+    Lora,
+    /// Not trained.
+    OneShot,
 }
 
 /// Who the styles are chosen for.
@@ -189,13 +200,13 @@ pub(crate) struct CreateModelRequest {
     #[schema(required, nullable = false, format = Email, example = "user@example.com")]
     email: Option<String>,
     /// The person's team.
-    #[schema(nullable = false, example = "team_xyz789")]
+    #[schema(example = "team_xyz789")]
     team_id: Option<String>,
     /// Whether it is a test: bundled photos, no credit.
-    #[schema(nullable = false, default = false)]
+    #[schema(default = false)]
     is_development: Option<bool>,
     /// `lora` (the default) or `one-shot`; this server's engine makes either.
-    #[schema(nullable = false, example = "lora")]
+    #[schema(value_type = Option<Version>)]
     version: Option<String>,
 }
 
@@ -234,7 +245,6 @@ fn created(_app: &App, created: &Created) -> String {
 /// once the person submits photos.
 #[utoipa::path(
     post, path = "/api/v2/organization/models", operation_id = "createModel", tag = "models",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours.", max_length = 255)),
     request_body = CreateModelRequest,
     responses(
         (status = 200, description = "The session and what opens it.", body = CreateModelResponse),

@@ -334,10 +334,10 @@ pub(crate) async fn get(
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DownloadRequest {
     /// At most 1000; all photos when empty or absent.
-    #[schema(nullable = false, max_items = 1000, value_type = Vec<String>, required = false)]
+    #[schema(max_items = 1000)]
     photo_ids: Option<Vec<String>>,
     /// `main` (the default) or `all`.
-    #[schema(value_type = IncludeVariant, required = false, nullable = false)]
+    #[schema(value_type = Option<IncludeVariant>)]
     include: Option<String>,
 }
 

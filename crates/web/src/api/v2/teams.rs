@@ -49,7 +49,13 @@ pub(crate) async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct TeamNameRequest {
     /// 1 to 200 characters, unlike the names of the other teams whatever the case.
-    #[schema(required, nullable = false, min_length = 1, example = "Product")]
+    #[schema(
+        required,
+        nullable = false,
+        min_length = 1,
+        max_length = 200,
+        example = "Product"
+    )]
     name: Option<String>,
 }
 
@@ -62,7 +68,6 @@ fn organization(_app: &App, details: &OrgDetails) -> String {
 /// Answers with the whole organization: find the new team by its name.
 #[utoipa::path(
     post, path = "/api/v2/organization/teams", operation_id = "createTeam", tag = "teams",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours.", max_length = 255)),
     request_body = TeamNameRequest,
     responses(
         (status = 200, description = "The organization with the new team.", body = OrganizationResponse<'static>),
@@ -166,7 +171,6 @@ fn message() -> String {
     post, path = "/api/v2/organization/teams/{teamId}/members", operation_id = "addMembersToTeam", tag = "team-members",
     params(
         ("teamId" = String, Path, description = "The team.", example = "team_xyz789"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for 24 hours.", max_length = 255),
     ),
     request_body = AddMembersRequest,
     responses(
