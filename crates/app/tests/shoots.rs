@@ -141,9 +141,9 @@ impl Place {
         let stop = CancellationToken::new();
         let worker = tokio::spawn(Arc::clone(&self.app).run(Roles::Worker, stop.clone()));
         let reached = loop {
-            let status = self.progress(visit).await.status;
-            if states.contains(&status) {
-                break status;
+            let now = self.progress(visit).await.status;
+            if states.contains(&now) {
+                break now;
             }
             tokio::task::yield_now().await;
         };
@@ -204,7 +204,7 @@ impl Place {
         };
         let mut told: Vec<(String, String)> = events
             .iter()
-            .map(|event| (event.name.to_string(), status(&event.body)))
+            .map(|event| (event.name.clone(), status(&event.body)))
             .collect();
         told.sort();
         told
