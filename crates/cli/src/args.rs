@@ -151,7 +151,7 @@ pub(crate) struct Shoot {
     /// with fewer pixels gives a smaller picture.
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub(crate) size: Option<Size>,
-    /// The files' format.
+    /// The files' format. WebP is written lossless, so its files are large.
     #[arg(long, value_name = "NAME", default_value = OutputFormat::default().name(), value_parser = one_of(OutputFormat::ALL, OutputFormat::name))]
     pub(crate) format: OutputFormat,
     /// Every backdrop in every style, or those of them that --backdrop or --style leaves.

@@ -103,6 +103,10 @@ impl Picture {
 
 /// Pictures of one selfie. Keeps the last cut-out and the last graded style, so that further
 /// pictures cost little when looks are ordered by crop and size, then by style.
+///
+/// Variants of one photo (a full size, a usual one, a list's) cost one cut-out when only the largest
+/// is asked for as a [`Picture`] and the others are [`Picture::thumbnail`]s of it. Asking for each
+/// size by its own [`Look`] solves the matte each time.
 #[derive(Debug)]
 pub struct Sitting<'a> {
     engine: &'a Engine,
