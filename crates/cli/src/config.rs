@@ -265,6 +265,17 @@ impl Config {
                     Smtp::shown,
                 ),
             ),
+            (
+                "mail_from",
+                self.smtp.as_ref().map_or_else(String::new, Smtp::sender),
+            ),
+            (
+                "smtp_ca_file",
+                match &self.smtp {
+                    Some(smtp) if smtp.has_authority() => "(set)".to_owned(),
+                    _ => "(none)".to_owned(),
+                },
+            ),
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (

@@ -81,6 +81,16 @@ impl Smtp {
         url.to_string()
     }
 
+    /// Who sends.
+    pub fn sender(&self) -> String {
+        self.from.to_string()
+    }
+
+    /// Whether an authority is trusted besides the machine's.
+    pub fn has_authority(&self) -> bool {
+        self.authority.is_some()
+    }
+
     fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }

@@ -361,10 +361,13 @@ fn credits_users_audit_migrate_config_openapi() {
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/api/v2/organization"]["get"].is_object());
     let server = place.serve();
-    let mut shown = get("/api/openapi.json").send(&server).json();
+    let shown = get("/api/openapi.json").send(&server).json();
     // The command does not know which port a server was given.
-    shown["servers"] = document["servers"].clone();
-    assert_eq!(shown, document);
+    let address = |document: &Value| document["servers"][0]["url"].as_str().unwrap().to_owned();
+    let elsewhere = shown
+        .to_string()
+        .replace(&address(&shown), &address(&document));
+    assert_eq!(elsewhere, document.to_string());
     assert!(
         place
             .run(&["secrets", "prepare-pepper"])

@@ -73,6 +73,7 @@ async fn statements_on_growing_tables_use_an_index() {
     };
     // They are for rare clean-up or for all rows there are.
     let whole_table = [
+        "api_keys::EXPIRING",
         "api_keys::PEPPERS",
         "auth::BEHIND",
         "auth::NODES",

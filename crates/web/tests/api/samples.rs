@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use headshot_app::{invites, models};
+use headshot_app::invites;
 use headshot_domain::{
     Credits, Email, InviteId, Liked, ModelId, ModelStatus, PhotoId, PhotoStatus, Plan, ScopeSet,
 };
@@ -245,7 +245,7 @@ async fn people(story: &mut Recorder, team: &str) {
 async fn shoot(story: &mut Recorder, model: &str) -> String {
     let world = &story.world;
     let id = ModelId::from(model);
-    models::submit(&world.app, &world.org, &id).await.unwrap();
+    world.submitted(model).await;
     let pending = &format!("{V2}/team/pending");
     story
         .ask("listPendingTeamMembers", ("GET", pending), Value::Null, 200)
