@@ -1,6 +1,6 @@
 //! Shoots: a submitted session becomes headshots, photo by photo.
 //!
-//! A shoot is a job ([`run`]). What it makes is decided by its [`plan`], a photo's id by its session
+//! A shoot is a job (`run`). What it makes is decided by its `plan`, a photo's id by its session
 //! and its place, and a photo's bytes by its recipe: a shoot that was interrupted goes on where it
 //! was, and two workers that make the same photo write the same object and one row.
 
