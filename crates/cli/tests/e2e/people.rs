@@ -445,6 +445,53 @@ fn a_test_session_needs_no_photo_and_costs_nothing() {
 }
 
 #[test]
+fn a_server_that_is_killed_in_the_middle_of_a_shoot_goes_on_after_it() {
+    const MANY: usize = 24;
+    let place = Place::new().with("HEADSHOT_JOB_LEASE_SECONDS", "1");
+    let mut served = served_with(place);
+    served.place = served
+        .place
+        .with("HEADSHOT_PHOTOS_PER_SHOOT", &MANY.to_string());
+    served.server.stop();
+    served.server = served.place.serve();
+    let session = served.session(&json!({ "isDevelopment": true }));
+    let mut browser = served.agreed(&session);
+    let sent = browser.submit(&session.page(), &session.path("submit"), &[]);
+    assert_eq!(sent.status, 303);
+    let photos = format!("/api/v2/organization/models/{}/photos", session.id);
+    let list = |served: &Served| {
+        let listed = served.read(&photos);
+        let ids = listed["photos"].as_array().expect("photos").clone();
+        ids.iter()
+            .map(|photo| photo["id"].to_string())
+            .collect::<Vec<_>>()
+    };
+    let first = eventually("a photo", || {
+        let made = list(&served);
+        (!made.is_empty()).then_some(made)
+    });
+    assert!(first.len() < MANY, "it is killed in the middle");
+    served.server.kill();
+    served.server = served.place.serve();
+    let model = format!("/api/v2/organization/models/{}", session.id);
+    eventually("headshots", || {
+        (served.read(&model)["model"]["status"] == "active").then_some(())
+    });
+    let all = list(&served);
+    assert_eq!(all.len(), MANY);
+    assert!(
+        first.iter().all(|id| all.contains(id)),
+        "what was made is kept"
+    );
+    served.server.stop();
+    let report = served.place.run(&["doctor"]);
+    assert!(
+        !report.contains("no row") && !report.contains("no object"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_session_is_nobody_else_s() {
     let served = served();
     let mine = served.session(&json!({}));
