@@ -281,8 +281,8 @@ mod tests {
         assert_eq!(percent_decoded("p%40s+s").as_deref(), Some("p@s+s"));
     }
 
-    #[test]
-    fn a_subject_can_t_add_a_header() {
+    #[tokio::test]
+    async fn a_subject_can_t_add_a_header() {
         let mailer = Smtp::new("smtp://localhost", FROM, None).unwrap().mailer();
         let letter = Letter {
             id: "mail_1",
