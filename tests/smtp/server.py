@@ -1,7 +1,9 @@
 """A mail server for tests: takes mails, refuses and delays by the recipient's name.
 
-`refused@...` is refused for good, `later@...` for now, the first time. Each mail that is taken is
-one line of JSON on standard output, after a first line with the ports and the certificate authority.
+`refused@...` is refused for good, `later@...` for now, the first time; of `lost@...` the first mail
+is taken and the connection cut before the answer. Each mail that is taken is one line of JSON on
+standard output, after a first line with the ports and the certificate authority. The fourth port asks
+for the user "headshot" with the password "right".
 """
 import asyncio
 import email.header
@@ -10,12 +12,13 @@ import ssl
 import sys
 
 import trustme
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 
 class Handler:
     def __init__(self):
         self.delayed = set()
+        self.cut = set()
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         name = address.split("@")[0]
@@ -42,7 +45,16 @@ class Handler:
             "parts": parts,
         }
         print(json.dumps(taken), flush=True)
+        to = envelope.rcpt_tos[0]
+        if to.startswith("lost@") and to not in self.cut:
+            self.cut.add(to)
+            server.transport.abort()
         return "250 OK"
+
+
+def known(server, session, envelope, mechanism, data):
+    right = mechanism in ("LOGIN", "PLAIN") and data.login == b"headshot" and data.password == b"right"
+    return AuthResult(success=right, handled=False)
 
 
 async def main():
@@ -59,8 +71,9 @@ async def main():
     plain = await listen()
     starttls = await listen(tls_context=context, require_starttls=True)
     implicit = await listen(tls=context)
+    password = await listen(authenticator=known, auth_required=True, auth_require_tls=False)
     pem = authority.cert_pem.bytes().decode()
-    print(json.dumps({"ports": [plain, starttls, implicit], "authority": pem}), flush=True)
+    print(json.dumps({"ports": [plain, starttls, implicit, password], "authority": pem}), flush=True)
     # Ends with whoever started it.
     await loop.run_in_executor(None, sys.stdin.read)
 

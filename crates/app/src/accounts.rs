@@ -13,8 +13,10 @@ pub use headshot_storage::sessions::Session;
 pub use headshot_storage::sign_in::LinkPurpose;
 pub use headshot_storage::users::User;
 
-pub(crate) use links::insert_link;
-pub use links::{OpenLink, SETUP_LINK_LIFE, SIGN_IN_LINK_LIFE, make_link, open_link};
+pub use links::{
+    MAILED_LINK_LIFE, OpenLink, SETUP_LINK_LIFE, SIGN_IN_LINK_LIFE, make_link, open_link,
+};
+pub(crate) use links::{mailed_link, setup_link};
 pub(crate) use people::insert_user;
 pub use sessions::{
     ABSOLUTE_TIMEOUT, IDLE_TIMEOUT, Others, RECENT, SignedIn, list_sessions, organizations_of,
@@ -22,7 +24,9 @@ pub use sessions::{
 };
 pub use set_password::{SetPasswordError, set_password, set_password_by_link};
 pub use sign_in::{NewSession, SignInError, Visitor, confirm_password, sign_in, sign_in_by_link};
+pub(crate) use throttle::take_link;
 pub use throttle::{
-    ACCOUNT_FAILURES_MAX, ADDRESS_FAILURES_MAX, DEVICE_FAILURES_MAX, FAILURE_WINDOW,
+    ACCOUNT_FAILURES_MAX, ACCOUNT_LINKS_MAX, ADDRESS_FAILURES_MAX, ADDRESS_LINKS_MAX,
+    DEVICE_FAILURES_MAX, FAILURE_WINDOW,
 };
 pub use tokens::{csrf_matches, csrf_token, new_token, token_hash};

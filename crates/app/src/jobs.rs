@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
-use crate::{mail, shoots, webhooks};
+use crate::{keys, mail, shoots, webhooks};
 
 mod worker;
 
@@ -172,6 +172,7 @@ pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
         Kind::Shoot => shoots::run(&app, &job).await,
         Kind::MailSend => mail::send(&app, &job).await,
         Kind::SignInLink => mail::send_sign_in_link(&app, &job).await,
+        Kind::KeyReceipt => keys::record_late(&app, &job).await,
     }
 }
 
@@ -181,7 +182,7 @@ async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
         Kind::WebhookDeliver => webhooks::gave_up(tx, job).await,
         Kind::MailSend => mail::gave_up(tx, job).await,
         // The session says itself that it failed, and nobody must learn who has which address.
-        Kind::Shoot | Kind::SignInLink => Ok(()),
+        Kind::Shoot | Kind::SignInLink | Kind::KeyReceipt => Ok(()),
     }
 }
 
@@ -190,7 +191,7 @@ async fn revived(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
     match job.kind.parse() {
         Ok(Kind::WebhookDeliver) => webhooks::tries_again(tx, job).await,
         Ok(Kind::MailSend) => mail::tries_again(tx, job).await,
-        Ok(Kind::Shoot | Kind::SignInLink) | Err(_) => Ok(()),
+        Ok(Kind::Shoot | Kind::SignInLink | Kind::KeyReceipt) | Err(_) => Ok(()),
     }
 }
 

@@ -1,28 +1,27 @@
 //! API keys: generate, list, delete, verify.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use headshot_domain::{ApiKeySecret, KeyId, Networks, OrgId, ScopeSet, Timestamp, api_key};
+use headshot_storage::Error;
 use headshot_storage::api_keys::{self, LIVE_MAX, Secret};
 use headshot_storage::api_requests;
-use headshot_storage::{Error, auth};
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
 use crate::mail;
 use crate::verification::memory::Digest;
-use crate::verification::{Found, KeyEntry, Receipt};
+use crate::verification::{Found, KeyEntry};
 
+mod deletion;
+
+pub(crate) use deletion::record_late;
+pub use deletion::{DeleteError, Deleted, delete, revoke_by_possession};
 pub use headshot_storage::api_keys::{ApiKey, LastUse};
 pub use headshot_storage::api_requests::{DeadKeyUse, KeyState};
 
 /// The longest name of a key, in characters.
 pub const NAME_MAX: usize = 100;
-
-/// How long writing the receipt of a deletion may hold up its answer.
-const RECEIPT_MAX: Duration = Duration::from_secs(1);
 
 /// How many deleted keys the list shows.
 const DELETED_SHOWN: i64 = 20;
@@ -218,126 +217,6 @@ pub async fn find(app: &App, org: &OrgId, id: &KeyId) -> Result<Option<ApiKey>, 
     Ok(api_keys::find(&mut conn, id)
         .await?
         .filter(|key| key.org == *org))
-}
-
-/// A deleted key and the receipt for it.
-#[derive(Debug, Clone)]
-pub struct Deleted {
-    /// The key as it is now, with its last accepted use.
-    pub key: ApiKey,
-    /// Since when no process accepts it, and who confirmed that.
-    pub receipt: Receipt,
-}
-
-/// Why a key can't be deleted.
-#[derive(Debug, thiserror::Error)]
-pub enum DeleteError {
-    /// No live key has this id (in this organization).
-    #[error("there is no such key, or it was deleted before")]
-    NotFound,
-    /// The database failed.
-    #[error(transparent)]
-    Internal(#[from] Error),
-}
-
-/// Deletes a key. When this returns, no process accepts it any more.
-///
-/// `org` limits the deletion to one organization; the command line gives none.
-pub async fn delete(
-    app: &App,
-    actor: &Actor,
-    org: Option<&OrgId>,
-    id: &KeyId,
-) -> Result<Deleted, DeleteError> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let key = api_keys::find(&mut tx, id)
-        .await?
-        .filter(|key| org.is_none_or(|org| key.org == *org))
-        .ok_or(DeleteError::NotFound)?;
-    if !api_keys::delete(&mut tx, id, &actor.label, now).await? {
-        // Somebody else deleted it, perhaps an instant ago, and was perhaps killed before it held
-        // everywhere. "It was deleted before" must hold everywhere as well.
-        let epoch = auth::epoch(&mut tx).await?;
-        drop(tx);
-        app.settle(epoch).await;
-        return Err(DeleteError::NotFound);
-    }
-    let event = Event {
-        org: Some(&key.org),
-        action: "key.deleted",
-        target: format!("key:{id}"),
-        detail: serde_json::json!({ "name": key.name, "hint": key.hint.to_string() }),
-    };
-    audit::record(&mut tx, actor, now, event).await?;
-    mail::key_deleted(app, &mut tx, (actor, &key)).await?;
-    let epoch = auth::bump(&mut tx, Some(&key.org)).await?;
-    tx.commit().await?;
-    let receipt = app.settle(epoch).await;
-    Ok(record_receipt(app, actor, key, receipt).await)
-}
-
-/// Writes the receipt to the audit log and reads the key again for its last accepted use. The key is
-/// dead by now: a failure here is reported, not returned.
-async fn record_receipt(app: &App, actor: &Actor, key: ApiKey, receipt: Receipt) -> Deleted {
-    let recorded = async {
-        let mut tx = app.db.write().await?;
-        let current = api_keys::find(&mut tx, &key.id)
-            .await?
-            .unwrap_or_else(|| key.clone());
-        let event = Event {
-            org: Some(&key.org),
-            action: "key.deletion.effective",
-            target: format!("key:{}", key.id),
-            detail: serde_json::json!({
-                "effectiveAt": receipt.effective_at.to_string(),
-                "acknowledged": receipt.acknowledged,
-                "lapsed": receipt.lapsed,
-                "lastAcceptedUse": current.last_use.as_ref().map(|last| last.at.to_string()),
-            }),
-        };
-        audit::record(&mut tx, actor, app.clock.now(), event).await?;
-        tx.commit().await?;
-        Ok(current)
-    };
-    let recorded: Result<Result<ApiKey, Error>, _> =
-        tokio::time::timeout(RECEIPT_MAX, recorded).await;
-    let key = match recorded {
-        Ok(Ok(current)) => current,
-        Ok(Err(error)) => {
-            app.report(&error, "the receipt of a deletion can't be recorded");
-            key
-        }
-        Err(late) => {
-            app.report(&late, "the receipt of a deletion can't be recorded");
-            key
-        }
-    };
-    Deleted { key, receipt }
-}
-
-/// Deletes the key that somebody holds (and found in the wrong place). Having it is the permission.
-pub async fn revoke_by_possession(
-    app: &App,
-    address: IpAddr,
-    secret: &ApiKeySecret,
-) -> Result<Deleted, DeleteError> {
-    let found = {
-        let mut conn = app.db.read().await?;
-        let mut found = None;
-        for stored in candidates(app, secret) {
-            found = api_keys::record(&mut conn, &stored).await?.0;
-            if found.is_some() {
-                break;
-            }
-        }
-        found.ok_or(DeleteError::NotFound)?
-    };
-    let actor = Actor {
-        label: "holder of the key".into(),
-        address: Some(address),
-    };
-    delete(app, &actor, None, &found.id).await
 }
 
 /// Why a key was refused (401).

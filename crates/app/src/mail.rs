@@ -4,6 +4,8 @@
 //! hand. A mail is sent at least once: after a crash between the server's answer and our note of it,
 //! it goes out again under the same Message-ID.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use headshot_domain::{
@@ -15,11 +17,14 @@ use headshot_storage::mails;
 use headshot_storage::{Error, ReadConn, WriteTx, jobs as job_rows, organizations, users};
 
 use crate::App;
+use crate::accounts;
+use crate::audit::Actor;
 use crate::jobs::{self, NewJob, Outcome, Running};
+use crate::page::Slice;
 
 mod letters;
 
-pub use headshot_storage::mails::Mail;
+pub use headshot_storage::mails::{Fate, Mail};
 pub use letters::{RemindError, remind};
 pub(crate) use letters::{
     invited, key_deleted, key_generated, keys_expiring, low_credits, results_ready,
@@ -122,14 +127,21 @@ pub(crate) async fn send(app: &App, job: &Running) -> Outcome {
     match try_to_send(app, &id).await {
         Ok(None) => Outcome::Done,
         Ok(Some(why)) => Outcome::Retry {
-            after: jobs::backoff(job.attempt),
+            after: pause(job.attempt),
             why,
         },
         Err(error) => Outcome::Retry {
-            after: jobs::backoff(job.attempt),
+            after: pause(job.attempt),
             why: crate::causes(&error),
         },
     }
+}
+
+/// The pause after the `attempt`-th try of a mail: a minute, then four times as long each time, at
+/// most eight hours. With the last try more than a day has passed: mail servers are mended by day.
+fn pause(attempt: i64) -> Duration {
+    let steps = u32::try_from(attempt.clamp(1, 6) - 1).unwrap_or(0);
+    Duration::from_mins(4u64.pow(steps)).min(Duration::from_hours(8))
 }
 
 /// `None` when nothing is left to do, else why it has to be tried again.
@@ -177,18 +189,23 @@ async fn note(tx: &mut WriteTx, job: &job_rows::Job, state: MailState) -> Result
     let Some(id) = payload.get("mail").and_then(serde_json::Value::as_str) else {
         return Ok(());
     };
-    let error = job.last_error.as_deref();
-    mails::set_state(tx, &MailId::from(id), (state, error), None).await
+    mails::note(tx, &MailId::from(id), state).await
 }
 
 /// Asks for a sign-in link by mail: the answer and its time are the same whoever has the address,
-/// because a job looks.
-pub async fn ask_for_sign_in_link(app: &App, email: &Email) -> Result<(), Error> {
+/// because a job looks. What goes beyond [`accounts::ACCOUNT_LINKS_MAX`] is answered alike, and mails nothing.
+pub async fn ask_for_sign_in_link(
+    app: &App,
+    (email, address): (&Email, IpAddr),
+) -> Result<(), Error> {
     let mut tx = app.db.write().await?;
+    if !accounts::take_link(app, &mut tx, (email, address)).await? {
+        return tx.commit().await;
+    }
     let job = NewJob {
         kind: JobKind::SignInLink,
         lane: "sign-in",
-        payload: serde_json::json!({ "email": email.as_str() }),
+        payload: serde_json::json!({ "email": email.as_str(), "address": address }),
         run_at: app.clock.now(),
     };
     jobs::enqueue(app, &mut tx, job).await?;
@@ -203,7 +220,13 @@ pub(crate) async fn send_sign_in_link(app: &App, job: &Running) -> Outcome {
     let (Some(email), Some(mailer)) = (email, &app.mailer) else {
         return Outcome::Done;
     };
-    match letters::sign_in(app, &email).await {
+    let address = job.payload.get("address");
+    let address = address.and_then(serde_json::Value::as_str);
+    let actor = Actor {
+        label: "visitor".to_owned(),
+        address: address.and_then(|address| address.parse().ok()),
+    };
+    match letters::sign_in(app, (&actor, &email)).await {
         Err(error) => Outcome::Retry {
             after: jobs::backoff(job.attempt),
             why: crate::causes(&error),
@@ -255,6 +278,18 @@ pub async fn find(app: &App, org: &OrgId, id: &MailId) -> Result<Option<Mail>, E
 pub async fn of_invite(app: &App, invite: &InviteId) -> Result<Option<Mail>, Error> {
     let mut conn: ReadConn = app.db.read().await?;
     mails::last_of_invite(&mut conn, invite).await
+}
+
+/// What became of the newest mail about each invite of a part of the organization's list.
+pub async fn of_invites(
+    app: &App,
+    org: &OrgId,
+    slice: Slice,
+) -> Result<BTreeMap<InviteId, Fate>, Error> {
+    let mut conn = app.db.read().await?;
+    let fates = mails::fates(&mut conn, org, slice.bounds()).await?;
+    let keyed = fates.into_iter().map(|fate| (fate.invite.clone(), fate));
+    Ok(keyed.collect())
 }
 
 /// Deletes mails that were kept for long enough.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use headshot_domain::{Credits, Email, OrgId, Plan, Role, TeamId, UserId};
 use headshot_storage::organizations;
-use headshot_storage::sign_in::LinkPurpose;
 use headshot_storage::users::{self, User};
 use headshot_storage::{AsConn, Error, auth, credits, teams};
 
@@ -209,7 +208,7 @@ pub async fn create(
     }
     let setup_token = match owner.password_hash {
         Some(_) => None,
-        None => Some(accounts::insert_link(app, &mut tx, &owner.id, LinkPurpose::Setup).await?),
+        None => Some(accounts::setup_link(app, &mut tx, &owner.id).await?),
     };
     let event = Event {
         org: Some(&org.id),

@@ -55,6 +55,15 @@
 //! request and not remembered: a slow read cannot bring a dead key back. Its own request was there
 //! before the deletion answered, so it counts as accepted at the moment of the snapshot.
 //!
+//! **The deleting process's own node** need not be waited for. While the transaction holds the
+//! epoch's row, and if its memory has applied and its row acknowledged every epoch before *e*, it
+//! forgets what *e* invalidates and stores its acknowledgement in that same transaction: forgetting
+//! comes before the acknowledgement as always, and between the two nothing that is older than *e* is
+//! remembered. If the transaction fails, memory has forgotten too much and is ahead of the database,
+//! or of the row: the next look registers anew, or catches up from the row's acknowledgement. Until
+//! then the row, which the failed transaction did not change, keeps the node from acknowledging
+//! ahead again.
+//!
 //! **A deletion that lost** against another one, or repeats one whose process was killed after the
 //! commit, waits as well before it says so.
 //!

@@ -5,6 +5,7 @@
     reason = "helpers outside of the test functions stop the test too"
 )]
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,15 +16,19 @@ use headshot_app::keys::{self, NewKey};
 use headshot_app::mail::{self, Mail, RemindError};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::outbound::mail::Smtp;
-use headshot_app::{App, Roles, maintenance};
+use headshot_app::page::Slice;
+use headshot_app::{App, Roles, maintenance, models};
 use headshot_domain::{
     Clock as _, Credits, Email, JobState, MailKind, MailState, Networks, OrgId, Plan, ScopeSet,
+    UploadId,
 };
-use headshot_storage::jobs;
+use headshot_storage::uploads::{self, Upload};
+use headshot_storage::{jobs, mails};
 use headshot_testkit::{MailServer, ManualClock, TestDb};
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const FROM: &str = "Headshot <no-reply@acme.example>";
 
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +38,7 @@ enum On {
 }
 
 struct Place {
-    _database: TestDb,
+    database: TestDb,
     clock: Arc<ManualClock>,
     app: Arc<App>,
     org: OrgId,
@@ -41,6 +46,11 @@ struct Place {
 
 impl On {
     async fn open(self, smtp: Option<Smtp>) -> Place {
+        self.with(smtp, Some(Credits::whole(2))).await
+    }
+
+    /// Without `credits` they are not counted.
+    async fn with(self, smtp: Option<Smtp>, credits: Option<Credits>) -> Place {
         let database = match self {
             Self::Sqlite => headshot_testkit::sqlite().await,
             Self::Postgres => headshot_testkit::postgres().await,
@@ -52,13 +62,13 @@ impl On {
             website: String::new(),
             owner: "owner@acme.example".parse().unwrap(),
             plan: Plan::Standard,
-            credits: Some(Credits::whole(2)),
+            credits,
             whitelabel: false,
         };
         let made = organizations::create(&app, &Actor::command_line(), new).await;
         Place {
             org: made.unwrap().org.id,
-            _database: database,
+            database,
             clock,
             app,
         }
@@ -71,6 +81,30 @@ impl Place {
         let by = (&self.org, &Actor::command_line());
         let made = invites::create(&self.app, by, (&email, None), Once::unkept()).await;
         made.unwrap()
+    }
+
+    /// Invites a person who joins and submits, as if a usable photo had been uploaded.
+    async fn submitted(&self, email: &str) {
+        let app = &self.app;
+        let invite = self.invite(email).await;
+        let email = email.parse().unwrap();
+        let joined = invites::join(app, &invite.id, (&email, None)).await;
+        let model = joined.unwrap().model.id;
+        let upload = Upload {
+            id: UploadId::generate(&*app.entropy),
+            org: self.org.clone(),
+            model: model.clone(),
+            digest: vec![7; 32],
+            format: "jpg".into(),
+            bytes: 7,
+            verdict: "{}".into(),
+            usable: true,
+            created_at: app.clock.now(),
+        };
+        let mut tx = app.db.write().await.unwrap();
+        uploads::insert(&mut tx, &upload).await.unwrap();
+        tx.commit().await.unwrap();
+        models::submit(app, &self.org, &model).await.unwrap();
     }
 
     async fn outbox(&self) -> Vec<Mail> {
@@ -88,7 +122,7 @@ impl Place {
             }
             // What was put back for later is due at once; what runs keeps its lease.
             if !self.runs().await {
-                self.clock.advance(Duration::from_secs(1));
+                self.clock.advance(Duration::from_mins(1));
             }
             tokio::task::yield_now().await;
         };
@@ -172,6 +206,157 @@ async fn a_refused_recipient_shows_and_a_busy_server_is_asked_again(#[case] on: 
     let later = place.invite("later@acme.example").await;
     let sent = place.work_until(&later, MailState::Sent).await;
     assert_eq!(server.taken()["id"], format!("<{}@acme.example>", sent.id));
+}
+
+/// The server has the mail, we have no answer: it goes out again, recognizably the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_whose_answer_is_lost_is_sent_again_under_its_id() {
+    let mut server = MailServer::start();
+    let place = On::Sqlite
+        .open(Some(at(server.ports[0], "smtp", None)))
+        .await;
+    let invite = place.invite("lost@acme.example").await;
+    let sent = place.work_until(&invite, MailState::Sent).await;
+    let (first, second) = (server.taken(), server.taken());
+    assert_eq!(first, second);
+    assert_eq!(first["id"], format!("<{}@acme.example>", sent.id));
+}
+
+/// A password that the mail server does not take is no fault of the recipient: the mail waits until
+/// the operator has mended it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_loses_no_mail() {
+    let mut server = MailServer::start();
+    let with = |password: &str| {
+        let url = format!("smtp://headshot:{password}@127.0.0.1:{}", server.ports[3]);
+        Smtp::new(&url, FROM, None).unwrap()
+    };
+    let (right, wrong) = (with("right"), with("wrong"));
+    let place = On::Sqlite.open(Some(wrong)).await;
+    let invite = place.invite("jane@acme.example").await;
+    let failed = place.work_until(&invite, MailState::Failed).await;
+    let why = failed.error.unwrap();
+    assert!(why.contains("535"), "{why}");
+    // It is no reason to wait a day.
+    let actor = Actor::command_line();
+    mail::remind(&place.app, (&place.org, &actor), &invite.id)
+        .await
+        .unwrap();
+    let mended = headshot_testkit::app_set(&place.database.db, &place.clock, |settings| {
+        settings.smtp = Some(right);
+    });
+    let place = Place {
+        app: mended,
+        ..place
+    };
+    place.work_until(&invite, MailState::Sent).await;
+    assert_eq!(
+        server.taken()["subject"].as_str().unwrap()[..9],
+        *"Reminder:"
+    );
+}
+
+/// What was sent stays sent, whatever is said of it later; what failed keeps its last reason.
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test]
+async fn a_sent_mail_stays_sent(#[case] on: On) {
+    let place = on.open(None).await;
+    let invite = place.invite("jane@acme.example").await;
+    let mail = mail::of_invite(&place.app, &invite.id)
+        .await
+        .unwrap()
+        .unwrap();
+    let set = async |state: MailState, why: Option<&str>| {
+        let mut tx = place.app.db.write().await.unwrap();
+        mails::set_state(&mut tx, &mail.id, (state, why), None)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    };
+    let note = async |state: MailState| {
+        let mut tx = place.app.db.write().await.unwrap();
+        mails::note(&mut tx, &mail.id, state).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let now = async || {
+        let found = mail::of_invite(&place.app, &invite.id)
+            .await
+            .unwrap()
+            .unwrap();
+        (found.state, found.error)
+    };
+    set(MailState::Queued, Some("busy")).await;
+    note(MailState::Failed).await;
+    assert_eq!(now().await, (MailState::Failed, Some("busy".to_owned())));
+    set(MailState::Sent, None).await;
+    note(MailState::Failed).await;
+    set(MailState::Refused, Some("late")).await;
+    assert_eq!(now().await, (MailState::Sent, None));
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test]
+async fn the_outbox_shows_the_newest_and_each_invite_its_newest_mail(#[case] on: On) {
+    let place = on.with(None, None).await;
+    let mut invites = Vec::new();
+    for number in 0..=mail::SHOWN_MAX {
+        place.clock.advance(Duration::from_millis(1));
+        invites.push(place.invite(&format!("p{number}@acme.example")).await);
+        let shown = i64::try_from(place.outbox().await.len()).unwrap();
+        assert_eq!(shown, (number + 1).min(mail::SHOWN_MAX));
+    }
+    place.clock.advance(Duration::from_hours(25));
+    let (first, last) = (&invites[0].id, &invites[invites.len() - 1].id);
+    mail::remind(&place.app, (&place.org, &Actor::command_line()), last)
+        .await
+        .unwrap();
+    let newest = mail::of_invite(&place.app, last).await.unwrap().unwrap();
+    assert_eq!(newest.kind, MailKind::Reminder);
+    let mut tx = place.app.db.write().await.unwrap();
+    mails::set_state(&mut tx, &newest.id, (MailState::Refused, Some("no")), None)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let fates = async |limit, offset| {
+        let slice = Slice::new(limit, offset);
+        mail::of_invites(&place.app, &place.org, slice)
+            .await
+            .unwrap()
+    };
+    let page = fates(200, 0).await;
+    assert_eq!(page.len(), 200);
+    assert_eq!(page[last].state, MailState::Refused);
+    assert_eq!(page[last].error.as_deref(), Some("no"));
+    assert!(!page.contains_key(first));
+    let rest = fates(200, 200).await;
+    assert_eq!(rest.into_keys().collect::<Vec<_>>(), [first.clone()]);
+}
+
+/// The balance falls below three credits once: one mail to each owner and admin.
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test]
+async fn owners_are_told_once_that_few_credits_are_left(#[case] on: On) {
+    let place = on.with(None, Some(Credits::whole(4))).await;
+    let told = async || {
+        let kinds = place.outbox().await.into_iter();
+        let low = kinds.filter(|mail| mail.kind == MailKind::LowCredits);
+        low.map(|mail| (mail.recipient, mail.subject))
+            .collect::<Vec<_>>()
+    };
+    let expected = [(
+        "owner@acme.example".to_owned(),
+        "Acme \"<b>\" & Söhne has 2 credits left".to_owned(),
+    )];
+    for (number, expected) in [(1, &expected[..0]), (2, &expected[..]), (3, &expected[..])] {
+        place.submitted(&format!("p{number}@acme.example")).await;
+        assert_eq!(told().await, expected, "after submission {number}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -289,7 +474,7 @@ async fn a_sign_in_link_is_mailed_to_those_who_are_here_and_kept_nowhere() {
         .await;
     let ask = async |email: &str| {
         let email = email.parse().unwrap();
-        mail::ask_for_sign_in_link(&place.app, &email)
+        mail::ask_for_sign_in_link(&place.app, (&email, HERE))
             .await
             .unwrap();
     };

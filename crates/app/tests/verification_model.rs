@@ -48,6 +48,12 @@ enum Mistake {
     ExpelAcknowledged,
     /// A lease that is ended early leaves what was remembered under it until the next registration.
     EndKeepsMemory,
+    /// The deleting process's own node acknowledges ahead though it has not seen all epochs before.
+    AheadOfOthers,
+    /// It does so when memory alone says that it has: a transaction that failed may have said that.
+    AheadByMemory,
+    /// It acknowledges ahead and forgets after the commit.
+    AheadForgetsLate,
 }
 
 /// How much world to explore.
@@ -106,6 +112,11 @@ struct Node {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Deletion {
     NotYet,
+    /// A transaction of the process whose node is the first one holds the epoch's row. `ahead`: that
+    /// node has forgotten the key, and its acknowledgement is part of the transaction.
+    Open {
+        ahead: bool,
+    },
     /// Committed at this moment. (The real one counts from when it learned that, which is later.)
     Settling {
         epoch: i64,
@@ -122,7 +133,7 @@ enum Deletion {
 impl Deletion {
     fn epoch(self) -> Option<i64> {
         match self {
-            Self::NotYet => None,
+            Self::NotYet | Self::Open { .. } => None,
             Self::Settling { epoch, .. } | Self::Answered { epoch, .. } => Some(epoch),
         }
     }
@@ -158,6 +169,10 @@ enum Step {
     EndFind(usize),
     /// The next step of a deletion.
     Delete(usize),
+    /// The first node's own process begins a deletion, and prepares its commit.
+    DeleteHere(usize),
+    /// Its transaction fails.
+    RollBack(usize),
     /// The database does not answer the deletion.
     DeleteBlind(usize),
     /// The deletion removes late nodes' rows.
@@ -170,7 +185,16 @@ fn at(ticks: u32) -> Duration {
 
 impl State {
     fn key_is_alive(&self, key: usize) -> bool {
-        self.deletions[key] == Deletion::NotYet
+        matches!(
+            self.deletions[key],
+            Deletion::NotYet | Deletion::Open { .. }
+        )
+    }
+
+    /// Whether a transaction holds the epoch's row.
+    fn is_locked(&self) -> bool {
+        let open = |deletion: &Deletion| matches!(deletion, Deletion::Open { .. });
+        self.deletions.iter().any(open)
     }
 
     /// The key that the look-up under way at `node` would accept now.
@@ -318,8 +342,39 @@ impl State {
                 let waiting = if blind { 1 } else { behind.count_ones() };
                 self.answer((epoch, since), (behind, waiting as usize), mistake)
             }
+            Deletion::Open { ahead } => {
+                self.epoch += 1;
+                let epoch = self.epoch;
+                if ahead {
+                    self.acknowledge(0, epoch);
+                    if mistake == Some(Mistake::AheadForgetsLate) {
+                        self.nodes[0].lease.caught_up(epoch);
+                    }
+                }
+                Deletion::Settling {
+                    epoch,
+                    since: self.now,
+                }
+            }
             answered @ Deletion::Answered { .. } => answered,
         };
+    }
+
+    /// `Node::acknowledge_ahead`: what comes before the commit.
+    fn delete_here(&mut self, key: usize, mistake: Option<Mistake>) {
+        let epoch = self.epoch + 1;
+        let node = &mut self.nodes[0];
+        let acknowledged = self.rows[0] == Some(self.epoch);
+        let ahead = match mistake {
+            Some(Mistake::AheadOfOthers) => node.lease.until().is_some(),
+            Some(Mistake::AheadByMemory) => node.lease.is_next(epoch),
+            _ => acknowledged && node.lease.is_next(epoch),
+        };
+        if ahead && mistake != Some(Mistake::AheadForgetsLate) {
+            node.memory[key] = false;
+            node.lease.caught_up(epoch);
+        }
+        self.deletions[key] = Deletion::Open { ahead };
     }
 
     fn behind(&self, epoch: i64) -> u8 {
@@ -391,8 +446,12 @@ impl Model for World {
         if state.now < self.ticks {
             steps.push(Step::Tick);
         }
+        let locked = state.is_locked();
         for (n, node) in state.nodes.iter().enumerate() {
-            steps.push(Step::Go(n));
+            // A registration locks the epoch's row as well.
+            if !(locked && matches!(node.task, Task::Registering { .. })) {
+                steps.push(Step::Go(n));
+            }
             match node.task {
                 Task::Off => {}
                 Task::Waiting => steps.push(Step::Leave(n)),
@@ -418,7 +477,9 @@ impl Model for World {
                 Deletion::Settling { .. } => {
                     steps.extend([Step::Delete(key), Step::DeleteBlind(key)]);
                 }
-                Deletion::NotYet => steps.push(Step::Delete(key)),
+                Deletion::NotYet if locked => {}
+                Deletion::NotYet => steps.extend([Step::Delete(key), Step::DeleteHere(key)]),
+                Deletion::Open { .. } => steps.extend([Step::Delete(key), Step::RollBack(key)]),
             }
         }
     }
@@ -453,6 +514,8 @@ impl Model for World {
                 state.nodes[node].find = None;
             }
             Step::Delete(key) => state.delete(key, false, self.mistake),
+            Step::DeleteHere(key) => state.delete_here(key, self.mistake),
+            Step::RollBack(key) => state.deletions[key] = Deletion::NotYet,
             Step::DeleteBlind(key) => state.delete(key, true, self.mistake),
             Step::Expel(key) => state.expel(key, self.mistake),
         }
@@ -475,6 +538,16 @@ impl Model for World {
                 let early = |d: &Deletion| matches!(d, Deletion::Answered { early: true, .. });
                 state.deletions.iter().any(early)
             }),
+            Property::sometimes(
+                "a node is never behind its own deletion",
+                |_, state: &State| {
+                    let settling = |d: &Deletion| matches!(d, Deletion::Settling { epoch, .. } if state.behind(*epoch) == 0);
+                    state.nodes[0].task == Task::Waiting
+                        && state.nodes[0].lease.is_good(at(state.now))
+                        && state.rows[0].is_some()
+                        && state.deletions.iter().any(settling)
+                },
+            ),
             Property::sometimes("time ends a wait", |_, state: &State| {
                 let late = |d: &Deletion| matches!(d, Deletion::Answered { late: 1.., .. });
                 state.deletions.iter().any(late)
@@ -576,6 +649,21 @@ fn the_model_catches_a_deletion_that_answers_early() {
 #[test]
 fn the_model_catches_an_expulsion_of_a_node_that_acknowledged() {
     catches(Mistake::ExpelAcknowledged);
+}
+
+#[test]
+fn the_model_catches_an_acknowledgement_ahead_that_passes_over_others() {
+    catches(Mistake::AheadOfOthers);
+}
+
+#[test]
+fn the_model_catches_an_acknowledgement_ahead_after_a_failed_one() {
+    catches(Mistake::AheadByMemory);
+}
+
+#[test]
+fn the_model_catches_an_acknowledgement_ahead_of_forgetting() {
+    catches(Mistake::AheadForgetsLate);
 }
 
 #[test]

@@ -236,7 +236,9 @@ async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
         }
         Key::Delete { id, json } => {
             let actor = Actor::command_line();
-            let deleted = keys::delete(&app, &actor, None, &KeyId::from(id)).await?;
+            let mut deleted = keys::delete(&app, &actor, None, &KeyId::from(id)).await?;
+            // Where it fails, the receipt is left to a server's worker.
+            let _recorded = (&mut deleted.recorded).await;
             let at = deleted.receipt.effective_at;
             if json.json {
                 output::json(&json!({

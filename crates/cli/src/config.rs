@@ -367,6 +367,18 @@ fn check_secrets(cookie: Option<&str>, photo: Option<&str>) -> anyhow::Result<()
     Ok(())
 }
 
+/// `no-reply` at the public address's host. Behind the @ a bare address stands in brackets.
+fn default_sender(public_url: &str) -> String {
+    let url = url::Url::parse(public_url).ok();
+    let domain = match url.as_ref().and_then(url::Url::host) {
+        Some(url::Host::Ipv4(address)) => format!("[{address}]"),
+        Some(url::Host::Ipv6(address)) => format!("[IPv6:{address}]"),
+        Some(url::Host::Domain(name)) => name.to_owned(),
+        None => "localhost".to_owned(),
+    };
+    format!("Headshot <no-reply@{domain}>")
+}
+
 /// The mail server, if there is one. Who sends is `no-reply` at the public address's host unless the
 /// operator says otherwise.
 fn check_smtp(
@@ -374,15 +386,7 @@ fn check_smtp(
     authority: Option<&Path>,
     public_url: &str,
 ) -> anyhow::Result<Option<Smtp>> {
-    let host = public_url.split("://").nth(1).unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    // Behind the @ an address of this machine stands in brackets.
-    let domain = if host.parse::<std::net::Ipv4Addr>().is_ok() {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
-    let default = format!("Headshot <no-reply@{domain}>");
+    let default = default_sender(public_url);
     let authority = match authority {
         Some(path) => {
             let pem = std::fs::read(path);
@@ -390,10 +394,13 @@ fn check_smtp(
         }
         None => None,
     };
+    let from = from.unwrap_or(&default);
     let Some(url) = url.filter(|url| !url.is_empty()) else {
+        // A sender that can't be one is told of before it is needed.
+        Smtp::new("smtp://localhost", from, None).context("mail_from")?;
         return Ok(None);
     };
-    let smtp = Smtp::new(url, from.unwrap_or(&default), authority);
+    let smtp = Smtp::new(url, from, authority);
     Ok(Some(smtp.context("smtp_url or mail_from")?))
 }
 

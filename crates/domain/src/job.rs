@@ -13,6 +13,8 @@ words! {
         Shoot = "shoot",
         /// Mails a sign-in link, if somebody has the address.
         SignInLink = "mail.sign-in-link",
+        /// Writes the receipt of a key's deletion, where the process that deleted did not.
+        KeyReceipt = "key.receipt",
     }
 }
 
@@ -21,7 +23,7 @@ impl JobKind {
     pub const fn attempts_max(self) -> i64 {
         match self {
             Self::WebhookDeliver => 5,
-            Self::MailSend | Self::SignInLink => 8,
+            Self::MailSend | Self::SignInLink | Self::KeyReceipt => 8,
             Self::Shoot => 6,
         }
     }

@@ -1,6 +1,7 @@
 //! Mail, given to the operator's mail server.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lettre::message::header::{ContentTransferEncoding, ContentType};
@@ -91,12 +92,16 @@ impl Smtp {
         self.authority.is_some()
     }
 
+    /// The host as it is connected to: an IPv6 address without its brackets.
     fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default()
+        let host = self.url.host_str().unwrap_or_default();
+        let address = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        address.unwrap_or(host)
     }
 
     fn is_here(&self) -> bool {
-        matches!(self.host(), "localhost" | "127.0.0.1" | "[::1]")
+        let loopback = |address: IpAddr| address.is_loopback();
+        self.host() == "localhost" || self.host().parse().is_ok_and(loopback)
     }
 
     fn tls(&self) -> Result<Tls, InvalidSmtp> {
@@ -192,6 +197,15 @@ impl fmt::Debug for Mailer {
     }
 }
 
+/// Whether a server's answer is about this recipient or this mail. Other refusals, of our password
+/// for one, are the operator's to mend: the mail waits for that.
+fn is_final(error: &lettre::transport::smtp::Error) -> bool {
+    let code = error.status().map(|code| u16::from(code));
+    // Mailbox unknown, not here, full, name not allowed, transaction failed, parameters unknown,
+    // no mail for that domain (RFC 5321 section 4.2.3, RFC 7504).
+    matches!(code, Some(550..=556))
+}
+
 impl Mailer {
     /// Gives one mail to the mail server.
     ///
@@ -209,7 +223,7 @@ impl Mailer {
                     source = cause.source();
                 }
                 let why = why.chars().take(ANSWER_MAX).collect();
-                Err(if error.is_permanent() {
+                Err(if is_final(&error) {
                     NotTaken::Refused(why)
                 } else {
                     NotTaken::Later(why)
@@ -254,6 +268,7 @@ mod tests {
             "smtp://mail.acme.com",
             "smtps://user:p%40ss@mail.acme.com:4650",
             "smtp://127.0.0.1:25/",
+            "smtp://[::1]:2525",
         ] {
             assert!(Smtp::new(good, FROM, None).is_ok(), "{good}");
         }

@@ -28,9 +28,37 @@ impl Letter {
     }
 }
 
+/// A name as it may stand in a sentence: without characters that turn the direction of what follows
+/// or break the line, and shut off from the sentence where it is written from right to left.
+pub fn name_in_sentence(name: &str) -> String {
+    let directs = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain: String = name
+        .chars()
+        .filter(|c| !directs(*c))
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let leftward = |c: char| {
+        matches!(c, '\u{0590}'..='\u{08ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}'
+            | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+    };
+    if plain.chars().any(leftward) {
+        format!("\u{2068}{plain}\u{2069}")
+    } else {
+        plain
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_turns_nothing_around() {
+        assert_eq!(name_in_sentence("Acme \u{202e}moc.live"), "Acme moc.live");
+        assert_eq!(name_in_sentence("a\r\nb"), "a  b");
+        assert_eq!(name_in_sentence("אקמה"), "\u{2068}אקמה\u{2069}");
+        assert_eq!(name_in_sentence("Söhne & Co"), "Söhne & Co");
+    }
 
     #[test]
     fn both_parts_say_the_same_and_names_stay_text() {

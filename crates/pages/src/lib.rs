@@ -53,7 +53,7 @@ pub use docs::{
 pub use error_page::ErrorPage;
 pub use gallery::Gallery;
 pub use key_created::KeyCreated;
-pub use letter::Letter;
+pub use letter::{Letter, name_in_sentence};
 pub use logs::{GapRow, KeyState, LogDetail, LogEntry, LogFilters, LogRow, Logs};
 pub use mail::{InviteRow, Invites, MailFate, MailRow, Outbox, OutboxMail};
 pub use member::MemberHome;

@@ -2,7 +2,7 @@
 
 use crate::{
     Choice, Shell, Template, When,
-    ui::{Badge, Button, Code, Empty, Field, Icon, Tone},
+    ui::{Badge, Button, Code, Empty, Field, Icon, Pagination, Tone},
 };
 
 /// What became of a mail.
@@ -71,6 +71,8 @@ pub struct OutboxMail {
     pub mail: MailRow,
     /// Its text part, with the link in it.
     pub text: String,
+    /// Where its button leads, to be passed on.
+    pub link: Option<String>,
 }
 
 /// One invite.
@@ -97,6 +99,11 @@ pub struct InviteRow {
 }
 
 impl InviteRow {
+    /// The signup link, to be copied.
+    fn copied(&self) -> Code {
+        Code::new(format!("link-{}", self.id), "Link", self.link.as_str())
+    }
+
     fn badge(&self) -> Badge {
         let tone = match self.state {
             "Joined" => Tone::Good,
@@ -118,6 +125,10 @@ pub struct Invites {
     pub invites: Vec<InviteRow>,
     /// How many there are in all.
     pub total: i64,
+    /// The page before, if any.
+    pub newer_url: Option<String>,
+    /// The page after, if any.
+    pub older_url: Option<String>,
     /// Whether a mail server is configured.
     pub is_sent: bool,
     /// Address as typed.
@@ -126,4 +137,11 @@ pub struct Invites {
     pub error: Option<String>,
     /// Teams to invite to.
     pub teams: Vec<Choice>,
+}
+
+impl Invites {
+    fn pages(&self) -> Pagination {
+        let (newer, older) = (self.newer_url.clone(), self.older_url.clone());
+        Pagination::new("Invite pages", newer, older)
+    }
 }

@@ -60,7 +60,12 @@ statements! {
     FIND = select!("WHERE id = $1");
     LIST = select!("WHERE org_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2");
     LAST_OF_INVITE = select!("WHERE invite_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1");
-    SET_STATE = "UPDATE mails SET state = $2, error = $3, sent_at = $4 WHERE id = $1";
+    FATES = "SELECT m.invite_id, m.state, m.error FROM mails m WHERE m.invite_id IN \
+        (SELECT i.id FROM invites i WHERE i.org_id = $1 ORDER BY i.created_at DESC, i.id DESC LIMIT $2 OFFSET $3) \
+        AND NOT EXISTS (SELECT 1 FROM mails n WHERE n.invite_id = m.invite_id \
+            AND (n.created_at, n.id) > (m.created_at, m.id))";
+    SET_STATE = "UPDATE mails SET state = $2, error = $3, sent_at = $4 WHERE id = $1 AND state <> 'sent'";
+    NOTE = "UPDATE mails SET state = $2 WHERE id = $1 AND state <> 'sent'";
     EXPIRE = "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE created_at < $1 AND state <> 'queued' LIMIT $2)";
     LAST_ABOUT = "SELECT created_at FROM mails WHERE org_id = $1 AND kind = $2 AND subject = $3 ORDER BY created_at DESC LIMIT 1";
 }
@@ -144,6 +149,36 @@ pub async fn last_of_invite(
     row.map(Mail::try_from).transpose()
 }
 
+/// What became of a mail about an invite, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fate {
+    /// The invite.
+    pub invite: InviteId,
+    /// Where its newest mail stands.
+    pub state: MailState,
+    /// The mail server's words, where there are any.
+    pub error: Option<String>,
+}
+
+/// What became of the newest mail about each of an organization's invites: of the newest `limit`
+/// behind `offset`.
+pub async fn fates(
+    conn: &mut impl AsConn,
+    org: &OrgId,
+    (limit, offset): (i64, i64),
+) -> Result<Vec<Fate>, Error> {
+    type FateRow = (String, String, Option<String>);
+    let rows = fetch_all!(conn, FateRow, FATES, org.as_str(), limit, offset)?;
+    let fate = |(invite, state, error): FateRow| {
+        Ok(Fate {
+            invite: invite.into(),
+            state: parsed(&state, "mails", "state")?,
+            error,
+        })
+    };
+    rows.into_iter().map(fate).collect()
+}
+
 /// When an organization was last told something of this kind with this subject.
 pub async fn last_told(
     conn: &mut impl AsConn,
@@ -154,7 +189,7 @@ pub async fn last_told(
     Ok(row.map(|row| Timestamp::from_unix_ms(row.0)))
 }
 
-/// Stores what became of a mail.
+/// Stores what became of a mail, and why. A mail that was sent stays so.
 pub async fn set_state(
     tx: &mut WriteTx,
     id: &MailId,
@@ -163,6 +198,13 @@ pub async fn set_state(
 ) -> Result<(), Error> {
     let sent_at = sent_at.map(Timestamp::unix_ms);
     execute!(tx, SET_STATE, id.as_str(), state.name(), error, sent_at)?;
+    Ok(())
+}
+
+/// Stores what became of a mail, and leaves the reason of its last try. A mail that was sent stays
+/// so.
+pub async fn note(tx: &mut WriteTx, id: &MailId, state: MailState) -> Result<(), Error> {
+    execute!(tx, NOTE, id.as_str(), state.name())?;
     Ok(())
 }
 

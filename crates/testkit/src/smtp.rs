@@ -7,14 +7,15 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-/// A running mail server; it ends when this is dropped. It refuses `refused@...` for good, and
-/// `later@...` the first time.
+/// A running mail server; it ends when this is dropped. It refuses `refused@...` for good,
+/// `later@...` the first time, and cuts the connection when it has taken the first mail to `lost@...`.
 #[derive(Debug)]
 pub struct MailServer {
     child: Child,
     output: BufReader<ChildStdout>,
-    /// Without encryption, with STARTTLS demanded, and with TLS from the first byte.
-    pub ports: [u16; 3],
+    /// Without encryption, with STARTTLS demanded, with TLS from the first byte, and without
+    /// encryption for the user `headshot` with the password `right`.
+    pub ports: [u16; 4],
     /// The certificate authority that it is to be trusted by, as PEM.
     pub authority: Vec<u8>,
 }
@@ -62,7 +63,7 @@ fn started() -> Result<MailServer> {
     Ok(MailServer {
         child,
         output,
-        ports: [port(0)?, port(1)?, port(2)?],
+        ports: [port(0)?, port(1)?, port(2)?, port(3)?],
         authority: told["authority"].as_str().context("PEM")?.into(),
     })
 }

@@ -35,7 +35,10 @@ pub(crate) fn routes() -> Router<Web> {
     Router::new()
         .route("/", get(access::home))
         .route("/auth/login", get(access::login_page).post(access::login))
-        .route("/auth/link", post(access::ask_for_link))
+        .route(
+            "/auth/link",
+            get(access::to_login).post(access::ask_for_link),
+        )
         .route("/auth/logout", post(access::logout))
         .route("/auth/setup", get(access::setup_page).post(access::setup))
         .route("/auth/magic", get(access::magic_page).post(access::magic))
@@ -67,19 +70,31 @@ pub(crate) fn routes() -> Router<Web> {
             "/app/admin/webhooks/remove",
             get(api_keys::to_list).post(webhooks::remove),
         )
-        .route("/app/admin/webhooks/test", post(webhooks::send_test))
+        .route(
+            "/app/admin/webhooks/test",
+            get(webhooks::to_list).post(webhooks::send_test),
+        )
         .route(
             "/app/admin/webhooks/replay-failed",
-            post(webhooks::replay_failed),
+            get(webhooks::to_list).post(webhooks::replay_failed),
         )
         .route("/app/admin/webhooks/{id}", get(webhooks::detail))
-        .route("/app/admin/webhooks/{id}/replay", post(webhooks::replay))
+        .route(
+            "/app/admin/webhooks/{id}/replay",
+            get(webhooks::to_list).post(webhooks::replay),
+        )
         .route(
             "/app/admin/invites",
             get(invites::page).post(invites::create),
         )
-        .route("/app/admin/invites/{id}/remind", post(invites::remind))
-        .route("/app/admin/invites/{id}/revoke", post(invites::revoke))
+        .route(
+            "/app/admin/invites/{id}/remind",
+            get(invites::to_list).post(invites::remind),
+        )
+        .route(
+            "/app/admin/invites/{id}/revoke",
+            get(invites::to_list).post(invites::revoke),
+        )
         .route("/app/admin/outbox", get(invites::outbox))
         .route("/app/admin/outbox/{id}", get(invites::outbox_mail))
         .route("/app/admin/jobs", get(jobs::page))

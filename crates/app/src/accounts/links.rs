@@ -14,8 +14,10 @@ use crate::audit::Actor;
 
 /// How long a set-up or reset link works.
 pub const SETUP_LINK_LIFE: Duration = Duration::from_hours(7 * 24);
-/// How long a sign-in link works.
+/// How long a sign-in link works that an admin makes, to pass it on.
 pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_hours(2);
+/// How long a sign-in link works that a person asks for, to be opened at once.
+pub const MAILED_LINK_LIFE: Duration = Duration::from_mins(15);
 
 /// An unused link and whom it is for.
 #[derive(Debug, Clone)]
@@ -51,7 +53,11 @@ pub async fn make_link(
     let Some(user) = users::find_by_email(&mut tx, email).await? else {
         return Ok(None);
     };
-    let token = insert_link(app, &mut tx, &user.id, purpose).await?;
+    let life = match purpose {
+        LinkPurpose::Setup | LinkPurpose::Reset => SETUP_LINK_LIFE,
+        LinkPurpose::SignIn => SIGN_IN_LINK_LIFE,
+    };
+    let token = insert_link(app, &mut tx, (&user.id, purpose), life).await?;
     let action = match purpose {
         LinkPurpose::Setup => "link.setup",
         LinkPurpose::Reset => "link.reset",
@@ -62,18 +68,34 @@ pub async fn make_link(
     Ok(Some(token))
 }
 
-/// Stores a one-time link and returns its token.
-pub(crate) async fn insert_link(
+/// Makes the link with which a new owner sets the first password; its token.
+pub(crate) async fn setup_link(
     app: &App,
     tx: &mut WriteTx,
     user: &UserId,
-    purpose: LinkPurpose,
+) -> Result<String, Error> {
+    insert_link(app, tx, (user, LinkPurpose::Setup), SETUP_LINK_LIFE).await
+}
+
+/// Makes a sign-in link that is mailed to the person who asked for it; its token.
+pub(crate) async fn mailed_link(
+    app: &App,
+    tx: &mut WriteTx,
+    (actor, user): (&Actor, &UserId),
+) -> Result<String, Error> {
+    let token = insert_link(app, tx, (user, LinkPurpose::SignIn), MAILED_LINK_LIFE).await?;
+    record_of_person(app, tx, actor, (user, "link.sign-in")).await?;
+    Ok(token)
+}
+
+/// Stores a one-time link and returns its token.
+async fn insert_link(
+    app: &App,
+    tx: &mut WriteTx,
+    (user, purpose): (&UserId, LinkPurpose),
+    life: Duration,
 ) -> Result<String, Error> {
     let now = app.clock.now();
-    let life = match purpose {
-        LinkPurpose::Setup | LinkPurpose::Reset => SETUP_LINK_LIFE,
-        LinkPurpose::SignIn => SIGN_IN_LINK_LIFE,
-    };
     let link = OneTimeLink {
         user: user.clone(),
         purpose,

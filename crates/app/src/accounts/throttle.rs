@@ -1,7 +1,9 @@
 //! Failed sign-ins are counted per account and per address.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use headshot_domain::Email;
 use headshot_storage::{Error, WriteTx, sign_in};
 
 use super::sign_in::{SignInError, Visitor};
@@ -19,6 +21,35 @@ pub const ACCOUNT_FAILURES_MAX: i64 = 10;
 pub const DEVICE_FAILURES_MAX: i64 = 10;
 /// Failed sign-ins from one address (IPv6: /64), whatever the account.
 pub const ADDRESS_FAILURES_MAX: i64 = 50;
+
+/// Sign-in links that are mailed to one account in a window.
+pub const ACCOUNT_LINKS_MAX: i64 = 5;
+/// Sign-in links that one address (IPv6: /64) can ask for in a window, whatever the account.
+pub const ADDRESS_LINKS_MAX: i64 = 30;
+
+/// Counts a sign-in link that is asked for by mail. Whether it may be sent; the same rows are written
+/// whoever has the address.
+pub(crate) async fn take_link(
+    app: &App,
+    tx: &mut WriteTx,
+    (email, address): (&Email, IpAddr),
+) -> Result<bool, Error> {
+    let now = app.clock.now();
+    let stale = now.minus(FAILURE_WINDOW);
+    let account = data_encoding::HEXLOWER.encode(&token_hash(&email.key())[..12]);
+    let mut allowed = true;
+    for (subject, max) in [
+        (format!("link:{account}"), ACCOUNT_LINKS_MAX),
+        (
+            format!("link-address:{}", rate_limit::subject(address)),
+            ADDRESS_LINKS_MAX,
+        ),
+    ] {
+        let taken = sign_in::count_failure(tx, &subject, now, stale).await?;
+        allowed &= taken.count <= max;
+    }
+    Ok(allowed)
+}
 
 /// What failures are counted by.
 pub(super) struct Subjects {

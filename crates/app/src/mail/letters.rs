@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use headshot_domain::{Credits, Email, InviteId, MailKind, OrgId, Timestamp};
-use headshot_pages::Letter;
+use headshot_domain::{Credits, Email, InviteId, MailKind, MailState, OrgId, Timestamp};
+use headshot_pages::{Letter, name_in_sentence};
 use headshot_storage::api_keys::{self, ApiKey};
 use headshot_storage::models::Model;
 use headshot_storage::organizations::{self, Organization};
-use headshot_storage::sign_in::LinkPurpose;
 use headshot_storage::{Error, WriteTx, invites as rows, mails, models as model_rows, users};
 
-use super::{NewMail, is_told, org_name, post, post_to_admins};
+use super::{Mail, NewMail, is_told, org_name, post, post_to_admins};
 use crate::App;
 use crate::accounts;
 use crate::audit::{self, Actor, Event};
@@ -29,6 +28,7 @@ const KEY_WARNINGS: [Duration; 2] = [Duration::from_hours(7 * 24), Duration::fro
 const TO_ADMINS: &str = "You get this because you are an owner or admin of this organization.";
 
 fn invite_letter(app: &App, org: &str, (invite, again): (&Invite, bool)) -> Letter {
+    let org = name_in_sentence(org);
     let subject = if again {
         format!("Reminder: your headshots for {org}")
     } else {
@@ -95,6 +95,9 @@ pub async fn remind(
     let invite = invite.filter(|invite| invite.org == *org && invite.is_open(now));
     let invite = invite.ok_or(RemindError::Closed)?;
     let last = mails::last_of_invite(&mut tx, id).await?;
+    // A mail that did not arrive is no reason to wait.
+    let arrives = |mail: &Mail| !matches!(mail.state, MailState::Refused | MailState::Failed);
+    let last = last.filter(arrives);
     if last.is_some_and(|mail| mail.created_at.plus(REMIND_EVERY) > now) {
         return Err(RemindError::TooSoon);
     }
@@ -128,7 +131,7 @@ pub(crate) async fn results_ready(app: &App, tx: &mut WriteTx, model: &Model) ->
     let token = accounts::new_token(&*app.entropy);
     let life = (now, now.plus(LINK_LIFE));
     model_rows::insert_link(tx, &model.id, &accounts::token_hash(&token), life).await?;
-    let org = org_name(tx, &model.org).await?;
+    let org = name_in_sentence(&org_name(tx, &model.org).await?);
     let url = format!("{}/auth/social?token={token}", app.settings.public_url);
     let new = NewMail {
         org: &model.org,
@@ -138,7 +141,10 @@ pub(crate) async fn results_ready(app: &App, tx: &mut WriteTx, model: &Model) ->
         letter: Letter {
             subject: format!("Your headshots for {org} are ready"),
             paragraphs: vec![
-                format!("Hello {}, your headshots are ready.", model.title),
+                format!(
+                    "Hello {}, your headshots are ready.",
+                    name_in_sentence(&model.title)
+                ),
                 format!("Choose the one that {org} should use, and download whatever you like."),
             ],
             action: Some(("See my headshots", url)),
@@ -161,7 +167,7 @@ pub(crate) async fn low_credits(
         return Ok(());
     }
     let letter = Letter {
-        subject: format!("{} has {after} credits left", org.name),
+        subject: format!("{} has {after} credits left", name_in_sentence(&org.name)),
         paragraphs: vec![format!(
             "One person's headshots cost one credit, and {after} are left. Without credits nobody \
              can submit photos."
@@ -196,10 +202,10 @@ fn key_letter(app: &App, (subject, said): (String, String), key: &ApiKey) -> Let
 
 /// By whom and from where, in words.
 fn by(actor: &Actor) -> String {
-    let who = actor.label.split(' ').next_back().unwrap_or(&actor.label);
+    let who = Actor::display(&actor.label);
     match actor.address {
         Some(address) => format!("by {who} from {address}"),
-        None => format!("by {}", actor.label),
+        None => format!("by {who}"),
     }
 }
 
@@ -209,10 +215,10 @@ pub(crate) async fn key_generated(
     tx: &mut WriteTx,
     (actor, key): (&Actor, &ApiKey),
 ) -> Result<(), Error> {
-    let subject = format!("API key \"{}\" was generated", key.name);
+    let name = name_in_sentence(&key.name);
+    let subject = format!("API key \"{name}\" was generated");
     let said = format!(
-        "The API key \"{}\" was generated {}. If nobody of you did this, delete it now.",
-        key.name,
+        "The API key \"{name}\" was generated {}. If nobody of you did this, delete it now.",
         by(actor)
     );
     let letter = key_letter(app, (subject, said), key);
@@ -225,10 +231,11 @@ pub(crate) async fn key_deleted(
     tx: &mut WriteTx,
     (actor, key): (&Actor, &ApiKey),
 ) -> Result<(), Error> {
-    let subject = format!("API key \"{}\" was deleted", key.name);
+    let name = name_in_sentence(&key.name);
+    let subject = format!("API key \"{name}\" was deleted");
     let said = format!(
-        "The API key \"{}\" was deleted {}. No process accepts it any more.",
-        key.name,
+        "The API key \"{name}\" was deleted {}. Requests with it are refused; the audit log says \
+         since when in every process.",
         by(actor)
     );
     let letter = key_letter(app, (subject, said), key);
@@ -246,9 +253,9 @@ pub(crate) async fn keys_expiring(app: &App) -> Result<(), Error> {
     for key in expiring {
         let Some(at) = key.expires_at else { continue };
         let days = if at > now.plus(KEY_WARNINGS[1]) { 7 } else { 1 };
+        let name = name_in_sentence(&key.name);
         let subject = format!(
-            "API key \"{}\" {} expires within {days} {}",
-            key.name,
+            "API key \"{name}\" {} expires within {days} {}",
             key.hint,
             if days == 1 { "day" } else { "days" }
         );
@@ -258,9 +265,8 @@ pub(crate) async fn keys_expiring(app: &App) -> Result<(), Error> {
             continue;
         }
         let said = format!(
-            "The API key \"{}\" expires on {at}. Generate another one and give it to whoever uses \
-             this one.",
-            key.name
+            "The API key \"{name}\" expires on {at}. Generate another one and give it to whoever uses \
+             this one."
         );
         let letter = key_letter(app, (subject, said), &key);
         post_to_admins(app, &mut tx, (&key.org, MailKind::KeyExpiring), letter).await?;
@@ -270,7 +276,10 @@ pub(crate) async fn keys_expiring(app: &App) -> Result<(), Error> {
 }
 
 /// The letter with a new sign-in link for whoever has the address; `None` for nobody.
-pub(super) async fn sign_in(app: &App, email: &Email) -> Result<Option<Letter>, Error> {
+pub(super) async fn sign_in(
+    app: &App,
+    (actor, email): (&Actor, &Email),
+) -> Result<Option<Letter>, Error> {
     let mut tx = app.db.write().await?;
     let Some(user) = users::find_by_email(&mut tx, email).await? else {
         return Ok(None);
@@ -281,16 +290,18 @@ pub(super) async fn sign_in(app: &App, email: &Email) -> Result<Option<Letter>, 
     {
         return Ok(None);
     }
-    let token = accounts::insert_link(app, &mut tx, &user.id, LinkPurpose::SignIn).await?;
+    let token = accounts::mailed_link(app, &mut tx, (actor, &user.id)).await?;
     tx.commit().await?;
     let url = format!("{}/auth/magic?token={token}", app.settings.public_url);
     Ok(Some(Letter {
         subject: "Your sign-in link".to_owned(),
         paragraphs: vec![
             "Somebody, probably you, has asked for a link to sign in to Headshot.".to_owned(),
-            "It works once, and for two hours. If it was not you, ignore this: nobody gets in \
-             without the link."
-                .to_owned(),
+            format!(
+                "It works once, and for {} minutes. If it was not you, ignore this: nobody gets in \
+                 without the link.",
+                accounts::MAILED_LINK_LIFE.as_secs() / 60
+            ),
         ],
         action: Some(("Sign in", url)),
         why: "You get this because your address was entered on the sign-in page.".to_owned(),

@@ -185,18 +185,32 @@ impl Memory {
                 self.forget_all();
                 Vec::new()
             }
-            Some(named) => {
-                let known = self.orgs.lock();
-                named
-                    .iter()
-                    .filter_map(|id| known.by_id.get(id))
-                    .for_each(|org| org.invalidate());
-                drop(known);
-                self.uses_of(named)
-            }
+            Some(named) => self.forget_orgs(named),
         };
         lease.caught_up(epoch);
         uses
+    }
+
+    /// Forgets an organization before the transaction that makes `epoch` commits, if memory has seen
+    /// every epoch before it; else `None`, and nothing is forgotten.
+    pub fn forget_ahead(&self, org: &OrgId, epoch: i64) -> Option<Vec<(KeyId, Timestamp)>> {
+        let mut lease = self.lease.lock();
+        if !lease.is_next(epoch) {
+            return None;
+        }
+        let uses = self.forget_orgs(std::slice::from_ref(org));
+        lease.caught_up(epoch);
+        Some(uses)
+    }
+
+    fn forget_orgs(&self, named: &[OrgId]) -> Vec<(KeyId, Timestamp)> {
+        let known = self.orgs.lock();
+        named
+            .iter()
+            .filter_map(|id| known.by_id.get(id))
+            .for_each(|org| org.invalidate());
+        drop(known);
+        self.uses_of(named)
     }
 
     fn forget_all(&self) {

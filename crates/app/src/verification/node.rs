@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use headshot_domain::Clock;
-use headshot_storage::{Db, Error, Watcher, api_keys, auth};
+use headshot_domain::{Clock, KeyId, OrgId, Timestamp};
+use headshot_storage::{Db, Error, Watcher, WriteTx, api_keys, auth};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -160,6 +160,30 @@ impl Node {
         self.memory
             .with_lease(|lease| lease.acknowledged(sent_at, epoch, known));
         Ok(())
+    }
+
+    /// Forgets an organization and acknowledges `epoch` inside the transaction that makes it: this
+    /// node is then up to date when it commits, and the deletion need not wait for it. Where it
+    /// has not acknowledged every epoch before, the node's own loop does it as for anybody's deletion.
+    /// Returns the last accepted uses of what was forgotten.
+    ///
+    /// Call it when nothing can go wrong any more but the commit: from here on nothing new is
+    /// remembered until that is known.
+    pub async fn acknowledge_ahead(
+        &self,
+        tx: &mut WriteTx,
+        (org, epoch): (&OrgId, i64),
+    ) -> Result<Vec<(KeyId, Timestamp)>, Error> {
+        // Memory alone can't tell: it may have forgotten ahead for a transaction that failed.
+        let seen = auth::observe(tx, &self.id).await?;
+        if seen.acked != Some(epoch - 1) {
+            return Ok(Vec::new());
+        }
+        let Some(uses) = self.memory.forget_ahead(org, epoch) else {
+            return Ok(Vec::new());
+        };
+        auth::acknowledge(tx, &self.id, epoch).await?;
+        Ok(uses)
     }
 
     /// Stops answering from memory and removes the node's row.

@@ -80,6 +80,12 @@ impl Lease {
         }
     }
 
+    /// Whether `epoch` is the very next one that memory has to see, so that it may be forgotten, and
+    /// acknowledged, inside the transaction that makes it.
+    pub fn is_next(&self, epoch: i64) -> bool {
+        self.until.is_some() && self.applied + 1 == epoch
+    }
+
     /// Memory has forgotten all that the epochs up to `epoch` invalidated.
     pub fn caught_up(&mut self, epoch: i64) {
         self.applied = self.applied.max(epoch);
@@ -172,6 +178,27 @@ mod tests {
         ));
         assert!(may_answer(1, SETTLE));
         assert!(SETTLE > LEASE);
+    }
+
+    #[test]
+    fn only_the_next_epoch_is_forgotten_ahead() {
+        let mut lease = Lease::default();
+        assert!(!lease.is_next(1), "no lease");
+        lease.registered(T, 5);
+        assert!(!lease.is_next(5));
+        assert!(lease.is_next(6));
+        assert!(!lease.is_next(7), "it would pass over 6");
+        lease.caught_up(6);
+        // The transaction did not commit: the database is older than memory, which starts anew, or
+        // another one has made this epoch, which is caught up with.
+        assert_eq!(lease.clone().observed(T, seen(5, Some(5))), Next::Register);
+        assert_eq!(
+            lease.observed(T, seen(6, Some(5))),
+            Next::CatchUp {
+                applied: 5,
+                epoch: 6
+            }
+        );
     }
 
     #[test]

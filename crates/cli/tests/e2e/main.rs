@@ -17,6 +17,7 @@ mod deletion;
 mod durability;
 mod errors;
 mod forms;
+mod mail;
 mod people;
 mod photos;
 mod samples;

@@ -55,6 +55,7 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
                 shell: shell("Mail", NavItem::Outbox),
                 mail: mail(MailFate::Refused, refused()),
                 text: format!("{HOSTILE_NAME} invites you to make headshots."),
+                link: Some("http://127.0.0.1:8080/auth/signup?invite=k3j5h7g9".to_owned()),
             },
         )?,
     ])
@@ -90,6 +91,8 @@ fn invites() -> Invites {
         shell: shell("Invites", NavItem::Invites),
         invites: Vec::new(),
         total: 0,
+        newer_url: None,
+        older_url: Some("/app/admin/invites?offset=100".to_owned()),
         is_sent: false,
         email: String::new(),
         error: None,

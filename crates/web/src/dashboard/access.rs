@@ -118,6 +118,11 @@ pub(crate) async fn login(
     }
 }
 
+/// Where a form that only posts is, for who opens its address.
+pub(crate) async fn to_login() -> Redirect {
+    Redirect::to("/auth/login")
+}
+
 /// Asks for a sign-in link by mail. The answer is the same whoever has the address.
 pub(crate) async fn ask_for_link(
     State(web): State<Web>,
@@ -132,10 +137,12 @@ pub(crate) async fn ask_for_link(
         "Too many requests. Try again in a minute.".to_owned()
     } else {
         if let Ok(email) = typed.parse::<Email>() {
-            mail::ask_for_sign_in_link(app, &email).await?;
+            mail::ask_for_sign_in_link(app, (&email, visitor.address)).await?;
         }
-        "If somebody here has this address, a link is on its way. It works for two hours."
-            .to_owned()
+        format!(
+            "If somebody here has this address, a link is on its way. It works for {} minutes.",
+            accounts::MAILED_LINK_LIFE.as_secs() / 60
+        )
     };
     html(&Login {
         csrf: form.fields.get("csrf").to_owned(),

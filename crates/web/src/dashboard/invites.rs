@@ -1,17 +1,19 @@
 //! Admin > Invites and the outbox.
 
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use headshot_app::idempotency::Once;
 use headshot_app::invites::{self, CreateError, Invite, RevokeError};
-use headshot_app::mail::{self, Mail, RemindError};
+use headshot_app::mail::{self, Fate, Mail, RemindError};
 use headshot_app::organizations;
 use headshot_app::page::Slice;
 use headshot_domain::{Email, InviteId, InviteState, MailId, MailState, TeamId, Timestamp};
 use headshot_pages::{
     Choice, InviteRow, Invites, MailFate, MailRow, NavItem, Notice, Outbox, OutboxMail,
 };
+use serde::Deserialize;
 
 use crate::Web;
 use crate::dashboard::extract::{Admin, AdminForm, Person, holds_key};
@@ -19,28 +21,50 @@ use crate::dashboard::shell::{shell, with_notice};
 use crate::dashboard::{PageError, html, html_with};
 use crate::words;
 
+/// Invites on one page.
+const SHOWN: i64 = 100;
+
+/// Which page of the list.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ListQuery {
+    #[serde(default)]
+    offset: String,
+}
+
 pub(crate) async fn page(
     State(web): State<Web>,
     Admin(person): Admin,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
-    html(&list(&web, &person).await?)
+    let Query(query) = query?;
+    let offset = query.offset.parse().unwrap_or(0);
+    html(&list(&web, &person, offset).await?)
 }
 
-async fn list(web: &Web, person: &Person) -> Result<Invites, PageError> {
+/// Where the forms of the list's rows lead, for who opens such an address or loads it again.
+pub(crate) async fn to_list() -> Redirect {
+    Redirect::to("/app/admin/invites")
+}
+
+async fn list(web: &Web, person: &Person, offset: i64) -> Result<Invites, PageError> {
     let (app, now) = (web.app(), person.visit.now);
     let org = &person.signed_in.org.id;
-    let newest = Slice::new(Slice::LIMIT_MAX, 0);
-    let found = invites::list(app, org, newest).await?;
-    let mut rows = Vec::new();
-    for invite in found.items {
-        let mail = mail::of_invite(app, &invite.id).await?;
-        rows.push(row(web, invite, (mail, now)));
-    }
+    let slice = Slice::new(SHOWN, offset);
+    let found = invites::list(app, org, slice).await?;
+    let mut fates = mail::of_invites(app, org, slice).await?;
+    let rows = found.items.into_iter().map(|invite| {
+        let fate = fates.remove(&invite.id);
+        row(web, invite, (fate, now))
+    });
+    let rows: Vec<InviteRow> = rows.collect();
+    let next = slice.offset().saturating_add(SHOWN);
     let teams = organizations::people(app, org).await?.teams;
     let choice = |team: organizations::Team| Choice::new(team.id.to_string(), team.name);
     Ok(Invites {
         shell: shell(web, person, ("Invites", NavItem::Invites)).await?,
         invites: rows,
+        newer_url: (slice.offset() > 0).then(|| "/app/admin/invites".to_owned()),
+        older_url: (next < found.total).then(|| format!("/app/admin/invites?offset={next}")),
         total: found.total,
         is_sent: mail::is_sent(app),
         email: String::new(),
@@ -49,7 +73,7 @@ async fn list(web: &Web, person: &Person) -> Result<Invites, PageError> {
     })
 }
 
-fn row(web: &Web, invite: Invite, (mail, now): (Option<Mail>, Timestamp)) -> InviteRow {
+fn row(web: &Web, invite: Invite, (mail, now): (Option<Fate>, Timestamp)) -> InviteRow {
     let open = invite.is_open(now);
     InviteRow {
         open,
@@ -84,7 +108,7 @@ async fn with_words(
     person: &Person,
     (status, notice): (StatusCode, Notice),
 ) -> Result<Response, PageError> {
-    let mut page = list(web, person).await?;
+    let mut page = list(web, person, 0).await?;
     page.shell = with_notice(page.shell, notice);
     html_with(status, &page)
 }
@@ -116,7 +140,7 @@ pub(crate) async fn create(State(web): State<Web>, form: AdminForm) -> Result<Re
             }
         }
     };
-    let mut page = list(&web, &person).await?;
+    let mut page = list(&web, &person, 0).await?;
     // Somebody may paste a key into any field: it is not repeated.
     if !holds_key(typed) {
         typed.clone_into(&mut page.email);
@@ -133,8 +157,18 @@ pub(crate) async fn remind(
     let person = form.person;
     let actor = person.signed_in.actor(person.visit.visitor.address);
     let by = (&person.signed_in.org.id, &actor);
-    let told = match mail::remind(web.app(), by, &InviteId::from(id)).await {
-        Ok(()) => (StatusCode::OK, Notice::good("The invite is mailed again.")),
+    let id = InviteId::from(id);
+    let invite = invites::find(web.app(), by.0, &id).await?;
+    let invite = invite.ok_or(PageError::NotFound)?;
+    let told = match mail::remind(web.app(), by, &id).await {
+        Ok(()) if mail::is_sent(web.app()) => {
+            let said = format!("The invite is mailed to {} again.", invite.email);
+            (StatusCode::OK, Notice::good(said))
+        }
+        Ok(()) => {
+            let said = "No mail server is set up: the mail is in the outbox, pass its link on.";
+            (StatusCode::OK, Notice::good(said))
+        }
         Err(RemindError::Internal(error)) => return Err(error.into()),
         Err(refused) => (StatusCode::BAD_REQUEST, Notice::bad(refused.to_string())),
     };
@@ -201,6 +235,11 @@ pub(crate) async fn outbox_mail(
     html(&OutboxMail {
         shell: shell(&web, &person, ("Mail", NavItem::Outbox)).await?,
         mail: mail_row(&mail, person.visit.now),
+        link: mail
+            .text
+            .lines()
+            .find(|line| line.starts_with(&*web.app().settings.public_url))
+            .map(str::to_owned),
         text: mail.text,
     })
 }

@@ -170,6 +170,11 @@ impl ListQuery {
     }
 }
 
+/// Where the page's forms lead, for who opens such an address or loads it again.
+pub(crate) async fn to_list() -> Redirect {
+    Redirect::to(LIST)
+}
+
 pub(crate) async fn page(
     State(web): State<Web>,
     Admin(person): Admin,
