@@ -16,7 +16,7 @@ use headshot_imaging::{
     Assets, Engine, EngineError, Look, Photo as Picture, Selfie, Sitting, Size, Verdict, portraits,
 };
 use headshot_storage::photos::{self, Photo};
-use headshot_storage::{Error, models, people, uploads};
+use headshot_storage::{Error, ReadConn, models, organizations, people, uploads};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
@@ -86,7 +86,7 @@ pub async fn progress(app: &App, visit: &Visit) -> Result<Progress, Error> {
         None => 0,
     };
     let made = photos::active(&mut conn, visit.ids()).await?.len();
-    let planned = app.studio.photos();
+    let planned = photos_of(app, &mut conn, &model).await?;
     let total = if model.status == ModelStatus::Active {
         made
     } else {
@@ -98,6 +98,16 @@ pub async fn progress(app: &App, visit: &Visit) -> Result<Progress, Error> {
         made: count(made),
         total: count(total),
     })
+}
+
+/// How many photos a session's shoot gives: a test's as many as usual, else by the package.
+async fn photos_of(app: &App, conn: &mut ReadConn, model: &Model) -> Result<usize, Error> {
+    let usual = app.studio.photos();
+    if model.development {
+        return Ok(usual);
+    }
+    let org = organizations::find(conn, &model.org).await?;
+    Ok(org.map_or(usual, |org| org.package.photos(usual)))
 }
 
 fn count(n: usize) -> i64 {
@@ -283,8 +293,9 @@ impl Shoot<'_> {
 
     /// Makes every photo of the plan that is not there yet.
     async fn make(&mut self) -> Result<(), ShootError> {
-        let (choice, base, present) = {
+        let (choice, base, present, photos) = {
             let mut conn = self.app.db.read().await?;
+            let photos = photos_of(self.app, &mut conn, &self.model).await?;
             let stored = people::studio(&mut conn, &self.model.org).await?;
             let places = photos::places(&mut conn, &self.model.id).await?;
             let (deleted, present): (Vec<_>, Vec<_>) = places
@@ -294,9 +305,9 @@ impl Shoot<'_> {
             let base = deleted.iter().map(|(place, _)| place + 1).max();
             let present: BTreeSet<i64> = present.into_iter().map(|(place, _)| place).collect();
             let stored = stored.unwrap_or_default();
-            (choice::stored(&stored)?, base.unwrap_or(0), present)
+            (choice::stored(&stored)?, base.unwrap_or(0), present, photos)
         };
-        let mut planned = plan(self.app.studio.photos(), self.sources.len(), &choice);
+        let mut planned = plan(photos, self.sources.len(), &choice);
         planned.retain(|one| !present.contains(&(base + count(one.place))));
         for number in 0..self.sources.len() {
             let of_selfie = planned.iter().filter(|one| one.selfie == number);

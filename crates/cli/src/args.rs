@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
-use headshot_domain::{Credits, Email, Plan, ScopeSet};
+use headshot_domain::{Credits, Email, Package, Plan, ScopeSet};
 use headshot_imaging::{Backdrop, Crop, OutputFormat, Size, Style};
 
 /// Self-hosted team headshots with the HeadshotPro HTTP API.
@@ -251,6 +251,16 @@ pub(crate) enum Org {
         #[arg(long, value_name = "N")]
         days: i64,
     },
+    /// Choose what an organization's shoots cost and give: normal, a credit for all photos, or lite,
+    /// a quarter of a credit for a quarter of them.
+    #[command(after_help = "Example:\n  headshot org package --org org_abc123def456 lite")]
+    Package {
+        /// The organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
+        /// normal or lite.
+        package: Package,
+    },
     /// Choose the looks that an organization's shoots are made in; without names, the usual ones.
     #[command(
         after_help = "Example:\n  headshot org looks --org org_abc123def456 --backdrop navy --backdrop #1a2b3c --style studio --crop headshot"
@@ -434,6 +444,15 @@ pub(crate) enum User {
         email: Email,
         #[command(flatten)]
         json: Json,
+    },
+    /// Remove a member with all headshots and uploads, at once and for good.
+    #[command(after_help = "Example:\n  headshot user remove jane@acme.com --org org_abc123def456")]
+    Remove {
+        /// Whom.
+        email: Email,
+        /// From which organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
     },
 }
 
