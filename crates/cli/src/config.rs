@@ -367,14 +367,13 @@ fn check_secrets(cookie: Option<&str>, photo: Option<&str>) -> anyhow::Result<()
     Ok(())
 }
 
-/// `no-reply` at the public address's host. Behind the @ a bare address stands in brackets.
+/// `no-reply` at the public address's host. A bare address is this machine's or a test's: no mail
+/// server would take a sender there.
 fn default_sender(public_url: &str) -> String {
     let url = url::Url::parse(public_url).ok();
     let domain = match url.as_ref().and_then(url::Url::host) {
-        Some(url::Host::Ipv4(address)) => format!("[{address}]"),
-        Some(url::Host::Ipv6(address)) => format!("[IPv6:{address}]"),
         Some(url::Host::Domain(name)) => name.to_owned(),
-        None => "localhost".to_owned(),
+        _ => "localhost".to_owned(),
     };
     format!("Headshot <no-reply@{domain}>")
 }

@@ -238,9 +238,9 @@ statements! {
     GAPS = "SELECT id, at, node, lost FROM api_log_gaps WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     WINDOW_START = "SELECT id FROM api_log WHERE org_id = $1 AND id >= $2 AND id < $3 \
         ORDER BY id DESC LIMIT 1 OFFSET $4";
-    DEAD_KEY_USE = "SELECT COUNT(*), COUNT(DISTINCT s.address), COALESCE(MAX(r.at), 0) FROM \
-        (SELECT shape, at FROM api_log WHERE dead_key = $1 ORDER BY id DESC LIMIT $2) AS r \
-        JOIN api_log_shapes s ON s.id = r.shape";
+    DEAD_KEY_USE = "SELECT COUNT(*), COUNT(DISTINCT s.address), COALESCE(MAX(tries.at), 0) FROM \
+        (SELECT shape, at FROM api_log WHERE dead_key = $1 ORDER BY id DESC LIMIT $2) AS tries \
+        JOIN api_log_shapes s ON s.id = tries.shape";
     HOURS = "SELECT hour, outcome, CAST(SUM(requests) AS BIGINT) FROM api_request_hours \
         WHERE org_id = $1 AND hour >= $2 AND (key_id = $3 OR $3 IS NULL) GROUP BY hour, outcome ORDER BY hour, outcome";
     ORGS = "SELECT DISTINCT org_id FROM api_request_hours WHERE org_id > $1 ORDER BY org_id LIMIT 1";

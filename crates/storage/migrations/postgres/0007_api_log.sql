@@ -5,41 +5,41 @@ CREATE TABLE api_log_shapes (
     id BYTEA NOT NULL PRIMARY KEY,
     -- The hour in which the last request of this shape came.
     seen_at BIGINT NOT NULL,
-    node TEXT NOT NULL,
-    key_id TEXT,
-    key_state TEXT NOT NULL,
-    fingerprint TEXT,
-    method TEXT NOT NULL,
-    route TEXT NOT NULL,
-    path TEXT NOT NULL,
+    node TEXT COLLATE "C" NOT NULL,
+    key_id TEXT COLLATE "C",
+    key_state TEXT COLLATE "C" NOT NULL,
+    fingerprint TEXT COLLATE "C",
+    method TEXT COLLATE "C" NOT NULL,
+    route TEXT COLLATE "C" NOT NULL,
+    path TEXT COLLATE "C" NOT NULL,
     status BIGINT NOT NULL,
-    code TEXT,
-    refused_by TEXT,
+    code TEXT COLLATE "C",
+    refused_by TEXT COLLATE "C",
     request_bytes BIGINT NOT NULL,
     response_bytes BIGINT NOT NULL,
-    address TEXT NOT NULL,
-    user_agent TEXT NOT NULL,
+    address TEXT COLLATE "C" NOT NULL,
+    user_agent TEXT COLLATE "C" NOT NULL,
     browser BIGINT NOT NULL
 );
 CREATE INDEX api_log_shapes_seen ON api_log_shapes (seen_at);
 
 CREATE TABLE api_log (
-    org_id TEXT NOT NULL,
-    id TEXT NOT NULL,
+    org_id TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
     at BIGINT NOT NULL,
     shape BYTEA NOT NULL,
     duration_us BIGINT NOT NULL,
     -- The key, where it was tried after its deletion.
-    dead_key TEXT,
+    dead_key TEXT COLLATE "C",
     PRIMARY KEY (org_id, id)
 );
 CREATE INDEX api_log_dead_key ON api_log (dead_key, id) WHERE dead_key IS NOT NULL;
 
 -- Stretches in which a node's requests may be missing.
 CREATE TABLE api_log_gaps (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
-    node TEXT NOT NULL,
+    node TEXT COLLATE "C" NOT NULL,
     lost BIGINT NOT NULL
 );
 

@@ -181,7 +181,7 @@ async fn a_removed_member_leaves_nothing(#[case] kind: Kind) {
         Err(RemoveError::NotFound(_))
     ));
     assert!(matches!(
-        remove("owner@example.com").await,
+        remove("owner@acme.example").await,
         Err(RemoveError::Owner)
     ));
     remove("Ann@Example.com").await.unwrap();
