@@ -35,6 +35,8 @@ statements! {
     LIST_OF_USER = "SELECT o.id, o.name, o.website, o.plan, o.credits_unlimited, o.whitelabel, o.created_at \
         FROM organizations o JOIN memberships m ON m.org_id = o.id WHERE m.user_id = $1 \
         ORDER BY o.name, o.id LIMIT $2";
+    LOW_CREDIT_MAIL = "SELECT low_credit_mail FROM organizations WHERE id = $1";
+    SET_LOW_CREDIT_MAIL = "UPDATE organizations SET low_credit_mail = $2 WHERE id = $1";
 }
 
 #[derive(sqlx::FromRow)]
@@ -105,4 +107,16 @@ pub async fn list_of_user(
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// Whether owners and admins are mailed when few credits are left; `None` when there is no such
+/// organization.
+pub async fn low_credit_mail(conn: &mut impl AsConn, org: &OrgId) -> Result<Option<bool>, Error> {
+    let row = fetch_optional!(conn, (i64,), LOW_CREDIT_MAIL, org.as_str())?;
+    Ok(row.map(|row| row.0 != 0))
+}
+
+/// Sets it; `false` when there is no such organization.
+pub async fn set_low_credit_mail(tx: &mut WriteTx, org: &OrgId, on: bool) -> Result<bool, Error> {
+    Ok(execute!(tx, SET_LOW_CREDIT_MAIL, org.as_str(), i64::from(on))? == 1)
 }
