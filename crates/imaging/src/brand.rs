@@ -18,7 +18,7 @@ pub fn smallest() -> Size {
     Crop::Headshot.default_size()
 }
 
-/// Why an image can't stand behind a person.
+/// Why an image or a logo is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrandError {
     /// It can't be read.
@@ -35,6 +35,19 @@ pub enum BrandError {
         width: usize,
         /// Its height.
         height: usize,
+    },
+    /// A logo in another format.
+    #[error("This file is not a PNG.")]
+    NotPng,
+    /// A logo with too many pixels.
+    #[error(
+        "This logo is too large: {width} x {height} pixels, at most 4 megapixels are accepted."
+    )]
+    LogoTooLarge {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
     },
 }
 
@@ -69,8 +82,8 @@ pub fn backdrop_image(bytes: &[u8]) -> Result<BrandImage, BrandError> {
     Ok(BrandImage { jpeg, preview })
 }
 
-/// The middle of the image, at most twice as long as wide, which is what the longest picture shows
-/// of it, at most [`Size::MAX_SIDE`]. It still covers what it covered before.
+/// The middle of the image, one side at most twice the other as in every picture, and at most
+/// [`Size::MAX_SIDE`] long. What is large enough before is so afterwards.
 fn reduced(pixels: &Rgb8) -> Rgb8 {
     let (w, h) = (pixels.width(), pixels.height());
     let (shown_w, shown_h) = (w.min(2 * h), h.min(2 * w));
@@ -89,9 +102,16 @@ fn reduced(pixels: &Rgb8) -> Rgb8 {
 ///
 /// # Errors
 ///
-/// As [`decode::decode_logo`].
-pub fn check_logo(bytes: &[u8]) -> Result<(), DecodeError> {
-    decode::decode_logo(bytes).map(|_pixels| ())
+/// See [`BrandError`]; every variant carries its own sentence.
+pub fn check_logo(bytes: &[u8]) -> Result<(), BrandError> {
+    match decode::decode_logo(bytes) {
+        Ok(_pixels) => Ok(()),
+        Err(DecodeError::UnknownFormat) => Err(BrandError::NotPng),
+        Err(DecodeError::TooManyPixels { width, height }) => {
+            Err(BrandError::LogoTooLarge { width, height })
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +140,10 @@ mod tests {
             let refused = backdrop_image(&jpeg(width, height)).unwrap_err();
             assert_eq!(refused, BrandError::TooSmall { width, height });
             let said = refused.to_string();
-            assert!(said.ends_with("at least 1024 wide and 1280 high."), "{said}");
+            assert!(
+                said.ends_with("at least 1024 wide and 1280 high."),
+                "{said}"
+            );
         }
     }
 
@@ -137,7 +160,7 @@ mod tests {
     fn what_is_no_image_is_refused() {
         let refused = backdrop_image(b"not an image").unwrap_err();
         assert_eq!(refused, BrandError::Unreadable(DecodeError::UnknownFormat));
-        assert_eq!(check_logo(&jpeg(8, 8)), Err(DecodeError::UnknownFormat));
+        assert_eq!(check_logo(&jpeg(8, 8)), Err(BrandError::NotPng));
     }
 
     #[test]
@@ -148,6 +171,6 @@ mod tests {
         };
         assert_eq!(check_logo(&png(2000, 2000)), Ok(()));
         let refused = check_logo(&png(2000, 2001));
-        assert!(matches!(refused, Err(DecodeError::TooManyPixels { .. })));
+        assert!(matches!(refused, Err(BrandError::LogoTooLarge { .. })));
     }
 }
