@@ -58,9 +58,17 @@ impl OrganizationSettings {
         .focus(self.days_error.is_some())
     }
 
-    fn days_in_words(days: u64) -> String {
-        counted(i64::try_from(days).unwrap_or(i64::MAX), "day", "days")
+    fn server_time(&self) -> Option<String> {
+        self.server_days.map(days_in_words)
     }
+
+    fn upload_time(&self) -> Option<String> {
+        self.upload_days.map(days_in_words)
+    }
+}
+
+fn days_in_words(days: u64) -> String {
+    counted(i64::try_from(days).unwrap_or(i64::MAX), "day", "days")
 }
 
 impl ShorterTime {
