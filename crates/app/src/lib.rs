@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub mod access;
 pub mod accounts;
 pub mod audit;
+pub mod brand;
 pub mod caller;
 pub mod consent;
 pub mod credits;

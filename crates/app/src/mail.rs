@@ -25,7 +25,9 @@ use crate::page::Slice;
 mod letters;
 
 pub use headshot_storage::mails::{Fate, Mail};
-pub use letters::{RemindError, remind};
+pub use letters::{
+    LOW_CREDITS, RemindError, SwitchError, remind, tell_low_credits, tells_low_credits,
+};
 pub(crate) use letters::{
     invited, key_deleted, key_generated, keys_expiring, low_credits, results_ready,
 };

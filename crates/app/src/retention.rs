@@ -37,6 +37,37 @@ pub enum SetError {
     Internal(#[from] Error),
 }
 
+/// After how many days an organization's finished shoots are deleted; 0 is never.
+pub async fn of(app: &App, org: &OrgId) -> Result<i64, SetError> {
+    let mut conn = app.db.read().await?;
+    let days = retention::erase_after_days(&mut conn, org).await?;
+    days.ok_or_else(|| SetError::NoSuchOrganization(org.clone()))
+}
+
+/// What a shorter time would take away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shortening {
+    /// The time in days that is in force; 0 is for ever.
+    pub before: i64,
+    /// Shoots that are older than the new time already.
+    pub due: i64,
+}
+
+/// What `days` would take away that is kept now; `None` when it keeps as much as before.
+pub async fn shortens(app: &App, org: &OrgId, days: i64) -> Result<Option<Shortening>, SetError> {
+    if !(0..=DAYS_MAX).contains(&days) {
+        return Err(SetError::Days);
+    }
+    let before = of(app, org).await?;
+    if days == 0 || (before > 0 && before <= days) {
+        return Ok(None);
+    }
+    let age = Duration::from_secs(days.unsigned_abs() * 86_400);
+    let mut conn = app.db.read().await?;
+    let due = retention::finished_until(&mut conn, org, app.clock.now().minus(age)).await?;
+    Ok(Some(Shortening { before, due }))
+}
+
 /// Sets after how many days an organization's finished shoots are deleted with everything in them;
 /// 0 is never. What is older already goes within the hour.
 pub async fn set(app: &App, actor: &Actor, org: &OrgId, days: i64) -> Result<(), SetError> {

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::App;
 use crate::access::Visit;
+use crate::brand;
 use crate::consent;
 use crate::jobs::{self, Outcome, Running};
 use crate::models::{AdvanceError, Model, SubmitError, advance};
@@ -31,7 +32,8 @@ use crate::studio::{StudioError, apart};
 mod choice;
 mod plan;
 
-pub use choice::{ChoiceError, choose_looks, looks};
+pub use choice::{ChoiceError, Known, Looks, choose_looks, known, looks};
+pub(crate) use choice::{with_logo, without_asset};
 pub use plan::Choice;
 use plan::{Planned, SELFIES_MAX, plan};
 
@@ -133,6 +135,8 @@ enum ShootError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
+    Brand(#[from] brand::BringError),
+    #[error(transparent)]
     Objects(#[from] headshot_blobs::Error),
     #[error(transparent)]
     Internal(#[from] Error),
@@ -192,6 +196,7 @@ async fn shoot(app: &App, (org, id): (&OrgId, &ModelId)) -> Result<(), ShootErro
         sources: sources(app, &model).await?,
         engine,
         opened: None,
+        assets: Arc::default(),
         model,
     };
     if shoot.sources.is_empty() {
@@ -266,6 +271,8 @@ struct Shoot<'a> {
     sources: Vec<Source>,
     /// The selfie that was opened last, and its number.
     opened: Option<(usize, Arc<Selfie>)>,
+    /// The organization's own images that the looks name.
+    assets: Arc<Assets>,
 }
 
 impl Shoot<'_> {
@@ -307,6 +314,7 @@ impl Shoot<'_> {
             let stored = stored.unwrap_or_default();
             (choice::stored(&stored)?, base.unwrap_or(0), present, photos)
         };
+        let choice = self.bring_assets(choice).await?;
         let mut planned = plan(photos, self.sources.len(), &choice);
         planned.retain(|one| !present.contains(&(base + count(one.place))));
         for number in 0..self.sources.len() {
@@ -321,6 +329,13 @@ impl Shoot<'_> {
         Ok(())
     }
 
+    /// Brings the images and the logo that the choice names; it, without those that are gone.
+    async fn bring_assets(&mut self, choice: Choice) -> Result<Choice, ShootError> {
+        let (choice, assets) = brand::bring(self.app, &self.model.org, choice).await?;
+        self.assets = Arc::new(assets);
+        Ok(choice)
+    }
+
     /// Makes photos of one selfie on a thread of their own, and stores each as soon as it is there.
     async fn make_of(
         &self,
@@ -329,9 +344,9 @@ impl Shoot<'_> {
         base: i64,
     ) -> Result<(), ShootError> {
         let (sender, mut made) = mpsc::channel(AHEAD_MAX);
-        let engine = Arc::clone(&self.engine);
+        let (engine, assets) = (Arc::clone(&self.engine), Arc::clone(&self.assets));
         let making = apart(move || {
-            let mut sittings = Sittings::of(&engine, &selfie);
+            let mut sittings = Sittings::of(&engine, &selfie, &assets);
             for one in planned {
                 let photo = sittings.photo(&one.look)?;
                 // Nobody waits any more: the process stops, or the session is gone.
@@ -413,20 +428,20 @@ pub(crate) const THUMBNAIL_WIDTH: usize = 256;
 struct Sittings<'a> {
     main: Sitting<'a>,
     original: Sitting<'a>,
-    assets: Assets,
+    assets: &'a Assets,
 }
 
 impl<'a> Sittings<'a> {
-    fn of(engine: &'a Engine, selfie: &'a Selfie) -> Self {
+    fn of(engine: &'a Engine, selfie: &'a Selfie, assets: &'a Assets) -> Self {
         Self {
             main: engine.sitting(selfie),
             original: engine.sitting(selfie),
-            assets: Assets::default(),
+            assets,
         }
     }
 
     fn photo(&mut self, look: &Look) -> Result<Made, EngineError> {
-        let picture = self.main.picture(look, &self.assets)?;
+        let picture = self.main.picture(look, self.assets)?;
         let main = picture.encode()?;
         let thumbnail = picture.thumbnail(THUMBNAIL_WIDTH).encode()?.bytes;
         // A main photo that is smaller than asked for has all that the selfie gives.
@@ -440,7 +455,7 @@ impl<'a> Sittings<'a> {
                 },
                 ..look.clone()
             };
-            self.original.photo(&largest, &self.assets)?.bytes
+            self.original.photo(&largest, self.assets)?.bytes
         };
         Ok(Made {
             main,

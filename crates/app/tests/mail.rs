@@ -369,6 +369,28 @@ async fn owners_are_told_once_that_few_credits_are_left(#[case] on: On) {
     }
 }
 
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test]
+async fn the_mail_about_few_credits_can_be_switched_off(#[case] on: On) {
+    let place = on.with(None, Some(Credits::whole(4))).await;
+    let (app, actor) = (&place.app, Actor::command_line());
+    assert!(mail::tells_low_credits(app, &place.org).await.unwrap());
+    let nobody = "org_none".into();
+    assert!(mail::tells_low_credits(app, &nobody).await.is_err());
+    let set = mail::tell_low_credits(app, (&nobody, &actor), false).await;
+    assert!(set.is_err());
+    let set = mail::tell_low_credits(app, (&place.org, &actor), false).await;
+    set.unwrap();
+    assert!(!mail::tells_low_credits(app, &place.org).await.unwrap());
+    for number in 1..=2 {
+        place.submitted(&format!("p{number}@acme.example")).await;
+    }
+    let told = place.outbox().await;
+    assert!(told.iter().all(|mail| mail.kind != MailKind::LowCredits));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_gone_leaves_a_failed_mail() {
     // Nobody listens there.

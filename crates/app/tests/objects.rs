@@ -378,8 +378,15 @@ async fn shoots_go_after_the_organization_s_days(#[case] kind: Kind) {
             .await
             .is_err()
     );
+    let shortens = async |days| retention::shortens(&app, &place.org, days).await.unwrap();
+    let gets = |before, due| Some(retention::Shortening { before, due });
+    assert_eq!(shortens(0).await, None);
+    assert_eq!(shortens(20).await, gets(0, 0), "they are kept for ever");
     retention::set(&app, &actor, &place.org, 20).await.unwrap();
+    assert_eq!(retention::of(&app, &place.org).await.unwrap(), 20);
+    assert_eq!([shortens(0).await, shortens(20).await], [None, None]);
     place.clock.advance(20 * DAY - Duration::from_millis(1));
+    assert_eq!(shortens(19).await, gets(20, 1));
     retention::run(&app).await.unwrap();
     assert_eq!(place.status(&model).await, ModelStatus::Active);
     place.clock.advance(Duration::from_millis(1));

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use headshot_app::access::{self, Visit};
 use headshot_app::audit::Actor;
+use headshot_app::brand::{self, Kind};
 use headshot_app::consent::{self, ConsentError};
 use headshot_app::doctor::Doctor;
 use headshot_app::gallery::{self, PhotoError};
@@ -20,6 +21,7 @@ use headshot_app::idempotency::Once;
 use headshot_app::jobs::{self, NewJob};
 use headshot_app::models::{self, NewModel, SubmitError};
 use headshot_app::organizations::{self, NewOrganization};
+use headshot_app::shoots::Looks;
 use headshot_app::uploads::{self, UPLOADS_MAX, UploadError};
 use headshot_app::{App, Roles, invites, shoots};
 use headshot_blobs::{Location, Objects};
@@ -28,7 +30,8 @@ use headshot_domain::{
     Variant,
 };
 use headshot_imaging::encode::encode;
-use headshot_imaging::{Engine, Options, OutputFormat, Recipe, decode, portraits};
+use headshot_imaging::raster::Rgb8;
+use headshot_imaging::{Backdrop, Engine, Options, OutputFormat, Recipe, decode, portraits};
 use headshot_storage::{AsConn, Conn, jobs as job_rows, webhooks};
 use headshot_testkit::{ManualClock, TestDb};
 use rstest::rstest;
@@ -310,6 +313,62 @@ async fn a_test_session_needs_no_photo_and_no_credit(#[case] on: On) {
     assert_eq!(place.photos(&visit).await.len(), PHOTOS);
     assert_eq!(place.credits().await, before);
     assert_eq!(place.problems().await, [""; 0]);
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn own_images_and_the_logo_are_in_the_headshots(#[case] on: On) {
+    let place = on.open().await;
+    let (app, actor) = (&place.app, Actor::command_line());
+    let by = (&place.org, &actor);
+    let picture = |format, (width, height): (usize, usize), colour: [u8; 3]| {
+        let pixels = Rgb8::filled(width, height, colour);
+        Bytes::from(encode(&pixels, format, 90, "").unwrap())
+    };
+    let wall = picture(OutputFormat::Jpeg, (1024, 1280), [200, 40, 40]);
+    let wall = brand::add(app, by, Kind::Backdrop, ("wall.jpg", wall)).await;
+    let wall = wall.unwrap().digest;
+    let logo = picture(OutputFormat::Png, (400, 100), [0, 255, 0]);
+    let drawn = brand::add(app, by, Kind::Logo, ("logo.png", logo.clone())).await;
+    let drawn = drawn.unwrap().digest;
+    let looks = Looks {
+        backdrops: vec![format!("image:{wall}")],
+        ..Looks::default()
+    };
+    shoots::choose_looks(app, by, looks).await.unwrap();
+    let visit = place.test_session().await;
+    shoots::submit(app, &visit).await.unwrap();
+    place.work_until(&visit, &[ModelStatus::Active]).await;
+    let made = place.photos(&visit).await;
+    assert_eq!(made.len(), PHOTOS);
+    for photo in &made {
+        let recipe: Recipe = serde_json::from_str(&photo.recipe).unwrap();
+        assert_eq!(recipe.look.backdrop, Backdrop::Image(wall.clone()));
+        assert_eq!(recipe.look.logo.as_ref(), Some(&drawn));
+    }
+    let main = place.object(&made[0], Variant::Main).await;
+    let pixels = decode::decode(&main).unwrap().pixels;
+    let at = |x: usize, y: usize| pixels.at(x * pixels.width() / 100, y * pixels.height() / 100);
+    let [red, green, _] = at(4, 4);
+    assert!(red > 150 && green < 100, "the wall is red: {:?}", at(4, 4));
+    let [red, green, _] = at(88, 5);
+    assert!(
+        green > 150 && red < 100,
+        "the logo is green: {:?}",
+        at(88, 5)
+    );
+    // What is gone is in no later shoot, and does not stop it.
+    for digest in [&wall, &drawn] {
+        brand::remove(app, by, digest).await.unwrap();
+    }
+    let later = place.test_session().await;
+    shoots::submit(app, &later).await.unwrap();
+    place.work_until(&later, &[ModelStatus::Active]).await;
+    for photo in place.photos(&later).await {
+        assert!(!photo.recipe.contains(&wall) && !photo.recipe.contains(&drawn));
+    }
 }
 
 #[rstest]

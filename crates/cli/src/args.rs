@@ -269,7 +269,8 @@ pub(crate) enum Org {
         /// The organization.
         #[arg(long, value_name = "UID")]
         org: String,
-        /// A backdrop's name or #RRGGBB; may be given several times.
+        /// A backdrop's name, #RRGGBB, or image:<digest> of an image of the organization; may be given
+        /// several times.
         #[arg(long, value_name = "NAME")]
         backdrop: Vec<String>,
         /// A style's name; may be given several times.

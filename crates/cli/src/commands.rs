@@ -140,8 +140,13 @@ async fn org(config: &Config, command: Org) -> anyhow::Result<()> {
             crop,
         } => {
             let (org, actor) = (OrgId::from(org), Actor::command_line());
-            let names = (backdrop, style, crop);
-            let chosen = shoots::choose_looks(&app, (&org, &actor), names).await?;
+            let looks = shoots::Looks {
+                backdrops: backdrop,
+                styles: style,
+                crops: crop,
+                logo: None,
+            };
+            let chosen = shoots::choose_looks(&app, (&org, &actor), looks).await?;
             output::line(format!(
                 "Shoots of {org} are made with {} backdrops, {} styles, {} crops.",
                 chosen.backdrops.len(),

@@ -125,12 +125,13 @@ impl Scene {
         Self::new(draw::lens_blur(&fitted, height as f32 * 0.006))
     }
 
-    /// Lays a logo into the upper right corner, at most a sixth of the width wide.
+    /// Lays a logo into the upper right corner, at most a sixth of the width wide and a sixth of the
+    /// height high. A small one stays as it is.
     #[must_use]
     pub fn with_logo(&self, logo: &Logo, width: usize, height: usize) -> Self {
         let mut pixels = self.pixels.stretched(width, height);
-        let lw = (width / 6).clamp(1, logo.width().max(1));
-        let lh = (logo.height() * lw / logo.width()).clamp(1, height / 6);
+        // Whole, whatever its shape: at most a sixth of each side.
+        let (lw, lh) = fitted((logo.width(), logo.height()), (width / 6, height / 6));
         let colour = logo.map(|p| {
             let a = f32::from(p[3]) / 255.0;
             let [r, g, b] = [p[0], p[1], p[2]].map(|v| f32::from(v) / 255.0 * a);
@@ -171,5 +172,27 @@ impl Scene {
             pixels: self.pixels.map(grey),
             ambient: self.ambient.map(grey),
         }
+    }
+}
+
+/// The largest size of this shape that is within `most` and not larger than it was.
+fn fitted((w, h): (usize, usize), most: (usize, usize)) -> (usize, usize) {
+    let fit = (most.0 as f32 / w.max(1) as f32)
+        .min(most.1 as f32 / h.max(1) as f32)
+        .min(1.0);
+    let side = |n: usize| ((n as f32 * fit).round() as usize).max(1);
+    (side(w), side(h))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logo_keeps_its_shape() {
+        assert_eq!(fitted((600, 200), (170, 213)), (170, 57));
+        assert_eq!(fitted((200, 600), (170, 213)), (71, 213));
+        assert_eq!(fitted((20, 10), (170, 213)), (20, 10));
+        assert_eq!(fitted((4_000, 1), (170, 213)), (170, 1));
     }
 }

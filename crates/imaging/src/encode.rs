@@ -59,7 +59,7 @@ pub struct EncodeError {
     detail: String,
 }
 
-/// Encodes pixels with an XMP packet. `quality` (JPEG only) is clamped to 50..=100.
+/// Encodes pixels with an XMP packet, or without metadata where `xmp` is empty. `quality` (JPEG only) is clamped to 50..=100.
 ///
 /// # Errors
 ///
@@ -89,10 +89,12 @@ fn jpeg(pixels: &Rgb8, quality: u8, xmp: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(pixels.data().len());
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_4_4);
-    let segment = [b"http://ns.adobe.com/xap/1.0/\0".as_slice(), xmp.as_bytes()].concat();
-    encoder
-        .add_app_segment(1, segment)
-        .map_err(|e| e.to_string())?;
+    if !xmp.is_empty() {
+        let segment = [b"http://ns.adobe.com/xap/1.0/\0".as_slice(), xmp.as_bytes()].concat();
+        encoder
+            .add_app_segment(1, segment)
+            .map_err(|e| e.to_string())?;
+    }
     let bytes: &[u8] = bytemuck::cast_slice(pixels.data());
     encoder
         .encode(bytes, width, height, jpeg_encoder::ColorType::Rgb)
@@ -107,7 +109,9 @@ fn png(pixels: &Rgb8, xmp: &str) -> Result<Vec<u8>, png::EncodingError> {
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
-    encoder.add_itxt_chunk("XML:com.adobe.xmp".to_owned(), xmp.to_owned())?;
+    if !xmp.is_empty() {
+        encoder.add_itxt_chunk("XML:com.adobe.xmp".to_owned(), xmp.to_owned())?;
+    }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(bytemuck::cast_slice(pixels.data()))?;
     writer.finish()?;
@@ -117,7 +121,9 @@ fn png(pixels: &Rgb8, xmp: &str) -> Result<Vec<u8>, png::EncodingError> {
 fn webp(pixels: &Rgb8, xmp: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let mut encoder = image_webp::WebPEncoder::new(&mut out);
-    encoder.set_xmp_metadata(xmp.as_bytes().to_vec());
+    if !xmp.is_empty() {
+        encoder.set_xmp_metadata(xmp.as_bytes().to_vec());
+    }
     encoder
         .encode(
             bytemuck::cast_slice(pixels.data()),

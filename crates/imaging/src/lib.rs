@@ -39,6 +39,7 @@
 
 pub mod analysis;
 pub mod backdrop;
+pub mod brand;
 pub mod color;
 pub mod composite;
 pub mod decode;

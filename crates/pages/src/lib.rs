@@ -62,7 +62,10 @@ pub use people::{
     Agree, Closed, Erase, HeadshotCard, Join, PersonFrame, Photos, Results, Step, UploadRow,
     Waiting, waiting_sentence,
 };
-pub use settings::{SessionRow, Settings};
+pub use settings::{
+    BrandImage, BrandLogo, LookOption, OrganizationSettings, SessionRow, Settings, ShorterTime,
+    StudioSettings, UploadLimits,
+};
 pub use webhooks::{
     DeliveryRow, EventRow, EventState, JobRow, Jobs, WebhookDetail, WebhookEndpoint, WebhookSecret,
     WebhookSettings, Webhooks,

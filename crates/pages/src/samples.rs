@@ -9,6 +9,7 @@ mod insight;
 mod keys;
 mod mail;
 mod people;
+mod settings;
 mod webhooks;
 
 use crate::{Error, NavItem, OrgChoice, Shell, Template, When};
@@ -41,6 +42,7 @@ pub fn all() -> Result<Vec<Sample>, Error> {
         webhooks::all()?,
         people::all()?,
         mail::all()?,
+        settings::all()?,
         docs::all()?,
     ];
     Ok(parts.into_iter().flatten().collect())

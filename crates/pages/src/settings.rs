@@ -5,6 +5,20 @@ use crate::{
     ui::{Badge, Button, Field, Icon},
 };
 
+mod organization;
+mod studio;
+
+pub use organization::{OrganizationSettings, ShorterTime};
+pub use studio::{BrandImage, BrandLogo, LookOption, StudioSettings, UploadLimits};
+
+/// The pages of the settings: the last part of the path, and the word.
+pub(crate) const TABS: [(&str, &str); 4] = [
+    ("organization", "Organization"),
+    ("studio", "Studio"),
+    ("security", "Security"),
+    ("api", "API"),
+];
+
 /// A place where the person is signed in.
 #[derive(Debug, Clone)]
 pub struct SessionRow {

@@ -17,6 +17,7 @@ pub mod api_keys;
 pub mod api_requests;
 pub mod audit;
 pub mod auth;
+pub mod brand;
 pub mod credits;
 pub mod doomed;
 pub mod idempotency;
@@ -48,6 +49,7 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("api_requests", api_requests::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("auth", auth::STATEMENTS),
+    ("brand", brand::STATEMENTS),
     ("credits", credits::STATEMENTS),
     ("doomed", doomed::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),

@@ -38,6 +38,8 @@ statements! {
     LIST_OF_USER = "SELECT o.id, o.name, o.website, o.plan, o.credits_unlimited, o.whitelabel, o.created_at, o.package \
         FROM organizations o JOIN memberships m ON m.org_id = o.id WHERE m.user_id = $1 \
         ORDER BY o.name, o.id LIMIT $2";
+    LOW_CREDIT_MAIL = "SELECT low_credit_mail FROM organizations WHERE id = $1";
+    SET_LOW_CREDIT_MAIL = "UPDATE organizations SET low_credit_mail = $2 WHERE id = $1";
 }
 
 #[derive(sqlx::FromRow)]
@@ -116,4 +118,16 @@ pub async fn list_of_user(
 /// Changes an organization's package; `false` when there is no such organization.
 pub async fn set_package(tx: &mut WriteTx, id: &OrgId, package: Package) -> Result<bool, Error> {
     Ok(execute!(tx, SET_PACKAGE, id.as_str(), package.name())? == 1)
+}
+
+/// Whether owners and admins are mailed when few credits are left; `None` when there is no such
+/// organization.
+pub async fn low_credit_mail(conn: &mut impl AsConn, org: &OrgId) -> Result<Option<bool>, Error> {
+    let row = fetch_optional!(conn, (i64,), LOW_CREDIT_MAIL, org.as_str())?;
+    Ok(row.map(|row| row.0 != 0))
+}
+
+/// Sets it; `false` when there is no such organization.
+pub async fn set_low_credit_mail(tx: &mut WriteTx, org: &OrgId, on: bool) -> Result<bool, Error> {
+    Ok(execute!(tx, SET_LOW_CREDIT_MAIL, org.as_str(), i64::from(on))? == 1)
 }

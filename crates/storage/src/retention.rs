@@ -2,7 +2,7 @@
 
 use headshot_domain::{ModelId, OrgId, Timestamp};
 
-use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_optional, statements};
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
 
 statements! {
@@ -10,6 +10,7 @@ statements! {
     SET_ERASE_AFTER = "UPDATE organizations SET erase_after_days = $2 WHERE id = $1";
     BY_SWITCH = "SELECT m.org_id, m.id FROM organizations o JOIN models m ON m.org_id = o.id AND m.status = 'active' \
         WHERE o.erase_after_days > 0 AND m.finished_at <= $1 - o.erase_after_days * 86400000 LIMIT $2";
+    FINISHED_UNTIL = "SELECT COUNT(*) FROM models WHERE org_id = $1 AND status = 'active' AND finished_at <= $2";
     BY_AGE = "SELECT org_id, id FROM models WHERE status = 'active' AND finished_at <= $1 LIMIT $2";
     UPLOADS = "SELECT DISTINCT u.org_id, u.model_id FROM uploads u JOIN models m ON m.id = u.model_id \
         WHERE u.created_at <= $1 AND (m.finished_at <= $1 OR m.status IN ('onboarding', 'failed')) LIMIT $2";
@@ -34,6 +35,16 @@ pub async fn erase_after_days(conn: &mut impl AsConn, org: &OrgId) -> Result<Opt
 /// Replaces it; `false` when there is no such organization.
 pub async fn set_erase_after_days(tx: &mut WriteTx, org: &OrgId, days: i64) -> Result<bool, Error> {
     Ok(execute!(tx, SET_ERASE_AFTER, org.as_str(), days)? == 1)
+}
+
+/// How many of the organization's shoots were finished at `until` or before.
+pub async fn finished_until(
+    conn: &mut impl AsConn,
+    org: &OrgId,
+    until: Timestamp,
+) -> Result<i64, Error> {
+    let row = fetch_one!(conn, (i64,), FINISHED_UNTIL, org.as_str(), until.unix_ms())?;
+    Ok(row.0)
 }
 
 /// Some finished shoots that their organization wants deleted by `now`.

@@ -26,6 +26,7 @@ mod invites;
 mod jobs;
 mod key_rows;
 mod logs;
+mod multipart;
 mod overview;
 mod settings;
 mod shell;
@@ -103,6 +104,19 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/app/admin/settings", get(settings::to_security))
         .route("/app/admin/settings/security", get(settings::page))
         .route("/app/admin/settings/api", get(settings::to_api))
+        .route(
+            "/app/admin/settings/organization",
+            get(settings::organization::page),
+        )
+        .route(
+            "/app/admin/settings/organization/retention",
+            get(settings::organization::to_page).post(settings::organization::retention),
+        )
+        .route(
+            "/app/admin/settings/organization/mails",
+            get(settings::organization::to_page).post(settings::organization::mails),
+        )
+        .merge(settings::studio::routes())
         .route("/app/admin/settings/password", post(settings::password))
         .route(
             "/app/admin/settings/sessions/end-others",

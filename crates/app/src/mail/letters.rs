@@ -20,7 +20,7 @@ use crate::models::LINK_LIFE;
 const REMIND_EVERY: Duration = Duration::from_hours(24);
 
 /// Below this the owners and admins are told (contract: data-lifecycle.md).
-pub(super) const LOW_CREDITS: Credits = Credits::whole(3);
+pub const LOW_CREDITS: Credits = Credits::whole(3);
 
 /// How long before a key runs out its owners and admins are told, the later time last.
 const KEY_WARNINGS: [Duration; 2] = [Duration::from_hours(7 * 24), Duration::from_hours(24)];
@@ -156,7 +156,8 @@ pub(crate) async fn results_ready(app: &App, tx: &mut WriteTx, model: &Model) ->
     post(app, tx, new).await
 }
 
-/// Tells owners and admins that few credits are left, when the balance falls below the line.
+/// Tells owners and admins that few credits are left, when the balance falls below the line, unless
+/// the organization has switched that off.
 pub(crate) async fn low_credits(
     app: &App,
     tx: &mut WriteTx,
@@ -164,6 +165,9 @@ pub(crate) async fn low_credits(
     (before, after): (Credits, Credits),
 ) -> Result<(), Error> {
     if before < LOW_CREDITS || after >= LOW_CREDITS {
+        return Ok(());
+    }
+    if organizations::low_credit_mail(tx, &org.id).await? == Some(false) {
         return Ok(());
     }
     let letter = Letter {
@@ -183,6 +187,45 @@ pub(crate) async fn low_credits(
         why: TO_ADMINS.to_owned(),
     };
     post_to_admins(app, tx, (&org.id, MailKind::LowCredits), letter).await
+}
+
+/// Why the mail about few credits can't be switched.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// There is no such organization.
+    #[error("there is no organization {0}")]
+    NoSuchOrganization(OrgId),
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Whether an organization's owners and admins are mailed when few credits are left.
+pub async fn tells_low_credits(app: &App, org: &OrgId) -> Result<bool, SwitchError> {
+    let mut conn = app.db.read().await?;
+    let on = organizations::low_credit_mail(&mut conn, org).await?;
+    on.ok_or_else(|| SwitchError::NoSuchOrganization(org.clone()))
+}
+
+/// Switches the mail about few credits on or off.
+pub async fn tell_low_credits(
+    app: &App,
+    (org, actor): (&OrgId, &Actor),
+    on: bool,
+) -> Result<(), SwitchError> {
+    let mut tx = app.db.write().await?;
+    if !organizations::set_low_credit_mail(&mut tx, org, on).await? {
+        return Err(SwitchError::NoSuchOrganization(org.clone()));
+    }
+    let event = Event {
+        org: Some(org),
+        action: "organization.low_credit_mail_changed",
+        target: format!("organization:{org}"),
+        detail: serde_json::json!({ "on": on }),
+    };
+    audit::record(&mut tx, actor, app.clock.now(), event).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 fn key_letter(app: &App, (subject, said): (String, String), key: &ApiKey) -> Letter {

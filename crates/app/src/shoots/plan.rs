@@ -2,7 +2,7 @@
 
 use headshot_imaging::{Backdrop, Crop, Look, Style};
 
-/// The looks that an organization allows. Never empty.
+/// The looks that an organization allows. No list is ever empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     /// What stands behind.
@@ -11,6 +11,8 @@ pub struct Choice {
     pub styles: Vec<Style>,
     /// How much of the person is shown.
     pub crops: Vec<Crop>,
+    /// The logo in the backdrop's corner, by its digest.
+    pub logo: Option<String>,
 }
 
 impl Default for Choice {
@@ -20,6 +22,7 @@ impl Default for Choice {
             styles: Style::ALL.to_vec(),
             // A square is asked for by those who need one.
             crops: vec![Crop::Headshot, Crop::Close, Crop::Half],
+            logo: None,
         }
     }
 }
@@ -61,6 +64,7 @@ pub(crate) fn plan(photos: usize, selfies: usize, choice: &Choice) -> Vec<Planne
                             size: crop.default_size(),
                             style: *style,
                             backdrop: choice.backdrops[backdrop].clone(),
+                            logo: choice.logo.clone(),
                             ..Look::default()
                         },
                     });
@@ -144,11 +148,13 @@ mod tests {
             backdrops: vec![Backdrop::Navy],
             styles: vec![Style::Mono],
             crops: vec![Crop::Square],
+            logo: Some("ab".to_owned()),
         };
         let planned = plan(3, 2, &choice);
         assert_eq!(planned.len(), 3);
         for one in planned {
             assert_eq!(one.look.backdrop, Backdrop::Navy);
+            assert_eq!(one.look.logo.as_deref(), Some("ab"));
             assert_eq!((one.look.style, one.look.crop), (Style::Mono, Crop::Square));
         }
     }

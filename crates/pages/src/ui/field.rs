@@ -14,6 +14,7 @@ pub struct Field {
     error: Option<String>,
     autocomplete: Option<&'static str>,
     min_length: Option<u16>,
+    range: Option<(i64, i64)>,
     rows: Option<u8>,
     required: bool,
     focus: bool,
@@ -31,6 +32,7 @@ impl Field {
             error: None,
             autocomplete: None,
             min_length: None,
+            range: None,
             rows: None,
             required: true,
             focus: false,
@@ -80,6 +82,16 @@ impl Field {
         Self {
             kind: "datetime-local",
             ..Self::text(name, label).optional()
+        }
+    }
+
+    /// A whole number, the smallest and the largest included.
+    pub fn number(name: &'static str, label: &'static str, range: (i64, i64)) -> Self {
+        Self {
+            kind: "number",
+            autocomplete: Some("off"),
+            range: Some(range),
+            ..Self::text(name, label)
         }
     }
 

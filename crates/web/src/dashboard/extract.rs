@@ -164,6 +164,12 @@ impl Fields {
             .map_or("", |(_, value)| value)
     }
 
+    /// All values of a field that may come several times, in order.
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let of_name = self.0.iter().filter(|(field, _)| field == name);
+        of_name.map(|(_, value)| value.clone()).collect()
+    }
+
     /// The fields that a page sends again: all but the password and the form's token.
     pub(crate) fn to_repeat(&self) -> Vec<(String, String)> {
         self.0

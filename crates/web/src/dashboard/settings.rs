@@ -14,6 +14,9 @@ use crate::dashboard::shell::{shell, with_notice};
 use crate::dashboard::{PageError, html, html_with};
 use crate::words;
 
+pub(crate) mod organization;
+pub(crate) mod studio;
+
 const SECURITY: &str = "/app/admin/settings/security";
 
 pub(crate) async fn to_security() -> Redirect {
