@@ -420,6 +420,8 @@ pub async fn delete(
     people::forget_address(&mut tx, id).await?;
     record(app, &mut tx, actor, ("model.deleted", &before)).await?;
     tx.commit().await?;
+    // A shoot that waits for a generator stops it.
+    app.generations.wake_model(id);
     objects::erase(app, doomed).await;
     Ok(())
 }

@@ -303,6 +303,11 @@ impl Engine {
         })
     }
 
+    /// Does processor work on the engine's threads.
+    pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.pool.run(work)
+    }
+
     /// Everything that one face's pictures share. See [`Sitting`].
     pub fn sitting<'a>(&'a self, selfie: &'a Selfie) -> Sitting<'a> {
         Sitting::new(self, selfie)

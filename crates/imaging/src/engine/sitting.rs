@@ -8,7 +8,7 @@ use crate::frame::{self, Crop, Frame, Size};
 use crate::light::{self, Prepared, SourceQuality, Style};
 use crate::matte::{self, Matte, foreground, noise};
 use crate::raster::{Kernel, Rect, Rgb, Rgb8, resize_rgb8};
-use crate::recipe::{ENGINE, Look, Recipe};
+use crate::recipe::{ENGINE, Look, Recipe, SourceType};
 use std::sync::Arc;
 
 /// A person cut out at one crop and size, with everything the styles share.
@@ -221,6 +221,7 @@ impl<'a> Sitting<'a> {
             weights: self.engine.weights(),
             input: self.selfie.digest.clone(),
             look: look.clone(),
+            source: SourceType::default(),
         }
     }
 

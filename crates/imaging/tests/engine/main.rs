@@ -11,6 +11,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod decoding;
+mod exchange;
 mod hostile;
 mod matting;
 mod pictures;
