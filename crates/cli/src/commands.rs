@@ -189,7 +189,6 @@ fn org_json(org: &Organization) -> Value {
         "name": org.name,
         "website": org.website,
         "plan": org.plan.name(),
-        "package": org.package.name(),
         "whitelabel": org.whitelabel,
         "createdAt": org.created_at.to_string(),
     })

@@ -10,6 +10,8 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
 /// How long one answer of the mail server may take.
@@ -111,6 +113,8 @@ impl Smtp {
         }
         let mut parameters = TlsParameters::builder(self.host().to_owned());
         if let Some(pem) = &self.authority {
+            // The mail library takes a file without any certificate as one with none to add.
+            CertificateDer::from_pem_slice(pem).map_err(|_none| InvalidSmtp::Authority)?;
             let authority = Certificate::from_pem(pem).map_err(|_bad| InvalidSmtp::Authority)?;
             parameters = parameters.add_root_certificate(authority);
         }
