@@ -5,6 +5,7 @@ mod sitting;
 pub use sitting::{Cutout, Photo, Picture, Sitting};
 
 use crate::analysis::detect::{Detector, Face};
+use crate::analysis::identity::{self, Descriptor};
 use crate::analysis::landmarks::{Landmarker, Landmarks};
 use crate::analysis::quality;
 use crate::analysis::verdict::Verdict;
@@ -18,7 +19,7 @@ use crate::net::{self, NetError, Network};
 use crate::raster::{Kernel, Rect, Rgb8, resize_rgb8};
 use crate::weights::{
     self, DETAIL_SMALL, DETECT_FAR, DETECT_NEAR, DetailNetwork, DetailWeights, DigestMismatch,
-    FACE_MESH, IRIS, PERSON, Weights, sha256_hex,
+    FACE_MESH, IDENTITY, IRIS, PERSON, Weights, sha256_hex,
 };
 use rten::ThreadPool;
 use std::collections::BTreeMap;
@@ -190,6 +191,7 @@ pub struct Engine {
     detector: Detector,
     landmarker: Landmarker,
     person: Network,
+    identity: Network,
     detail: Option<Network>,
     detail_kind: DetailNetwork,
     scenes: Mutex<Vec<(SceneKey, Arc<Scene>)>>,
@@ -241,6 +243,7 @@ impl Engine {
                 iris: load(IRIS)?,
             },
             person: load(PERSON)?,
+            identity: load(IDENTITY)?,
             detail,
             detail_kind,
             scenes: Mutex::new(Vec::new()),
@@ -253,7 +256,7 @@ impl Engine {
         self.detail_kind
     }
 
-    /// SHA-256 of the weights in use, by name.
+    /// SHA-256 of the weights that decide a picture's bytes, by name.
     pub fn weights(&self) -> BTreeMap<String, String> {
         let mut out: BTreeMap<String, String> = [DETECT_NEAR, DETECT_FAR, FACE_MESH, IRIS, PERSON]
             .iter()
@@ -287,6 +290,48 @@ impl Engine {
         })
     }
 
+    /// Judges an upload, and describes the face of a usable one for
+    /// [`identity::compare`].
+    ///
+    /// # Errors
+    ///
+    /// Only when a network fails.
+    pub fn judge(&self, bytes: &[u8]) -> Result<(Verdict, Option<Descriptor>), EngineError> {
+        self.pool.run(|| match self.analyse(bytes) {
+            Ok(selfie) if selfie.verdict.usable => {
+                let source = selfie.landmarks.scaled(selfie.scale());
+                let face = identity::describe(&self.identity, &selfie.pixels, &source)?;
+                Ok((selfie.verdict, Some(face)))
+            }
+            Ok(selfie) => Ok((selfie.verdict, None)),
+            Err(EngineError::Unusable(verdict)) => Ok((*verdict, None)),
+            Err(other) => Err(other),
+        })
+    }
+
+    /// Describes the largest face of an upload that was judged before, without judging it again;
+    /// `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// Only when a network fails.
+    pub fn identify(&self, bytes: &[u8]) -> Result<Option<Descriptor>, EngineError> {
+        self.pool.run(|| {
+            let Ok(Decoded { pixels, .. }) = decode::decode(bytes) else {
+                return Ok(None);
+            };
+            let small = analysed(&pixels);
+            let faces = self.detector.detect(&small)?;
+            let Some(first) = faces.first() else {
+                return Ok(None);
+            };
+            let scale = pixels.width() as f32 / small.width() as f32;
+            let source = self.landmarker.locate(&small, first)?.scaled(scale);
+            let face = identity::describe(&self.identity, &pixels, &source)?;
+            Ok(Some(face))
+        })
+    }
+
     /// Opens a selfie to make pictures from it.
     ///
     /// # Errors
@@ -313,13 +358,7 @@ impl Engine {
         let refused = |verdict| EngineError::Unusable(Box::new(verdict));
         let Decoded { pixels, .. } =
             decode::decode(bytes).map_err(|e| refused(Verdict::unreadable(&e)))?;
-        let longer = pixels.width().max(pixels.height());
-        let shrink = (ANALYSED_SIDE as f32 / longer as f32).min(1.0);
-        let small = if shrink < 1.0 {
-            reduced(&pixels, shrink)
-        } else {
-            pixels.clone()
-        };
+        let small = analysed(&pixels);
         let faces = self.detector.detect(&small)?;
         let Some(first) = faces.first() else {
             return Err(refused(Verdict::no_face()));
@@ -409,6 +448,17 @@ fn render_scene(key: &SceneKey, assets: &Assets) -> Result<Scene, EngineError> {
             Ok(scene.with_logo(logo, *width, *height))
         }
         None => Ok(scene),
+    }
+}
+
+/// The copy that is analysed.
+fn analysed(pixels: &Rgb8) -> Rgb8 {
+    let longer = pixels.width().max(pixels.height());
+    let shrink = (ANALYSED_SIDE as f32 / longer as f32).min(1.0);
+    if shrink < 1.0 {
+        reduced(pixels, shrink)
+    } else {
+        pixels.clone()
     }
 }
 

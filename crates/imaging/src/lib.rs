@@ -55,6 +55,7 @@ pub mod raster;
 pub mod recipe;
 pub mod weights;
 
+pub use analysis::identity::{Descriptor, Identity};
 pub use analysis::verdict::{Finding, Severity, Verdict};
 pub use backdrop::Backdrop;
 pub use decode::DecodeError;

@@ -121,6 +121,12 @@ impl Landmarks {
         }
     }
 
+    /// The same landmarks in a picture `factor` times as large.
+    #[must_use]
+    pub fn scaled(&self, factor: f32) -> Self {
+        self.mapped(|x, y| (x * factor, y * factor), factor)
+    }
+
     /// The head's pose from the mesh's depth.
     pub fn pose(&self) -> Pose {
         let (l, r) = (self.mesh[SIDE_LEFT], self.mesh[SIDE_RIGHT]);
@@ -179,10 +185,10 @@ pub struct Landmarker {
 
 /// A rotated square in the image.
 #[derive(Clone, Copy)]
-struct Window {
-    centre: (f32, f32),
-    side: f32,
-    angle: f32,
+pub(super) struct Window {
+    pub(super) centre: (f32, f32),
+    pub(super) side: f32,
+    pub(super) angle: f32,
 }
 
 impl Window {
@@ -294,7 +300,7 @@ fn window_around(mesh: &[[f32; 3]]) -> Window {
 
 /// The window's pixels at `side` x `side`, 0..=1. Reduces the surroundings first when the window is
 /// larger than the patch, so that nothing aliases.
-fn sample(image: &Rgb8, window: Window, side: usize, mirrored: bool) -> Rgb {
+pub(super) fn sample(image: &Rgb8, window: Window, side: usize, mirrored: bool) -> Rgb {
     let reach = window.side * std::f32::consts::FRAC_1_SQRT_2 + 2.0;
     let around = Rect {
         x: window.centre.0 - reach,

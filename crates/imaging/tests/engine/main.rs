@@ -12,6 +12,7 @@
 
 mod decoding;
 mod hostile;
+mod identity;
 mod matting;
 mod pictures;
 mod shooting;
