@@ -14,13 +14,15 @@ use crate::models::Model;
 pub use headshot_storage::people::Consent;
 
 /// Which text [`PARAGRAPHS`] is. It changes whenever the text does.
-pub const VERSION: &str = "2026-11-28";
+pub const VERSION: &str = "2026-11-28.2";
 
 /// The text, paragraph by paragraph.
 pub const PARAGRAPHS: &[&str] = &[
     "You upload photos of yourself. This server finds your face in them, cuts you out of the \
      background, and makes headshots from them. It works on this server only: no photo is sent to \
      another service, and none is used to train anything.",
+    "It compares the faces in your photos with each other, so that no photo of somebody else is used. \
+     What it computes from a face for that is forgotten at once and never stored.",
     "Your organization can see and download your headshots. It can't see the photos that you upload.",
     "The uploaded photos are deleted when your headshots have been ready for the time that this \
      server's operator has set, usually 30 days. You can delete everything yourself at any time, at \

@@ -16,6 +16,7 @@ use crate::frame::{Size, Subject};
 use crate::matte::coarse::{self, Coarse};
 use crate::matte::detail::{self, Detail};
 use crate::net::{self, NetError, Network};
+use crate::perspective::{Field, Perspective};
 use crate::raster::{Kernel, Rect, Rgb8, resize_rgb8};
 use crate::weights::{
     self, DETAIL_SMALL, DETECT_FAR, DETECT_NEAR, DetailNetwork, DetailWeights, DigestMismatch,
@@ -160,8 +161,11 @@ pub struct Selfie {
     pub coarse: Coarse,
     /// Hair and edges of the head, unless the network is off or was fooled.
     pub detail: Option<Detail>,
-    /// The judgement.
+    /// The judgement, over the upload as it came.
     pub verdict: Verdict,
+    /// The correction of a face seen from arm's length: made when the selfie is opened, so that
+    /// pixels and landmarks show the face as from further away.
+    pub perspective: Option<Perspective>,
 }
 
 impl Selfie {
@@ -343,6 +347,7 @@ impl Engine {
             if !selfie.verdict.usable {
                 return Err(EngineError::Unusable(Box::new(selfie.verdict)));
             }
+            self.correct(&mut selfie)?;
             selfie.detail = self.find_detail(&selfie)?;
             Ok(selfie)
         })
@@ -356,7 +361,7 @@ impl Engine {
     /// Decodes, finds the face and judges it, without the detail network.
     fn analyse(&self, bytes: &[u8]) -> Result<Selfie, EngineError> {
         let refused = |verdict| EngineError::Unusable(Box::new(verdict));
-        let Decoded { pixels, .. } =
+        let Decoded { pixels, focal, .. } =
             decode::decode(bytes).map_err(|e| refused(Verdict::unreadable(&e)))?;
         let small = analysed(&pixels);
         let faces = self.detector.detect(&small)?;
@@ -368,6 +373,8 @@ impl Engine {
         let scale = pixels.width() as f32 / small.width() as f32;
         let quality = quality::measure(&pixels, &small, scale, &faces, &landmarks, &coarse);
         let verdict = Verdict::of(quality);
+        let small_size = (small.width(), small.height());
+        let perspective = Perspective::of(focal, small_size, landmarks.iris);
         let digest = sha256_hex(bytes);
         Ok(Selfie {
             digest,
@@ -378,7 +385,25 @@ impl Engine {
             coarse,
             detail: None,
             verdict,
+            perspective,
         })
+    }
+
+    /// Draws a face seen from arm's length as from further away.
+    fn correct(&self, selfie: &mut Selfie) -> Result<(), EngineError> {
+        let field = selfie
+            .perspective
+            .and_then(|p| Field::new(p, &selfie.landmarks));
+        let Some(field) = field else {
+            selfie.perspective = None;
+            return Ok(());
+        };
+        let scale = selfie.scale();
+        field.apply(&mut selfie.pixels, scale);
+        selfie.small = analysed(&selfie.pixels);
+        selfie.landmarks = field.landmarks(&selfie.landmarks);
+        selfie.coarse = coarse::coarse(&self.person, &selfie.small, &selfie.landmarks)?;
+        Ok(())
     }
 
     fn find_detail(&self, selfie: &Selfie) -> Result<Option<Detail>, EngineError> {

@@ -6,7 +6,7 @@
 //! number of threads, and nothing about the face is invented: networks only find where things are.
 //!
 //! The way of a photo, module by module: [`decode`] → [`analysis`] (faces, landmarks,
-//! measurements, verdict) → [`frame`] → [`matte`] → [`light`] → [`backdrop`] → [`composite`] →
+//! measurements, verdict) → [`perspective`] → [`frame`] → [`matte`] → [`light`] → [`backdrop`] → [`composite`] →
 //! [`encode`]. [`recipe`] says how to do it again, [`engine`] holds it together.
 //!
 //! ```no_run
@@ -49,6 +49,7 @@ pub mod frame;
 pub mod light;
 pub mod matte;
 pub mod net;
+pub mod perspective;
 pub mod portraits;
 pub mod preview;
 pub mod raster;
@@ -63,5 +64,6 @@ pub use encode::OutputFormat;
 pub use engine::{Assets, Engine, EngineError, Options, Photo, Picture, Selfie, Sitting};
 pub use frame::{Crop, Size};
 pub use light::Style;
+pub use perspective::Perspective;
 pub use recipe::{Look, Recipe};
 pub use weights::{DetailNetwork, DetailWeights};

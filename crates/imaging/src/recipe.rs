@@ -4,11 +4,12 @@ use crate::backdrop::Backdrop;
 use crate::encode::OutputFormat;
 use crate::frame::{Crop, Size};
 use crate::light::Style;
+use crate::perspective::Perspective;
 use std::collections::BTreeMap;
 
 /// Name and version of this pipeline. The number after the plus counts changes of the output's
 /// bytes; it must be raised whenever a golden test changes.
-pub const ENGINE: &str = concat!("headshot-studio ", env!("CARGO_PKG_VERSION"), "+2");
+pub const ENGINE: &str = concat!("headshot-studio ", env!("CARGO_PKG_VERSION"), "+3");
 
 /// The IPTC digital source type that is true for every picture made here: a real photo of the
 /// person (captured) before a backdrop that was rendered or supplied. Nothing in it was generated
@@ -66,6 +67,9 @@ pub struct Recipe {
     pub weights: BTreeMap<String, String>,
     /// SHA-256 of the uploaded file.
     pub input: String,
+    /// The correction of a face seen from arm's length, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perspective: Option<Perspective>,
     /// The look.
     pub look: Look,
 }
@@ -129,6 +133,10 @@ mod tests {
             engine: ENGINE.to_owned(),
             weights: BTreeMap::from([("u2netp".to_owned(), "30".to_owned())]),
             input: "ab".to_owned(),
+            perspective: Some(Perspective {
+                from_mm: 350,
+                to_mm: 1200,
+            }),
             look: Look {
                 backdrop: Backdrop::Color([1, 2, 3]),
                 ..Look::default()

@@ -248,6 +248,7 @@ mod tests {
             presence: 1.0,
             eye_left: Vec::new(),
             eye_right: Vec::new(),
+            iris: 0.0,
         });
         assert!((found.centre.0 - 400.0).abs() < 0.01 && (found.centre.1 - 300.0).abs() < 0.01);
         assert!((found.side - 300.0).abs() < 0.01 && (found.angle - 0.3).abs() < 1e-4);

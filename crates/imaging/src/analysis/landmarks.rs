@@ -57,6 +57,8 @@ pub struct Landmarks {
     pub eye_left: Vec<(f32, f32)>,
     /// The same for the eye on the picture's right.
     pub eye_right: Vec<(f32, f32)>,
+    /// Diameter of the iris, mean of both eyes.
+    pub iris: f32,
 }
 
 /// Orientation of the head, degrees. Zero is straight into the camera.
@@ -118,6 +120,7 @@ impl Landmarks {
             presence: self.presence,
             eye_left: self.eye_left.iter().map(pair).collect(),
             eye_right: self.eye_right.iter().map(pair).collect(),
+            iris: self.iris * scale,
         }
     }
 
@@ -223,10 +226,13 @@ impl Landmarker {
             presence,
             eye_left: Vec::new(),
             eye_right: Vec::new(),
+            iris: 0.0,
         };
-        let eye_left = self.eye_in(image, &landmarks, (33, 133), false)?;
-        landmarks.eye_right = self.eye_in(image, &landmarks, (362, 263), true)?;
+        let (eye_left, iris_left) = self.eye_in(image, &landmarks, (33, 133), false)?;
+        let (eye_right, iris_right) = self.eye_in(image, &landmarks, (362, 263), true)?;
         landmarks.eye_left = eye_left;
+        landmarks.eye_right = eye_right;
+        landmarks.iris = f32::midpoint(iris_left, iris_right);
         Ok(landmarks)
     }
 
@@ -255,13 +261,14 @@ impl Landmarker {
         Ok((mesh, flag.first().map_or(0.0, |&f| sigmoid(f))))
     }
 
+    /// The eye's contour and the iris' diameter.
     fn eye_in(
         &self,
         image: &Rgb8,
         landmarks: &Landmarks,
         corners: (usize, usize),
         mirrored: bool,
-    ) -> Result<Vec<(f32, f32)>, NetError> {
+    ) -> Result<(Vec<(f32, f32)>, f32), NetError> {
         const SIDE: usize = 64;
         let (p, q) = (landmarks.point(corners.0), landmarks.point(corners.1));
         let window = Window {
@@ -270,16 +277,31 @@ impl Landmarker {
             angle: landmarks.pose().roll.to_radians(),
         };
         let patch = sample(image, window, SIDE, mirrored);
-        let [points] = self.iris.run(SIDE, planar(&patch))?;
+        let [points, iris] = self.iris.run(SIDE, planar(&patch))?;
         let scale = window.side / SIDE as f32;
         let half = SIDE as f32 / 2.0;
-        Ok(points
+        let contour = points
             .chunks_exact(3)
             .map(|p| {
                 let x = if mirrored { SIDE as f32 - p[0] } else { p[0] };
                 window.to_image((x - half) * scale, (p[1] - half) * scale)
             })
-            .collect())
+            .collect();
+        Ok((contour, iris_diameter(&iris) * scale))
+    }
+}
+
+/// The longer of the iris' two diameters, from its centre and four points of its rim: a lid shortens
+/// one of them. Zero when the points are missing.
+fn iris_diameter(points: &[f32]) -> f32 {
+    let rim: Vec<(f32, f32)> = points
+        .chunks_exact(3)
+        .skip(1)
+        .map(|p| (p[0], p[1]))
+        .collect();
+    match rim[..] {
+        [a, b, c, d] => distance(a, c).max(distance(b, d)),
+        _ => 0.0,
     }
 }
 

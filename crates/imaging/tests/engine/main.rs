@@ -14,6 +14,7 @@ mod decoding;
 mod hostile;
 mod identity;
 mod matting;
+mod perspective;
 mod pictures;
 mod shooting;
 
