@@ -23,10 +23,10 @@ pub struct Terms {
 }
 
 /// Which text is valid where this server makes the headshots itself.
-pub const VERSION: &str = "2026-11-28";
+pub const VERSION: &str = "2026-11-28.2";
 
 /// Which text is valid where a generator makes them.
-pub const GENERATOR_VERSION: &str = "2026-11-28-generator";
+pub const GENERATOR_VERSION: &str = "2026-11-28.2-generator";
 
 const HERE: &[&str] = &paragraphs(
     "You upload photos of yourself. This server finds your face in them, cuts you out of the \
@@ -42,9 +42,11 @@ const ELSEWHERE: &[&str] = &paragraphs(
 );
 
 /// The text, of which only the beginning differs.
-const fn paragraphs(first: &'static str) -> [&'static str; 4] {
+const fn paragraphs(first: &'static str) -> [&'static str; 5] {
     [
         first,
+        "The server compares the faces in your photos with each other, so that no photo of somebody else \
+         is used. What it computes from a face for that is forgotten at once and never stored.",
         "Your organization can see and download your headshots. It can't see the photos that you upload.",
         "The uploaded photos are deleted when your headshots have been ready for the time that this \
          server's operator has set, usually 30 days. You can delete everything yourself at any time, at \

@@ -29,6 +29,7 @@ use crate::jobs::{self, Outcome, Running};
 use crate::models::{AdvanceError, Model, SubmitError, advance};
 use crate::objects::{photo_key, upload_key, whole};
 use crate::studio::{StudioError, apart};
+use crate::uploads::{CompareError, compare};
 
 mod choice;
 mod generated;
@@ -159,6 +160,16 @@ impl From<AdvanceError> for ShootError {
         match error {
             AdvanceError::NotNow(_) => Self::Gone,
             AdvanceError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<CompareError> for ShootError {
+    fn from(error: CompareError) -> Self {
+        match error {
+            CompareError::Studio(error) => Self::Studio(error),
+            CompareError::Objects(error) => Self::Objects(error),
+            CompareError::Internal(error) => Self::Internal(error),
         }
     }
 }
@@ -294,8 +305,11 @@ async fn sources(app: &App, model: &Model) -> Result<Vec<Source>, ShootError> {
         let bundled = portraits::ALL.iter();
         return Ok(bundled.map(|one| Source::Bundled(one.bytes)).collect());
     }
+    let ids = (&model.org, &model.id);
+    // Strangers are left out, also where an upload came too late to be compared.
+    compare(app, ids, model.status, None).await?;
     let mut conn = app.db.read().await?;
-    let mut uploaded = uploads::of_model(&mut conn, (&model.org, &model.id)).await?;
+    let mut uploaded = uploads::of_model(&mut conn, ids).await?;
     uploaded.retain(|upload| upload.usable);
     // Stable: of two that are equally good, the earlier one comes first.
     uploaded.sort_by(|a, b| score(b).total_cmp(&score(a)));

@@ -157,6 +157,10 @@ pub(crate) struct Shoot {
     /// Every backdrop in every style, or those of them that --backdrop or --style leaves.
     #[arg(long)]
     pub(crate) all: bool,
+    /// The photos may show several people: make headshots of everybody. Without it the photos of
+    /// whoever is not on most of them are left out.
+    #[arg(long)]
+    pub(crate) several_people: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

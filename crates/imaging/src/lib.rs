@@ -6,7 +6,7 @@
 //! number of threads, and nothing about the face is invented: networks only find where things are.
 //!
 //! The way of a photo, module by module: [`decode`] → [`analysis`] (faces, landmarks,
-//! measurements, verdict) → [`frame`] → [`matte`] → [`light`] → [`backdrop`] → [`composite`] →
+//! measurements, verdict) → [`perspective`] → [`frame`] → [`matte`] → [`light`] → [`backdrop`] → [`composite`] →
 //! [`encode`]. [`recipe`] says how to do it again, [`engine`] holds it together.
 //!
 //! ```no_run
@@ -51,6 +51,7 @@ pub mod light;
 pub mod materials;
 pub mod matte;
 pub mod net;
+pub mod perspective;
 pub mod portraits;
 pub mod preview;
 pub mod raster;
@@ -58,6 +59,7 @@ pub mod received;
 pub mod recipe;
 pub mod weights;
 
+pub use analysis::identity::{Descriptor, Identity};
 pub use analysis::verdict::{Finding, Severity, Verdict};
 pub use backdrop::Backdrop;
 pub use decode::DecodeError;
@@ -66,6 +68,7 @@ pub use engine::{Assets, Engine, EngineError, Options, Photo, Picture, Selfie, S
 pub use frame::{Crop, Size};
 pub use light::Style;
 pub use materials::Materials;
+pub use perspective::Perspective;
 pub use received::{Received, ReceivedError};
 pub use recipe::{Look, Recipe, SourceType};
 pub use weights::{DetailNetwork, DetailWeights};

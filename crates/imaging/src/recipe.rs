@@ -4,11 +4,12 @@ use crate::backdrop::Backdrop;
 use crate::encode::OutputFormat;
 use crate::frame::{Crop, Size};
 use crate::light::Style;
+use crate::perspective::Perspective;
 use std::collections::BTreeMap;
 
 /// Name and version of this pipeline. The number after the plus counts changes of the output's
 /// bytes; it must be raised whenever a golden test changes.
-pub const ENGINE: &str = concat!("headshot-studio ", env!("CARGO_PKG_VERSION"), "+2");
+pub const ENGINE: &str = concat!("headshot-studio ", env!("CARGO_PKG_VERSION"), "+3");
 
 /// How a picture came about, in the terms of the IPTC's digital source types.
 #[derive(
@@ -105,6 +106,9 @@ pub struct Recipe {
     pub weights: BTreeMap<String, String>,
     /// SHA-256 of the uploaded file.
     pub input: String,
+    /// The correction of a face seen from arm's length, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perspective: Option<Perspective>,
     /// The look.
     pub look: Look,
     /// How the picture came about. The usual one is not written: recipes of this engine stay as
@@ -173,6 +177,10 @@ mod tests {
             engine: ENGINE.to_owned(),
             weights: BTreeMap::from([("u2netp".to_owned(), "30".to_owned())]),
             input: "ab".to_owned(),
+            perspective: Some(Perspective {
+                from_mm: 350,
+                to_mm: 1200,
+            }),
             look: Look {
                 backdrop: Backdrop::Color([1, 2, 3]),
                 ..Look::default()

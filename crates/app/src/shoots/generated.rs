@@ -317,6 +317,7 @@ fn recipe(generator: &str, image: &Image, look: &Look) -> Recipe {
         engine: format!("generator {name}"),
         weights: BTreeMap::new(),
         input: String::new(),
+        perspective: None,
         look: look.clone(),
         source: match image.digital_source_type {
             Source::TrainedAlgorithmicMedia => SourceType::TrainedAlgorithmicMedia,

@@ -209,6 +209,8 @@ impl<'a> Sitting<'a> {
             "made with other weights".to_owned()
         } else if recipe.input != own.input {
             "made from another selfie".to_owned()
+        } else if recipe.perspective != own.perspective {
+            "made with another correction of the perspective".to_owned()
         } else {
             return self.photo(&recipe.look, assets);
         };
@@ -220,6 +222,7 @@ impl<'a> Sitting<'a> {
             engine: ENGINE.to_owned(),
             weights: self.engine.weights(),
             input: self.selfie.digest.clone(),
+            perspective: self.selfie.perspective,
             look: look.clone(),
             source: SourceType::default(),
         }

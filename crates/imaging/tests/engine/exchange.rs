@@ -44,6 +44,7 @@ fn recipe(width: usize, height: usize) -> Recipe {
         engine: "generator Test".to_owned(),
         weights: BTreeMap::new(),
         input: String::new(),
+        perspective: None,
         look: Look {
             size: Size { width, height },
             ..Look::default()

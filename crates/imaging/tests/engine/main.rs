@@ -13,7 +13,9 @@
 mod decoding;
 mod exchange;
 mod hostile;
+mod identity;
 mod matting;
+mod perspective;
 mod pictures;
 mod shooting;
 
