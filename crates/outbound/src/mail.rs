@@ -204,7 +204,7 @@ impl fmt::Debug for Mailer {
 /// Whether a server's answer is about this recipient or this mail. Other refusals, of our password
 /// for one, are the operator's to mend: the mail waits for that.
 fn is_final(error: &lettre::transport::smtp::Error) -> bool {
-    let code = error.status().map(|code| u16::from(code));
+    let code = error.status().map(u16::from);
     // Mailbox unknown, not here, full, name not allowed, transaction failed, parameters unknown,
     // no mail for that domain (RFC 5321 section 4.2.3, RFC 7504).
     matches!(code, Some(550..=556))
