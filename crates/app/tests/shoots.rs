@@ -646,6 +646,6 @@ impl Place {
 
 /// A grey picture without anybody on it.
 fn plain_png() -> Bytes {
-    let grey = headshot_imaging::raster::Rgb8::filled(64, 64, [128; 3]);
+    let grey = Rgb8::filled(64, 64, [128; 3]);
     encode(&grey, OutputFormat::Png, 90, "").unwrap().into()
 }
