@@ -118,14 +118,16 @@ fn image(shade: u8) -> Vec<u8> {
 
 /// The digests of what the page can remove, in order.
 fn digests(page: &str) -> Vec<String> {
-    let links = page.split(&format!("action=\"{ASSETS}")).skip(1);
+    let start = format!("action=\"{ASSETS}");
+    let links = page.split(&start).skip(1);
     let digest = |rest: &str| rest.split('/').next().expect("a digest").to_owned();
     links.map(digest).collect()
 }
 
 /// What is ticked of a list.
 fn ticked(page: &str, field: &str) -> Vec<String> {
-    let inputs = page.split(&format!("name=\"{field}\" value=\"")).skip(1);
+    let start = format!("name=\"{field}\" value=\"");
+    let inputs = page.split(&start).skip(1);
     let chosen = inputs.filter_map(|rest| rest.split_once("\" checked").map(|(name, _)| name));
     let whole = chosen.filter(|name| !name.contains('"'));
     whole.map(str::to_owned).collect()
