@@ -17,7 +17,7 @@ test("pages without data", async () => {
     await bringAxe(visitor);
     await setUp(visitor, org);
     await inspect(visitor, "overview, new");
-    for (const path of ["api", "api/logs", "api/logs?path=none", "audit", "settings/security"]) {
+    for (const path of ["api", "api/logs", "api/logs?path=none", "audit", "settings/security", "settings/organization", "settings/studio"]) {
       await visitor.page.goto(`/app/admin/${path}`);
       await inspect(visitor, path);
     }

@@ -22,6 +22,7 @@ mod mail;
 mod people;
 mod photos;
 mod samples;
+mod settings;
 mod support;
 mod trouble;
 mod webhooks;

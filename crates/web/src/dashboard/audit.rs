@@ -83,8 +83,6 @@ fn action_words(action: &str) -> &str {
     match action {
         "organization.created" => "created the organization",
         "organization.package_changed" => "chose the package",
-        "organization.looks_changed" => "chose the looks of shoots",
-        "organization.retention_changed" => "changed how long shoots are kept",
         "organization.embedding_changed" => "changed where sessions may be framed",
         "credits.granted" => "granted credits",
         "team.created" => "created a team",
@@ -115,6 +113,11 @@ fn action_words(action: &str) -> &str {
         "webhook.removed" => "removed the webhook",
         "webhook.tested" => "sent a test event to",
         "webhook.replayed" => "sent again:",
+        "organization.retention_changed" => "set how long finished shoots are kept in",
+        "organization.low_credit_mail_changed" => "switched the mail about few credits of",
+        "organization.looks_changed" => "chose the looks of",
+        "brand.added" => "added the image or logo",
+        "brand.removed" => "removed the image or logo",
         "job.retried" => "retried the job",
         other => other,
     }
