@@ -589,21 +589,25 @@ async fn a_session_s_photos_show_one_person(#[case] on: On) {
         };
         all.into_iter().map(one).collect::<Vec<_>>()
     };
+    // They are listed by time.
+    let add = async |name: &str| {
+        place.clock.advance(Duration::from_millis(1));
+        uploads::add(app, &visit, portrait(name)).await.unwrap()
+    };
     let told = |usable: bool, code: &str| (usable, code.to_owned());
     let fine = told(true, "");
-    let stranger = uploads::add(app, &visit, portrait("astronaut")).await;
-    let stranger = stranger.unwrap();
+    let stranger = add("astronaut").await;
     assert_eq!(said().await, [fine.clone()]);
     // One against one: both are told, neither is left out.
-    let first = uploads::add(app, &visit, portrait("obama")).await.unwrap();
+    let first = add("obama").await;
     assert!(first.verdict.has("people_differ"), "{first:?}");
     assert_eq!(
         said().await,
         [told(true, "people_differ"), told(true, "people_differ")]
     );
     // Outvoted.
-    let second = uploads::add(app, &visit, portrait("obama2")).await;
-    assert!(second.unwrap().verdict.findings.is_empty());
+    let second = add("obama2").await;
+    assert!(second.verdict.findings.is_empty());
     let refused = told(false, "different_person");
     assert_eq!(said().await, [refused.clone(), fine.clone(), fine.clone()]);
     // Whoever is left is judged anew.
@@ -612,7 +616,7 @@ async fn a_session_s_photos_show_one_person(#[case] on: On) {
         said().await,
         [told(true, "people_differ"), told(true, "people_differ")]
     );
-    uploads::add(app, &visit, portrait("obama")).await.unwrap();
+    add("obama").await;
     assert_eq!(said().await[0], refused);
 
     // An upload whose comparison was cut off: the shoot compares once more.
