@@ -295,7 +295,8 @@ mod tests {
         for from_mm in [200, 250, 350, 450] {
             let to_mm = 1200;
             let field = Field::new(Perspective { from_mm, to_mm }, &face()).unwrap();
-            let farthest = face().mesh.iter().map(|p| {
+            let plain = face();
+            let farthest = plain.mesh.iter().map(|p| {
                 let (x, y) = field.moved(p[0], p[1]);
                 (x - p[0]).hypot(y - p[1])
             });
