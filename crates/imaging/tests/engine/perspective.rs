@@ -1,8 +1,7 @@
 //! The correction of faces seen from arm's length, on a portrait that is bent as a near camera would.
 
 use crate::ENGINE;
-use crate::pictures::{OBAMA, jpeg};
-use crate::shooting::shape_difference;
+use crate::pictures::{OBAMA, jpeg, png};
 use headshot_imaging::analysis::landmarks::{Landmarks, NOSE_TIP};
 use headshot_imaging::decode::decode;
 use headshot_imaging::perspective::SHIFT_MAX;
@@ -20,8 +19,8 @@ fn portrait() -> Rgb8 {
     whole.crop((w - width) / 2, 0, (w - width) / 2 + width, height)
 }
 
-/// As a camera at [`NEAR`] would have seen what one at 1.2 metres saw. The head is a bowl with a
-/// nose in it: none of the engine's own depth.
+/// As a camera at [`NEAR`] would have seen what one at 1.2 metres saw. The head is an upright
+/// drum with a nose on it: none of the engine's own depth.
 fn from_near(photo: &Rgb8, landmarks: &Landmarks) -> Rgb8 {
     let (nose, width) = (landmarks.point(NOSE_TIP), landmarks.face_width());
     let (left, right, _) = landmarks.eyes();
@@ -31,9 +30,9 @@ fn from_near(photo: &Rgb8, landmarks: &Landmarks) -> Rgb8 {
     );
     let per_mm = landmarks.iris / 11.7;
     let depth = |x: f32, y: f32| {
-        let off = (x - centre.0).hypot(y - centre.1) / width;
+        let off = (x - centre.0).abs() / width;
         let tip = (x - nose.0).hypot(y - nose.1) / (0.13 * width);
-        width * (1.2 * (off.min(0.8).powi(2) - 0.06) - 0.18 * (-tip * tip).exp())
+        width * (1.3 * (off.min(0.8).powi(2) - 0.06) - 0.18 * (-tip * tip).exp())
     };
     Rgb8::generate(photo.width(), photo.height(), |x, y| {
         let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
@@ -48,6 +47,22 @@ fn from_near(photo: &Rgb8, landmarks: &Landmarks) -> Rgb8 {
         }
         photo.bicubic_rgb8(place.0, place.1)
     })
+}
+
+/// Mean difference of the distances between points of the face, over the distance of the eyes.
+fn difference(a: &Landmarks, b: &Landmarks) -> f32 {
+    const POINTS: [usize; 13] = [33, 133, 362, 263, 1, 98, 327, 61, 291, 152, 168, 234, 454];
+    let mut differences = Vec::new();
+    for (i, &p) in POINTS.iter().enumerate() {
+        for &q in &POINTS[i + 1..] {
+            let distance = |l: &Landmarks| {
+                let (p, q) = (l.point(p), l.point(q));
+                (p.0 - q.0).hypot(p.1 - q.1) / l.eyes().2
+            };
+            differences.push((distance(a) - distance(b)).abs());
+        }
+    }
+    differences.iter().sum::<f32>() / differences.len() as f32
 }
 
 /// The JPEG with a lens of `focal` millimetres in its EXIF.
@@ -83,29 +98,25 @@ fn a_face_bent_by_a_near_camera_comes_closer_to_what_it_was() {
 
     // What was drawn is looked at anew, so that pixels are judged and not intentions.
     let corrected = ENGINE.open(&jpeg(&selfie.pixels)).unwrap();
-    let before = shape_difference(&straight.landmarks, &seen.landmarks);
-    let after = shape_difference(&straight.landmarks, &corrected.landmarks);
+    let before = difference(&straight.landmarks, &seen.landmarks);
+    let after = difference(&straight.landmarks, &corrected.landmarks);
     println!("lens {lens} mm, {measured:?}: shape off by {before:.3}, corrected {after:.3}");
-    assert!(before > 0.05, "the bent face is too straight: {before}");
-    assert!(after < before * 0.6, "{before} became {after}");
-    let own = shape_difference(&selfie.landmarks, &corrected.landmarks);
+    for (name, picture) in [
+        ("straight", &straight.pixels),
+        ("bent", &seen.pixels),
+        ("corrected", &selfie.pixels),
+    ] {
+        let path = format!("{}/perspective-{name}.png", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(path, png(picture)).unwrap();
+    }
+    assert!(before > 0.02, "the bent face is too straight: {before}");
+    assert!(after < before * 0.7, "{before} became {after}");
+    let own = difference(&selfie.landmarks, &corrected.landmarks);
     assert!(own < 0.03, "landmarks and pixels differ by {own}");
 
     let limit = SHIFT_MAX * seen.landmarks.face_width();
     for (p, q) in seen.landmarks.mesh.iter().zip(&selfie.landmarks.mesh) {
         assert!((p[0] - q[0]).hypot(p[1] - q[1]) <= limit * 1.001);
-    }
-    if let Some(folder) = option_env!("HEADSHOT_KEEP") {
-        let save = |name: &str, picture: &Rgb8| {
-            std::fs::write(
-                format!("{folder}/{name}.png"),
-                crate::pictures::png(picture),
-            )
-            .unwrap();
-        };
-        save("0-straight", &straight.pixels);
-        save("1-bent", &seen.pixels);
-        save("2-corrected", &selfie.pixels);
     }
 }
 

@@ -164,37 +164,3 @@ pub(crate) fn drawing() -> Rgb8 {
         }
     })
 }
-
-/// A dog that looks at the camera, with fur, light from the left and a blurred meadow behind it.
-pub(crate) fn dog() -> Rgb8 {
-    let sharp = Raster::generate(600, 720, |x, y| {
-        let at =
-            |cx: f32, cy: f32, rx: f32, ry: f32| ((x as f32 - cx) / rx).hypot((y as f32 - cy) / ry);
-        let fur = f32::from(hash(y / 3 * 600 + x / 2)) / 255.0 - 0.5;
-        let light = 1.15 - x as f32 / 2000.0 - y as f32 / 4000.0 + fur * 0.22;
-        let shaded = |c: [f32; 3]| c.map(|v| (v * light).clamp(0.0, 255.0) as u8);
-        let eyes = |r: f32| at(235.0, 300.0, r, r) < 1.0 || at(365.0, 300.0, r, r) < 1.0;
-        if at(228.0, 293.0, 5.0, 5.0) < 1.0 || at(358.0, 293.0, 5.0, 5.0) < 1.0 {
-            [240, 240, 235]
-        } else if eyes(22.0) {
-            [38, 24, 16]
-        } else if eyes(27.0) {
-            [12, 9, 8]
-        } else if at(300.0, 405.0, 46.0, 32.0) < 1.0 {
-            shaded([34.0, 30.0, 30.0])
-        } else if (x.abs_diff(300) < 4 && (430..490).contains(&y))
-            || at(300.0, 492.0, 60.0, 7.0) < 1.0
-        {
-            [50, 34, 30]
-        } else if at(300.0, 440.0, 95.0, 85.0) < 1.0 {
-            shaded([224.0, 196.0, 160.0])
-        } else if at(140.0, 330.0, 62.0, 160.0) < 1.0 || at(460.0, 330.0, 62.0, 160.0) < 1.0 {
-            shaded([104.0, 66.0, 38.0])
-        } else if at(300.0, 340.0, 175.0, 200.0) < 1.0 || at(300.0, 720.0, 220.0, 240.0) < 1.0 {
-            shaded([178.0, 124.0, 76.0])
-        } else {
-            [96, 140, 70].map(|v: u8| v.saturating_add(hash(y / 60 * 10 + x / 60) / 6))
-        }
-    });
-    blurred(&sharp, 2)
-}
