@@ -117,9 +117,9 @@ async fn as_it_is_now(app: &App, key: ApiKey, uses: &[(KeyId, Timestamp)]) -> Ap
             key
         }
     };
-    let used = uses.iter().find(|(id, _)| *id == now.id).map(|(_, at)| *at);
+    let last_here = uses.iter().find(|(id, _)| *id == now.id).map(|(_, at)| *at);
     let known = now.last_use.as_ref().map(|last| last.at);
-    if let Some(at) = used.filter(|at| known.is_none_or(|known| known < *at)) {
+    if let Some(at) = last_here.filter(|at| known.is_none_or(|known| known < *at)) {
         let (address, call) = match now.last_use.take() {
             Some(last) => (last.address, last.call),
             None => (None, None),
