@@ -13,20 +13,63 @@ use crate::models::Model;
 
 pub use headshot_storage::people::Consent;
 
-/// Which text [`PARAGRAPHS`] is. It changes whenever the text does.
-pub const VERSION: &str = "2026-11-28";
+/// What a person agrees to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Which text it is. It changes whenever the text does.
+    pub version: &'static str,
+    /// The text, paragraph by paragraph.
+    pub paragraphs: &'static [&'static str],
+}
 
-/// The text, paragraph by paragraph.
-pub const PARAGRAPHS: &[&str] = &[
+/// Which text is valid where this server makes the headshots itself.
+pub const VERSION: &str = "2026-11-28.2";
+
+/// Which text is valid where a generator makes them.
+pub const GENERATOR_VERSION: &str = "2026-11-28.2-generator";
+
+const HERE: &[&str] = &paragraphs(
     "You upload photos of yourself. This server finds your face in them, cuts you out of the \
      background, and makes headshots from them. It works on this server only: no photo is sent to \
      another service, and none is used to train anything.",
-    "Your organization can see and download your headshots. It can't see the photos that you upload.",
-    "The uploaded photos are deleted when your headshots have been ready for the time that this \
-     server's operator has set, usually 30 days. You can delete everything yourself at any time, at \
-     once and for good, on this page.",
-    "Upload only photos of yourself. By going on you agree that your photos are used in this way.",
-];
+);
+
+const ELSEWHERE: &[&str] = &paragraphs(
+    "You upload photos of yourself. This server sends the best of them, cut to head and chest and \
+     without your name, to a generator that this server's operator has chosen. It makes headshots \
+     from them, and may generate parts of them with artificial intelligence. It is told to delete \
+     all of it as soon as your headshots are ready, or you delete them.",
+);
+
+/// The text, of which only the beginning differs.
+const fn paragraphs(first: &'static str) -> [&'static str; 5] {
+    [
+        first,
+        "The server compares the faces in your photos with each other, so that no photo of somebody else \
+         is used. What it computes from a face for that is forgotten at once and never stored.",
+        "Your organization can see and download your headshots. It can't see the photos that you upload.",
+        "The uploaded photos are deleted when your headshots have been ready for the time that this \
+         server's operator has set, usually 30 days. You can delete everything yourself at any time, at \
+         once and for good, on this page.",
+        "Upload only photos of yourself. By going on you agree that your photos are used in this way.",
+    ]
+}
+
+/// What is agreed to on this server. Photos go to a generator only where it was said that they do:
+/// whoever agreed to the other text gets headshots of the built-in engine.
+pub fn terms(app: &App) -> Terms {
+    if app.generator.is_some() {
+        Terms {
+            version: GENERATOR_VERSION,
+            paragraphs: ELSEWHERE,
+        }
+    } else {
+        Terms {
+            version: VERSION,
+            paragraphs: HERE,
+        }
+    }
+}
 
 /// The longest name of a person, in characters.
 pub const NAME_MAX: usize = 100;
@@ -52,7 +95,7 @@ pub enum ConsentError {
 pub async fn given(app: &App, visit: &Visit) -> Result<Option<Consent>, Error> {
     let mut conn = app.db.read().await?;
     let given = people::consent(&mut conn, &visit.model.id).await?;
-    Ok(given.filter(|consent| consent.version == VERSION))
+    Ok(given.filter(|consent| consent.version == terms(app).version))
 }
 
 /// Whether a person can be called like this: 1 to [`NAME_MAX`] characters on one line.
@@ -72,7 +115,7 @@ pub async fn give(
         return Err(ConsentError::Name);
     }
     let name = storable(name.trim());
-    if version != VERSION {
+    if version != terms(app).version {
         return Err(ConsentError::Outdated);
     }
     let now = app.clock.now();

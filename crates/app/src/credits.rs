@@ -9,9 +9,6 @@ use headshot_storage::{Error, WriteTx, tallies};
 use crate::App;
 use crate::mail;
 
-/// One person's shoot.
-pub const SHOOT: Credits = Credits::whole(1);
-
 /// Takes what the shoot of `model` costs; nothing for tests and where credits are not counted.
 ///
 /// `None` when there is no credit to take. What the session holds back is its own; one whose hold ran out needs a free credit.
@@ -24,22 +21,23 @@ pub(crate) async fn take(
         return Ok(Some(Credits::ZERO));
     }
     let (balance, held) = tallies::lock_credits(tx, &org.id).await?;
+    let cost = org.package.cost();
     let of_others = held.hundredths() - model.reserved.hundredths();
-    if balance.hundredths() - of_others < SHOOT.hundredths() {
+    if balance.hundredths() - of_others < cost.hundredths() {
         return Ok(None);
     }
     let entry = Entry {
         id: entry_id(app),
-        amount: Credits::from_hundredths(-SHOOT.hundredths()),
+        amount: Credits::from_hundredths(-cost.hundredths()),
         kind: "shoot".into(),
         description: format!("Shoot of {}", model.email),
         actor: format!("user:{} {}", model.user, model.email),
         created_at: app.clock.now(),
     };
     credits::insert(tx, &org.id, &entry).await?;
-    let after = Credits::from_hundredths(balance.hundredths() - SHOOT.hundredths());
+    let after = Credits::from_hundredths(balance.hundredths() - cost.hundredths());
     mail::low_credits(app, tx, org, (balance, after)).await?;
-    Ok(Some(SHOOT))
+    Ok(Some(cost))
 }
 
 /// A new ledger entry's id.

@@ -16,7 +16,6 @@ use headshot_storage::{Error, ReadConn, WriteTx, members, models, organizations,
 use crate::App;
 use crate::accounts;
 use crate::audit::{self, Actor, Event};
-use crate::credits::SHOOT;
 use crate::idempotency::Once;
 use crate::mail;
 use crate::page::{Page, STEP, Slice};
@@ -122,10 +121,11 @@ async fn reserve(app: &App, tx: &mut WriteTx, org: &Organization) -> Result<Cred
     if org.credits_unlimited {
         return Ok(Credits::ZERO);
     }
-    if balance.hundredths() - reserved.hundredths() < SHOOT.hundredths() {
+    let cost = org.package.cost();
+    if balance.hundredths() - reserved.hundredths() < cost.hundredths() {
         return Err(CreateError::InsufficientCredits);
     }
-    Ok(SHOOT)
+    Ok(cost)
 }
 
 /// How many invites may be open: what the operator set (0 is no limit), or by the credits where they

@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use headshot_domain::{Entropy, JobId, JobState, OrgId, Timestamp, entropy};
 use headshot_storage::jobs::{self, Lease, New};
 use headshot_storage::{Error, WriteTx};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
@@ -94,6 +94,8 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+    /// It was given up because the process stops; another one goes on, and it is no try.
+    Release,
 }
 
 /// What one process knows of its jobs.
@@ -102,6 +104,8 @@ pub struct Jobs {
     /// The name under which this process holds leases.
     worker: String,
     wake: Arc<Notify>,
+    /// Whether the worker of this process is asked to stop.
+    stopping: watch::Sender<bool>,
     done: AtomicU64,
     retried: AtomicU64,
     died: AtomicU64,
@@ -126,6 +130,7 @@ impl Jobs {
         Self {
             worker,
             wake: Arc::default(),
+            stopping: watch::Sender::new(false),
             done: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             died: AtomicU64::new(0),
@@ -137,6 +142,13 @@ impl Jobs {
     /// does it too.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Waits until the worker of this process is asked to stop: for jobs that only wait.
+    pub(crate) async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives as long as this.
+        drop(stopping.wait_for(|stopping| *stopping).await);
     }
 
     /// What the jobs of this process have come to.
@@ -274,6 +286,10 @@ async fn settle(app: &App, job: &Job, kind: Kind, outcome: Outcome) -> Result<()
     let last = job.attempts >= kind.attempts_max();
     let mut tx = app.db.write().await?;
     let counter = match outcome {
+        Outcome::Release => {
+            jobs::release(&mut tx, &lease, now).await?;
+            return tx.commit().await;
+        }
         Outcome::Done => {
             jobs::finish(&mut tx, &lease).await?;
             &app.jobs.done

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use headshot_blobs::Objects;
 use headshot_domain::{Clock, Entropy, entropy};
+use headshot_outbound::generator::{Endpoint, Generator};
 use headshot_outbound::mail::{Mailer, Smtp};
 use headshot_outbound::{Client, Guard};
 use headshot_storage::{Db, Error, api_keys, auth};
@@ -24,6 +25,7 @@ pub mod consent;
 pub mod credits;
 pub mod doctor;
 pub mod gallery;
+pub mod generations;
 pub mod idempotency;
 pub mod invites;
 pub mod jobs;
@@ -52,6 +54,7 @@ pub mod webhooks;
 pub use headshot_outbound as outbound;
 pub use headshot_storage::Error as StorageError;
 
+use generations::Generations;
 use jobs::Jobs;
 use passwords::Passwords;
 use peppers::Peppers;
@@ -90,6 +93,8 @@ pub struct Settings {
     pub studio: studio::Limits,
     /// The mail server; without one, mails stay in the outbox.
     pub smtp: Option<Smtp>,
+    /// Who makes the headshots; without one, the built-in engine.
+    pub generator: Option<Endpoint>,
 }
 
 /// A failure and all its causes on one line.
@@ -145,6 +150,10 @@ pub struct App {
     pub studio: Studio,
     /// Sends mail, where there is a mail server.
     pub mailer: Option<Mailer>,
+    /// Makes the headshots, where the built-in engine does not.
+    pub generator: Option<Generator>,
+    /// Shoots of this process that wait for the generator.
+    pub generations: Generations,
 }
 
 impl std::fmt::Debug for App {
@@ -183,6 +192,8 @@ impl App {
             jobs: Jobs::new(format!("worker_{id}")),
             studio: Studio::new(settings.studio.clone()),
             // An address that can be used has been checked when it was read.
+            generator: settings.generator.clone().map(Generator::new),
+            generations: Generations::default(),
             mailer: settings.smtp.as_ref().and_then(|smtp| smtp.mailer().ok()),
             clock,
             entropy,

@@ -165,13 +165,24 @@ async fn try_to_send(app: &App, id: &MailId) -> Result<Option<String>, Error> {
         text: &mail.text,
         html: &mail.html,
     };
-    let (state, error, sent_at, again) = match mailer.send(&envelope).await {
-        Ok(()) => (MailState::Sent, None, Some(app.clock.now()), None),
-        Err(NotTaken::Refused(why)) => (MailState::Refused, Some(why), None, None),
-        Err(NotTaken::Later(why)) => (MailState::Queued, Some(why.clone()), None, Some(why)),
-    };
+    let outcome = mailer.send(&envelope).await;
     let mut tx = app.db.write().await?;
-    mails::set_state(&mut tx, id, (state, error.as_deref()), sent_at).await?;
+    let again = match outcome {
+        Ok(()) => {
+            let sent_at = Some(app.clock.now());
+            mails::set_state(&mut tx, id, (MailState::Sent, None), sent_at).await?;
+            None
+        }
+        Err(NotTaken::Refused(why)) => {
+            mails::set_state(&mut tx, id, (MailState::Refused, Some(&why)), None).await?;
+            None
+        }
+        Err(NotTaken::Later(why)) => {
+            // Where the lease was lost meanwhile, the mail may have been given up: it stays so.
+            mails::tried(&mut tx, id, &why).await?;
+            Some(why)
+        }
+    };
     tx.commit().await?;
     Ok(again)
 }

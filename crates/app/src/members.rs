@@ -1,11 +1,13 @@
 //! Members: people of an organization who get headshots.
 
-use headshot_domain::{MemberStage, OrgId};
-use headshot_storage::members;
+use headshot_domain::{Email, InviteState, MemberStage, OrgId, Role};
 use headshot_storage::tallies::{self, Tally};
-use headshot_storage::{Error, ReadConn};
+use headshot_storage::users::{self, User};
+use headshot_storage::{Error, ReadConn, WriteTx, invites, members, models, sessions};
 
 use crate::App;
+use crate::audit::{self, Actor, Event};
+use crate::models::DeleteError;
 use crate::page::{Page, Slice};
 
 pub use headshot_storage::members::Member;
@@ -60,4 +62,91 @@ impl Walk {
         self.last = items.last().cloned();
         Ok(items)
     }
+}
+
+/// Why a member can't be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// Nobody in the organization has this address.
+    #[error("nobody in the organization has the address {0}")]
+    NotFound(Email),
+    /// An organization keeps its owner.
+    #[error("the owner can't be removed")]
+    Owner,
+    /// The person keeps beginning new sessions.
+    #[error("the member can't be removed while new sessions are begun")]
+    Busy,
+    /// A session can't be deleted.
+    #[error(transparent)]
+    Session(#[from] DeleteError),
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Sessions that are deleted at a time.
+const AT_ONCE: i64 = 100;
+
+/// How often sessions are looked for that were begun meanwhile.
+const ROUNDS_MAX: usize = 100;
+
+/// Removes a member with all headshots, uploads and open invites, at once and for good (contract:
+/// data-lifecycle.md). The person's own account stays, outside of the organization. Cut off in the
+/// middle, it can be called again.
+pub async fn remove(
+    app: &App,
+    (org, actor): (&OrgId, &Actor),
+    email: &Email,
+) -> Result<(), RemoveError> {
+    let not_found = || RemoveError::NotFound(email.clone());
+    let user = {
+        let mut conn = app.db.read().await?;
+        let user = users::find_by_email(&mut conn, email).await?;
+        user.ok_or_else(not_found)?
+    };
+    for _ in 0..ROUNDS_MAX {
+        let mut tx = app.db.write().await?;
+        // In the order in which everybody locks: a session that is begun now waits.
+        tallies::lock_credits(&mut tx, org).await?;
+        let membership = users::find_membership(&mut tx, &user.id, org).await?;
+        if membership.ok_or_else(not_found)?.role == Role::Owner {
+            return Err(RemoveError::Owner);
+        }
+        let live = models::live_of_user(&mut tx, (org, &user.id), AT_ONCE).await?;
+        if live.is_empty() {
+            leave(app, &mut tx, (org, actor), (&user, email)).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
+        drop(tx);
+        for model in live {
+            match crate::models::delete(app, (org, actor), &model).await {
+                Ok(()) | Err(DeleteError::AlreadyDeleted) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Err(RemoveError::Busy)
+}
+
+async fn leave(
+    app: &App,
+    tx: &mut WriteTx,
+    (org, actor): (&OrgId, &Actor),
+    (user, email): (&User, &Email),
+) -> Result<(), Error> {
+    if let Some(invite) = invites::find_by_email(tx, org, &email.key()).await?
+        && matches!(invite.state, InviteState::Open | InviteState::Expired)
+    {
+        invites::close(tx, &invite, InviteState::Revoked).await?;
+    }
+    members::remove(tx, org, &user.id).await?;
+    sessions::delete_in(tx, &user.id, org).await?;
+    let event = Event {
+        org: Some(org),
+        action: "member.removed",
+        target: format!("user:{}", user.id),
+        detail: serde_json::json!({ "name": user.email }),
+    };
+    audit::record(tx, actor, app.clock.now(), event).await
 }

@@ -13,7 +13,7 @@ use headshot_storage::{Error, WriteTx, organizations, people, tallies, teams, us
 use crate::App;
 use crate::accounts;
 use crate::audit::{self, Actor, Event};
-use crate::credits::{self, SHOOT};
+use crate::credits;
 use crate::idempotency::Once;
 use crate::invites;
 use crate::jobs::{self, NewJob};
@@ -157,10 +157,10 @@ pub async fn create(
     }
     let reserved = if found.credits_unlimited || new.development {
         Credits::ZERO
-    } else if balance.hundredths() - held.hundredths() < SHOOT.hundredths() {
+    } else if balance.hundredths() - held.hundredths() < found.package.cost().hundredths() {
         return Err(CreateError::InsufficientCredits);
     } else {
-        SHOOT
+        found.package.cost()
     };
     let user = accounts::insert_user(app, &mut tx, &new.email, None).await?;
     users::set_anonymous(&mut tx, &user.id).await?;
@@ -420,6 +420,8 @@ pub async fn delete(
     people::forget_address(&mut tx, id).await?;
     record(app, &mut tx, actor, ("model.deleted", &before)).await?;
     tx.commit().await?;
+    // A shoot that waits for a generator stops it.
+    app.generations.wake_model(id);
     objects::erase(app, doomed).await;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headshot_domain::{Credits, Email, OrgId, Plan, Role, TeamId, UserId};
+use headshot_domain::{Credits, Email, OrgId, Package, Plan, Role, TeamId, UserId};
 use headshot_storage::organizations;
 use headshot_storage::users::{self, User};
 use headshot_storage::{AsConn, Error, auth, credits, teams};
@@ -191,6 +191,7 @@ pub async fn create(
         name: name.to_owned(),
         website: new.website.clone(),
         plan: new.plan,
+        package: Package::Normal,
         credits_unlimited: new.credits.is_none(),
         whitelabel: new.whitelabel,
         created_at: now,
@@ -280,6 +281,40 @@ pub async fn grant(
     let balance = credits::balance(&mut tx, org).await?;
     tx.commit().await?;
     Ok(balance)
+}
+
+/// Why a package can't be set.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// No such organization.
+    #[error("there is no organization {0}")]
+    NoSuchOrganization(OrgId),
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Sets an organization's package. What open invites and sessions hold back stays as it is; a shoot
+/// is charged, and made, by the package at that time.
+pub async fn set_package(
+    app: &App,
+    actor: &Actor,
+    org: &OrgId,
+    package: Package,
+) -> Result<(), PackageError> {
+    let mut tx = app.db.write().await?;
+    if !organizations::set_package(&mut tx, org, package).await? {
+        return Err(PackageError::NoSuchOrganization(org.clone()));
+    }
+    let event = Event {
+        org: Some(org),
+        action: "organization.package_changed",
+        target: format!("organization:{org}"),
+        detail: serde_json::json!({ "name": package.name() }),
+    };
+    audit::record(&mut tx, actor, app.clock.now(), event).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Adds a person to an organization as `role`; does nothing for one who is in it.

@@ -478,6 +478,19 @@ const EXPIRE_STEP: i64 = 2_000;
 
 /// Removes what is older than the retention, in small transactions.
 pub async fn expire(db: &Db, before: Timestamp) -> Result<u64, Error> {
+    let removed = expire_requests(db, before).await?;
+    // The shapes come last: a request without one can't be read.
+    loop {
+        let mut tx = db.write().await?;
+        let step = api_requests::expire_shapes(&mut tx, before, EXPIRE_STEP).await?;
+        tx.commit().await?;
+        if step == 0 {
+            return Ok(removed);
+        }
+    }
+}
+
+async fn expire_requests(db: &Db, before: Timestamp) -> Result<u64, Error> {
     let mut removed = 0;
     // Requests without an organization come first: their id is the empty text.
     let mut org = Some(String::new());

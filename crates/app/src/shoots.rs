@@ -10,15 +10,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headshot_blobs::Key;
 use headshot_domain::{
-    Liked, ModelEvent, ModelId, ModelStatus, OrgId, PhotoId, PhotoStatus, Variant,
+    JobId, Liked, ModelEvent, ModelId, ModelStatus, OrgId, PhotoId, PhotoStatus, Variant,
 };
 use headshot_imaging::{
     Assets, Engine, EngineError, Look, Photo as Picture, Selfie, Sitting, Size, Verdict, portraits,
 };
+use headshot_outbound::generator::Generator;
 use headshot_storage::photos::{self, Photo};
-use headshot_storage::{Error, models, people, uploads};
+use headshot_storage::{Error, ReadConn, models, organizations, people, uploads};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::App;
 use crate::access::Visit;
@@ -28,12 +29,16 @@ use crate::jobs::{self, Outcome, Running};
 use crate::models::{AdvanceError, Model, SubmitError, advance};
 use crate::objects::{photo_key, upload_key, whole};
 use crate::studio::{StudioError, apart};
+use crate::uploads::{CompareError, compare};
 
 mod choice;
+mod generated;
 mod plan;
 
 pub use choice::{ChoiceError, Known, Looks, choose_looks, known, looks};
 pub(crate) use choice::{with_logo, without_asset};
+use generated::GeneratorError;
+pub(crate) use generated::unix_seconds;
 pub use plan::Choice;
 use plan::{Planned, SELFIES_MAX, plan};
 
@@ -75,6 +80,8 @@ pub struct Progress {
     pub made: i64,
     /// Photos that there will be.
     pub total: i64,
+    /// How much of the work is done, in percent, where this process waits for a generator.
+    pub percent: Option<u8>,
 }
 
 /// How far a session's shoot is.
@@ -88,7 +95,7 @@ pub async fn progress(app: &App, visit: &Visit) -> Result<Progress, Error> {
         None => 0,
     };
     let made = photos::active(&mut conn, visit.ids()).await?.len();
-    let planned = app.studio.photos();
+    let planned = photos_of(app, &mut conn, &model).await?;
     let total = if model.status == ModelStatus::Active {
         made
     } else {
@@ -99,7 +106,18 @@ pub async fn progress(app: &App, visit: &Visit) -> Result<Progress, Error> {
         ahead,
         made: count(made),
         total: count(total),
+        percent: app.generations.percent(&model.id),
     })
+}
+
+/// How many photos a session's shoot gives: a test's as many as usual, else by the package.
+async fn photos_of(app: &App, conn: &mut ReadConn, model: &Model) -> Result<usize, Error> {
+    let usual = app.studio.photos();
+    if model.development {
+        return Ok(usual);
+    }
+    let org = organizations::find(conn, &model.org).await?;
+    Ok(org.map_or(usual, |org| org.package.photos(usual)))
 }
 
 fn count(n: usize) -> i64 {
@@ -120,6 +138,11 @@ enum ShootError {
     /// The session was deleted, or another worker was faster.
     #[error("the session is not there any more")]
     Gone,
+    /// The process is asked to stop, and another one can go on.
+    #[error("the process stops")]
+    Stopping,
+    #[error(transparent)]
+    Generator(#[from] GeneratorError),
     #[error(transparent)]
     Studio(#[from] StudioError),
     #[error(transparent)]
@@ -141,6 +164,16 @@ impl From<AdvanceError> for ShootError {
     }
 }
 
+impl From<CompareError> for ShootError {
+    fn from(error: CompareError) -> Self {
+        match error {
+            CompareError::Studio(error) => Self::Studio(error),
+            CompareError::Objects(error) => Self::Objects(error),
+            CompareError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
 /// Makes a session's headshots, from wherever an earlier try came to.
 pub(crate) async fn run(app: &App, job: &Running) -> Outcome {
     let text = |name: &str| job.payload.get(name).and_then(serde_json::Value::as_str);
@@ -150,8 +183,10 @@ pub(crate) async fn run(app: &App, job: &Running) -> Outcome {
         };
     };
     let (org, model) = (OrgId::from(org), ModelId::from(model));
-    let error = match shoot(app, (&org, &model)).await {
-        Ok(()) | Err(ShootError::Gone) => return Outcome::Done,
+    let error = match shoot(app, job, (&org, &model)).await {
+        Ok(()) => return Outcome::Done,
+        Err(ShootError::Gone) => return generated::stop(app, job).await,
+        Err(ShootError::Stopping) => return Outcome::Release,
         Err(error) => error,
     };
     let why = crate::causes(&error);
@@ -161,18 +196,27 @@ pub(crate) async fn run(app: &App, job: &Running) -> Outcome {
             error => app.report(&error, "a failed shoot can't be marked as such"),
         }
     }
-    match error {
-        ShootError::NothingUsable => Outcome::Fail { why },
-        _ => Outcome::Retry {
-            after: jobs::backoff(job.attempt),
-            why,
-        },
+    let is_final = match &error {
+        ShootError::NothingUsable => true,
+        ShootError::Generator(error) => error.is_final(),
+        _ => false,
+    };
+    let goes_on = matches!(&error, ShootError::Generator(error) if error.is_passing());
+    if is_final || !goes_on || job.attempt >= job.kind.attempts_max() {
+        generated::forget(app, job).await;
+    }
+    if is_final {
+        return Outcome::Fail { why };
+    }
+    Outcome::Retry {
+        after: jobs::backoff(job.attempt),
+        why,
     }
 }
 
-async fn shoot(app: &App, (org, id): (&OrgId, &ModelId)) -> Result<(), ShootError> {
+async fn shoot(app: &App, job: &Running, (org, id): (&OrgId, &ModelId)) -> Result<(), ShootError> {
     // Waits for its turn with the session's status unchanged: it is `waiting` until it begins.
-    let _place = app.studio.enter().await?;
+    let place = app.studio.enter().await?;
     let engine = app.studio.engine().await?;
     let mut model = find(app, (org, id)).await?;
     if model.status == ModelStatus::Failed {
@@ -181,8 +225,13 @@ async fn shoot(app: &App, (org, id): (&OrgId, &ModelId)) -> Result<(), ShootErro
     if model.status == ModelStatus::Waiting {
         model = step(app, (org, id), ModelEvent::Begin).await?;
     }
+    if !MADE_IN.contains(&model.status) {
+        return Err(ShootError::Gone);
+    }
     let mut shoot = Shoot {
         app,
+        job: &job.id,
+        place: Some(place),
         sources: sources(app, &model).await?,
         engine,
         opened: None,
@@ -196,12 +245,31 @@ async fn shoot(app: &App, (org, id): (&OrgId, &ModelId)) -> Result<(), ShootErro
         shoot.open(0).await?;
         shoot.model = step(app, (org, id), ModelEvent::Generate).await?;
     }
-    if shoot.model.status != ModelStatus::GeneratingHeadshots {
-        return Err(ShootError::Gone);
+    let generator = generator(app, &shoot.model).await?;
+    match generator {
+        Some(generator) => shoot.have_made(generator).await?,
+        None => shoot.make().await?,
     }
-    shoot.make().await?;
     step(app, (org, id), ModelEvent::Finish).await?;
+    if generator.is_some() {
+        generated::forget(app, job).await;
+    }
     Ok(())
+}
+
+/// The statuses in which headshots are made.
+const MADE_IN: [ModelStatus; 2] = [ModelStatus::Pending, ModelStatus::GeneratingHeadshots];
+
+/// Who makes a session's headshots, if not the built-in engine: the generator gets photos only of
+/// people who were told so, and those of test sessions, which are nobody's.
+async fn generator<'a>(app: &'a App, model: &Model) -> Result<Option<&'a Generator>, ShootError> {
+    let Some(generator) = &app.generator else {
+        return Ok(None);
+    };
+    let mut conn = app.db.read().await?;
+    let agreed = people::consent(&mut conn, &model.id).await?;
+    let told = agreed.is_some_and(|consent| consent.version == consent::GENERATOR_VERSION);
+    Ok((told || model.development).then_some(generator))
 }
 
 async fn find(app: &App, (org, id): (&OrgId, &ModelId)) -> Result<Model, ShootError> {
@@ -237,8 +305,11 @@ async fn sources(app: &App, model: &Model) -> Result<Vec<Source>, ShootError> {
         let bundled = portraits::ALL.iter();
         return Ok(bundled.map(|one| Source::Bundled(one.bytes)).collect());
     }
+    let ids = (&model.org, &model.id);
+    // Strangers are left out, also where an upload came too late to be compared.
+    compare(app, ids, model.status, None).await?;
     let mut conn = app.db.read().await?;
-    let mut uploaded = uploads::of_model(&mut conn, (&model.org, &model.id)).await?;
+    let mut uploaded = uploads::of_model(&mut conn, ids).await?;
     uploaded.retain(|upload| upload.usable);
     // Stable: of two that are equally good, the earlier one comes first.
     uploaded.sort_by(|a, b| score(b).total_cmp(&score(a)));
@@ -256,6 +327,9 @@ fn score(upload: &uploads::Upload) -> f32 {
 /// A shoot that is being made.
 struct Shoot<'a> {
     app: &'a App,
+    job: &'a JobId,
+    /// Its place in the studio, while it has work for the processor.
+    place: Option<OwnedSemaphorePermit>,
     engine: Arc<Engine>,
     model: Model,
     sources: Vec<Source>,
@@ -288,24 +362,48 @@ impl Shoot<'_> {
         Ok(selfie)
     }
 
+    /// What is to be made: all photos of the plan, which of them are not there yet, and the place of
+    /// the first one.
+    async fn plan(&self) -> Result<Plan, ShootError> {
+        let mut conn = self.app.db.read().await?;
+        let stored = people::studio(&mut conn, &self.model.org).await?;
+        let places = photos::places(&mut conn, &self.model.id).await?;
+        let (deleted, present): (Vec<_>, Vec<_>) = places
+            .into_iter()
+            .partition(|(_, status)| *status == PhotoStatus::Deleted);
+        // Photos of an earlier shoot keep their places; this one's come after them.
+        let base = deleted.iter().map(|(place, _)| place + 1).max();
+        let base = base.unwrap_or(0);
+        let present: BTreeSet<i64> = present.into_iter().map(|(place, _)| place).collect();
+        let photos = photos_of(self.app, &mut conn, &self.model).await?;
+        drop(conn);
+        let choice = choice::stored(&stored.unwrap_or_default())?;
+        let (choice, assets) = if self.app.generator.is_some() {
+            // A generator gets names: an organization's own images have none.
+            (choice.with_only(|_digest| false), Assets::default())
+        } else {
+            brand::bring(self.app, &self.model.org, choice).await?
+        };
+        let all = plan(photos, self.sources.len(), &choice);
+        let mut missing = all.clone();
+        missing.retain(|one| !present.contains(&(base + count(one.place))));
+        Ok(Plan {
+            all,
+            missing,
+            base,
+            assets,
+        })
+    }
+
     /// Makes every photo of the plan that is not there yet.
     async fn make(&mut self) -> Result<(), ShootError> {
-        let (choice, base, present) = {
-            let mut conn = self.app.db.read().await?;
-            let stored = people::studio(&mut conn, &self.model.org).await?;
-            let places = photos::places(&mut conn, &self.model.id).await?;
-            let (deleted, present): (Vec<_>, Vec<_>) = places
-                .into_iter()
-                .partition(|(_, status)| *status == PhotoStatus::Deleted);
-            // Photos of an earlier shoot keep their places; this one's come after them.
-            let base = deleted.iter().map(|(place, _)| place + 1).max();
-            let present: BTreeSet<i64> = present.into_iter().map(|(place, _)| place).collect();
-            let stored = stored.unwrap_or_default();
-            (choice::stored(&stored)?, base.unwrap_or(0), present)
-        };
-        let choice = self.bring_assets(choice).await?;
-        let mut planned = plan(self.app.studio.photos(), self.sources.len(), &choice);
-        planned.retain(|one| !present.contains(&(base + count(one.place))));
+        let Plan {
+            missing: planned,
+            base,
+            assets,
+            ..
+        } = self.plan().await?;
+        self.assets = Arc::new(assets);
         for number in 0..self.sources.len() {
             let of_selfie = planned.iter().filter(|one| one.selfie == number);
             let of_selfie: Vec<Planned> = of_selfie.cloned().collect();
@@ -316,13 +414,6 @@ impl Shoot<'_> {
             self.make_of(selfie, of_selfie, base).await?;
         }
         Ok(())
-    }
-
-    /// Brings the images and the logo that the choice names; it, without those that are gone.
-    async fn bring_assets(&mut self, choice: Choice) -> Result<Choice, ShootError> {
-        let (choice, assets) = brand::bring(self.app, &self.model.org, choice).await?;
-        self.assets = Arc::new(assets);
-        Ok(choice)
     }
 
     /// Makes photos of one selfie on a thread of their own, and stores each as soon as it is there.
@@ -393,6 +484,16 @@ impl Shoot<'_> {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// What a shoot makes.
+struct Plan {
+    all: Vec<Planned>,
+    missing: Vec<Planned>,
+    /// The session's place of the shoot's first photo.
+    base: i64,
+    /// The organization's own images and logo, as far as the plan names them.
+    assets: Assets,
 }
 
 /// The id of a session's photo at a place: the same however often it is made.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headshot_imaging::preview::preview;
-use headshot_imaging::{DetailWeights, Engine, EngineError, Options, Verdict, decode};
+use headshot_imaging::{Descriptor, DetailWeights, Engine, EngineError, Options, Verdict, decode};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 pub use headshot_imaging::decode::MAX_BYTES as BYTES_MAX;
@@ -80,6 +80,8 @@ pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     /// A small JPEG.
     pub(crate) preview: Vec<u8>,
+    /// The face of a usable photo, for the comparison with the others; never stored.
+    pub(crate) face: Option<Descriptor>,
 }
 
 /// One process's engine.
@@ -157,15 +159,25 @@ impl Studio {
         let judge = move || match preview(&bytes, PREVIEW_SIDE) {
             Err(unreadable) => Ok(Err(unreadable.to_string())),
             Ok(small) => {
-                let verdict = engine.check(&bytes)?;
+                let (verdict, face) = engine.judge(&bytes)?;
                 Ok::<_, EngineError>(Ok(Judged {
                     format: small.format,
                     verdict,
                     preview: small.jpeg,
+                    face,
                 }))
             }
         };
         Ok(apart(judge).await??)
+    }
+
+    /// Describes the face of a photo that was judged before. Waits for its turn among the
+    /// judgements as long as it takes; whoever asks bounds that.
+    pub(crate) async fn identify(&self, bytes: Bytes) -> Result<Option<Descriptor>, StudioError> {
+        let place = Arc::clone(&self.checks).acquire_owned().await;
+        let _place = place.map_err(|_closed| StudioError::Ended)?;
+        let engine = self.engine().await?;
+        Ok(apart(move || engine.identify(&bytes)).await??)
     }
 }
 

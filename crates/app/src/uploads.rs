@@ -12,8 +12,12 @@ use crate::consent;
 use crate::objects::{self, preview_key, upload_key};
 use crate::studio::StudioError;
 
+mod people;
+
 pub use crate::studio::BYTES_MAX;
+use headshot_imaging::Descriptor;
 pub use headshot_imaging::{Finding, Severity, Verdict};
+pub(crate) use people::{CompareError, compare};
 
 /// The most photos that one session takes.
 pub const UPLOADS_MAX: usize = 20;
@@ -95,6 +99,14 @@ fn read(row: &uploads::Upload) -> Result<Upload, Error> {
     })
 }
 
+/// A verdict as it is stored.
+fn words(verdict: &Verdict) -> Result<String, Error> {
+    serde_json::to_string(verdict).map_err(|_never| Error::Corrupt {
+        table: "uploads",
+        column: "verdict",
+    })
+}
+
 /// A session's uploads, oldest first.
 pub async fn list(app: &App, visit: &Visit) -> Result<Vec<Upload>, Error> {
     let mut conn = app.db.read().await?;
@@ -103,7 +115,8 @@ pub async fn list(app: &App, visit: &Visit) -> Result<Vec<Upload>, Error> {
 }
 
 /// Takes a photo and judges it. One that the shoot can't use is kept too, with its reason, until the
-/// person removes it; only what is no photo is not taken at all.
+/// person removes it; only what is no photo is not taken at all. A usable one is compared with the
+/// others, which may change what is said of them too.
 pub async fn add(app: &App, visit: &Visit, bytes: Bytes) -> Result<Upload, UploadError> {
     if bytes.len() > BYTES_MAX {
         return Err(UploadError::TooLarge);
@@ -128,10 +141,7 @@ pub async fn add(app: &App, visit: &Visit, bytes: Bytes) -> Result<Upload, Uploa
         digest,
         format: format(judged.format).name().to_owned(),
         bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        verdict: serde_json::to_string(&judged.verdict).map_err(|_never| Error::Corrupt {
-            table: "uploads",
-            column: "verdict",
-        })?,
+        verdict: words(&judged.verdict)?,
         usable: judged.verdict.usable,
         created_at: app.clock.now(),
     };
@@ -146,7 +156,20 @@ pub async fn add(app: &App, visit: &Visit, bytes: Bytes) -> Result<Upload, Uploa
             .await?;
         return Err(error);
     }
-    Ok(read(&row)?)
+    let Some(face) = judged.face else {
+        return Ok(read(&row)?);
+    };
+    recompare(app, visit, Some((row.id.clone(), face))).await;
+    let mut conn = app.db.read().await?;
+    let compared = uploads::find(&mut conn, visit.ids(), &row.id).await?;
+    Ok(read(&compared.unwrap_or(row))?)
+}
+
+/// Compares the session's photos. A failure costs nobody a photo: the shoot compares once more.
+async fn recompare(app: &App, visit: &Visit, fresh: Option<(UploadId, Descriptor)>) {
+    if let Err(error) = compare(app, visit.ids(), ModelStatus::Onboarding, fresh).await {
+        app.report(&error, "a session's photos were not compared");
+    }
 }
 
 fn may_add(present: &[uploads::Upload], digest: &[u8]) -> Result<(), UploadError> {
@@ -192,8 +215,13 @@ pub async fn remove(app: &App, visit: &Visit, id: &UploadId) -> Result<(), Uploa
     let row = uploads::find(&mut tx, visit.ids(), id).await?;
     let row = row.ok_or(UploadError::NotFound)?;
     let doomed = objects::doom_upload(app, &mut tx, &row).await?;
+    let left = uploads::of_model(&mut tx, visit.ids()).await?;
     tx.commit().await?;
     objects::erase(app, doomed).await;
+    let mut depends = left.iter().filter_map(|row| read(row).ok());
+    if depends.any(|one| people::depends_on_others(&one.verdict)) {
+        recompare(app, visit, None).await;
+    }
     Ok(())
 }
 

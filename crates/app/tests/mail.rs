@@ -28,6 +28,8 @@ use headshot_testkit::{MailServer, ManualClock, TestDb};
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
+/// How long a job may be silent.
+const LEASE: Duration = Duration::from_secs(30);
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const FROM: &str = "Headshot <no-reply@acme.example>";
 
@@ -120,9 +122,10 @@ impl Place {
             if let Some(mail) = last.filter(|mail| mail.state == state) {
                 break mail;
             }
-            // What was put back for later is due at once; what runs keeps its lease.
+            // What was put back for later is due soon; what runs keeps its lease, also when it began
+            // just now.
             if !self.runs().await {
-                self.clock.advance(Duration::from_mins(1));
+                self.clock.advance(LEASE / 2);
             }
             tokio::task::yield_now().await;
         };
@@ -287,8 +290,15 @@ async fn a_sent_mail_stays_sent(#[case] on: On) {
             .unwrap();
         (found.state, found.error)
     };
-    set(MailState::Queued, Some("busy")).await;
+    let tried = async |why: &str| {
+        let mut tx = place.app.db.write().await.unwrap();
+        mails::tried(&mut tx, &mail.id, why).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    set(MailState::Queued, None).await;
+    tried("busy").await;
     note(MailState::Failed).await;
+    tried("a try that lost its lease").await;
     assert_eq!(now().await, (MailState::Failed, Some("busy".to_owned())));
     set(MailState::Sent, None).await;
     note(MailState::Failed).await;

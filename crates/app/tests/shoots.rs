@@ -122,8 +122,12 @@ impl Place {
     }
 
     async fn test_session(&self) -> Visit {
+        self.test_session_of("test@acme.example").await
+    }
+
+    async fn test_session_of(&self, email: &str) -> Visit {
         let new = NewModel {
-            email: "test@acme.example".parse().unwrap(),
+            email: email.parse().unwrap(),
             team: None,
             development: true,
             version: ModelVersion::Lora,
@@ -363,7 +367,7 @@ async fn own_images_and_the_logo_are_in_the_headshots(#[case] on: On) {
     for digest in [&wall, &drawn] {
         brand::remove(app, by, digest).await.unwrap();
     }
-    let later = place.test_session().await;
+    let later = place.test_session_of("later@acme.example").await;
     shoots::submit(app, &later).await.unwrap();
     place.work_until(&later, &[ModelStatus::Active]).await;
     for photo in place.photos(&later).await {
@@ -564,6 +568,72 @@ async fn what_a_person_can_do_wrong(#[case] on: On) {
         Err(ConsentError::NotNow(_))
     ));
     assert_eq!(place.credits().await, "Balance(Credits(100))");
+}
+
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_s_photos_show_one_person(#[case] on: On) {
+    let place = on.open().await;
+    let app = &place.app;
+    let visit = place.agreed("jane@acme.example").await;
+    let said = async || {
+        let all = uploads::list(app, &visit).await.unwrap();
+        let one = |upload: uploads::Upload| {
+            let mut about_others = upload.verdict.findings.into_iter();
+            let code = about_others
+                .find(|f| f.code.contains("differ"))
+                .map(|f| f.code);
+            (upload.usable, code.unwrap_or_default())
+        };
+        all.into_iter().map(one).collect::<Vec<_>>()
+    };
+    // They are listed by time.
+    let add = async |name: &str| {
+        place.clock.advance(Duration::from_millis(1));
+        uploads::add(app, &visit, portrait(name)).await.unwrap()
+    };
+    let told = |usable: bool, code: &str| (usable, code.to_owned());
+    let fine = told(true, "");
+    let stranger = add("astronaut").await;
+    assert_eq!(said().await, [fine.clone()]);
+    // One against one: both are told, neither is left out.
+    let first = add("obama").await;
+    assert!(first.verdict.has("people_differ"), "{first:?}");
+    assert_eq!(
+        said().await,
+        [told(true, "people_differ"), told(true, "people_differ")]
+    );
+    // Outvoted.
+    let second = add("obama2").await;
+    assert!(second.verdict.findings.is_empty());
+    let refused = told(false, "different_person");
+    assert_eq!(said().await, [refused.clone(), fine.clone(), fine.clone()]);
+    // Whoever is left is judged anew.
+    uploads::remove(app, &visit, &first.id).await.unwrap();
+    assert_eq!(
+        said().await,
+        [told(true, "people_differ"), told(true, "people_differ")]
+    );
+    add("obama").await;
+    assert_eq!(said().await[0], refused);
+
+    // An upload whose comparison was cut off: the shoot compares once more.
+    let (id, model) = (stranger.id.as_str(), visit.model.id.as_str());
+    let usable = serde_json::to_string(&stranger.verdict).unwrap();
+    place
+        .raw(&format!("UPDATE uploads SET usable = 1, verdict = '{usable}' WHERE id = '{id}' AND model_id = '{model}'"))
+        .await;
+    shoots::submit(app, &visit).await.unwrap();
+    place.work_until(&visit, &[ModelStatus::Active]).await;
+    let digest = headshot_imaging::weights::sha256_hex(&portrait("astronaut"));
+    for photo in place.photos(&visit).await {
+        assert!(
+            !photo.recipe.contains(&digest),
+            "a stranger's photo was made"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

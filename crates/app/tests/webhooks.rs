@@ -13,7 +13,7 @@ use headshot_app::outbound::{Guard, Refusal};
 use headshot_app::webhooks::{self, ChangeError, ReplayError};
 use headshot_app::{App, Roles};
 use headshot_domain::{Clock, Credits, Gender, ModelStatus, ModelVersion, OrgId};
-use headshot_domain::{Plan, WebhookEvent, WebhookState};
+use headshot_domain::{Package, Plan, WebhookEvent, WebhookState};
 use headshot_storage::models::Model;
 use headshot_storage::organizations::{self, Organization};
 use headshot_storage::webhooks::{Delivery, Event};
@@ -61,6 +61,7 @@ impl On {
                 name: "Acme".into(),
                 website: String::new(),
                 plan: Plan::Standard,
+                package: Package::Normal,
                 credits_unlimited: false,
                 whitelabel: true,
                 created_at: clock.now(),

@@ -107,6 +107,7 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
         },
         studio: headshot_app::studio::Limits::default(),
         smtp: None,
+        generator: None,
     };
     Ok(App::new(
         (db, Objects::open(&Location::Memory)?),

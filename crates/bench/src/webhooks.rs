@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use headshot_app::audit::Actor;
 use headshot_app::{App, Roles, webhooks};
-use headshot_domain::{OrgId, Plan};
+use headshot_domain::{OrgId, Package, Plan};
 use headshot_storage::organizations::{self, Organization};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -103,6 +103,7 @@ async fn organizations(app: &App, url: &str) -> anyhow::Result<Vec<OrgId>> {
             name: format!("Receiver {number}"),
             website: String::new(),
             plan: Plan::Standard,
+            package: Package::Normal,
             credits_unlimited: false,
             whitelabel: true,
             created_at: app.clock.now(),

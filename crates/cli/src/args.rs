@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
-use headshot_domain::{Credits, Email, Plan, ScopeSet};
+use headshot_domain::{Credits, Email, Package, Plan, ScopeSet};
 use headshot_imaging::{Backdrop, Crop, OutputFormat, Size, Style};
 
 /// Self-hosted team headshots with the HeadshotPro HTTP API.
@@ -157,6 +157,10 @@ pub(crate) struct Shoot {
     /// Every backdrop in every style, or those of them that --backdrop or --style leaves.
     #[arg(long)]
     pub(crate) all: bool,
+    /// The photos may show several people: make headshots of everybody. Without it the photos of
+    /// whoever is not on most of them are left out.
+    #[arg(long)]
+    pub(crate) several_people: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -250,6 +254,16 @@ pub(crate) enum Org {
         /// After how many days; 0 is never.
         #[arg(long, value_name = "N")]
         days: i64,
+    },
+    /// Choose what an organization's shoots cost and give: normal, a credit for all photos, or lite,
+    /// a quarter of a credit for a quarter of them.
+    #[command(after_help = "Example:\n  headshot org package --org org_abc123def456 lite")]
+    Package {
+        /// The organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
+        /// normal or lite.
+        package: Package,
     },
     /// Choose the looks that an organization's shoots are made in; without names, the usual ones.
     #[command(
@@ -435,6 +449,15 @@ pub(crate) enum User {
         email: Email,
         #[command(flatten)]
         json: Json,
+    },
+    /// Remove a member with all headshots and uploads, at once and for good.
+    #[command(after_help = "Example:\n  headshot user remove jane@acme.com --org org_abc123def456")]
+    Remove {
+        /// Whom.
+        email: Email,
+        /// From which organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
     },
 }
 

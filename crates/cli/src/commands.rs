@@ -7,6 +7,7 @@ use headshot_app::access;
 use headshot_app::accounts;
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
+use headshot_app::members;
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::retention;
 use headshot_app::shoots;
@@ -124,6 +125,12 @@ async fn org(config: &Config, command: Org) -> anyhow::Result<()> {
                 0 => format!("Shoots of {org} are kept."),
                 days => format!("Shoots of {org} are deleted {days} days after they are finished."),
             });
+            Ok(())
+        }
+        Org::Package { org, package } => {
+            let org = OrgId::from(org);
+            organizations::set_package(&app, &Actor::command_line(), &org, package).await?;
+            output::line(format!("{org} is on the package {package}."));
             Ok(())
         }
         Org::Looks {
@@ -377,8 +384,18 @@ async fn credits(config: &Config, command: CreditsCommand) -> anyhow::Result<()>
 }
 
 async fn user(config: &Config, command: User) -> anyhow::Result<()> {
-    let User::ResetPassword { email, json } = command;
     let app = wiring::app(config).await?;
+    let (email, json) = match command {
+        User::ResetPassword { email, json } => (email, json),
+        User::Remove { email, org } => {
+            let by = (&OrgId::from(org), &Actor::command_line());
+            members::remove(&app, by, &email).await?;
+            output::line(format!(
+                "{email} is no member any more; all headshots and uploads are deleted."
+            ));
+            return Ok(());
+        }
+    };
     let link =
         accounts::make_link(&app, &Actor::command_line(), &email, LinkPurpose::Reset).await?;
     let Some(token) = link else {

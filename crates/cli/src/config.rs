@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use headshot_app::outbound::Guard;
+use headshot_app::outbound::generator::{Endpoint, EndpointError};
 use headshot_app::outbound::mail::Smtp;
 use headshot_app::peppers::Pepper;
 use headshot_app::photos::Signer;
@@ -58,6 +59,9 @@ struct Raw {
     smtp_url: Option<String>,
     mail_from: Option<String>,
     smtp_ca_file: Option<PathBuf>,
+    generator_url: Option<String>,
+    generator_secret: Option<String>,
+    generator_timeout: Option<u32>,
     /// `AWS_*`, as usual; from the environment only.
     #[serde(skip)]
     aws: Vec<(String, String)>,
@@ -94,6 +98,10 @@ pub(crate) struct Config {
     /// Shoots that one process makes at a time.
     pub(crate) shoots_max: u32,
     pub(crate) smtp: Option<Smtp>,
+    /// Who makes the headshots; without one, the built-in engine.
+    pub(crate) generator: Option<Endpoint>,
+    /// How long it may take for a shoot, in seconds.
+    pub(crate) generator_timeout: u32,
 }
 
 /// Memory that a shoot may need, in bytes.
@@ -143,6 +151,7 @@ impl Config {
         check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
         check_secrets(raw.cookie_secret.as_deref(), raw.photo_secret.as_deref())?;
         let webhook_guard = check_webhooks(&raw)?;
+        let (generator, generator_timeout) = check_generator(&raw, webhook_guard.allow_http)?;
         let data_dir = raw.data_dir.unwrap_or_else(|| DATA_DIR.into());
         let listen = raw.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let listen: SocketAddr = listen.parse().with_context(|| {
@@ -203,6 +212,8 @@ impl Config {
             photos_per_shoot,
             shoots_max,
             smtp,
+            generator,
+            generator_timeout,
         })
     }
 
@@ -227,11 +238,7 @@ impl Config {
 
     /// Names and values, secrets redacted, in the order of the documentation.
     pub(crate) fn shown(&self) -> Vec<(&'static str, String)> {
-        let secret = |value: &Option<String>, otherwise: &str| match value {
-            Some(_) => "(set)".to_owned(),
-            None => otherwise.to_owned(),
-        };
-        vec![
+        let mut shown = vec![
             ("data_dir", self.data_dir.display().to_string()),
             ("listen", self.listen.to_string()),
             ("public_url", self.public_url.clone()),
@@ -276,6 +283,31 @@ impl Config {
                     _ => "(none)".to_owned(),
                 },
             ),
+        ];
+        shown.extend(self.shown_generator());
+        shown.extend(self.shown_secrets());
+        shown
+    }
+
+    fn shown_generator(&self) -> [(&'static str, String); 3] {
+        let (url, secret) = match &self.generator {
+            Some(generator) => (generator.url(), "(set)"),
+            None => ("(none: the built-in engine)", "(none)"),
+        };
+        [
+            ("generator_url", url.to_owned()),
+            ("generator_secret", secret.to_owned()),
+            ("generator_timeout", self.generator_timeout.to_string()),
+        ]
+    }
+
+    /// The log's filter, and whether each secret is set.
+    fn shown_secrets(&self) -> Vec<(&'static str, String)> {
+        let secret = |value: &Option<String>, otherwise: &str| match value {
+            Some(_) => "(set)".to_owned(),
+            None => otherwise.to_owned(),
+        };
+        vec![
             ("log", self.log.clone()),
             ("pepper", secret(&self.pepper, "(in the data folder)")),
             (
@@ -367,14 +399,13 @@ fn check_secrets(cookie: Option<&str>, photo: Option<&str>) -> anyhow::Result<()
     Ok(())
 }
 
-/// `no-reply` at the public address's host. Behind the @ a bare address stands in brackets.
+/// `no-reply` at the public address's host. A bare address is this machine's or a test's: no mail
+/// server would take a sender there.
 fn default_sender(public_url: &str) -> String {
     let url = url::Url::parse(public_url).ok();
     let domain = match url.as_ref().and_then(url::Url::host) {
-        Some(url::Host::Ipv4(address)) => format!("[{address}]"),
-        Some(url::Host::Ipv6(address)) => format!("[IPv6:{address}]"),
         Some(url::Host::Domain(name)) => name.to_owned(),
-        None => "localhost".to_owned(),
+        _ => "localhost".to_owned(),
     };
     format!("Headshot <no-reply@{domain}>")
 }
@@ -402,6 +433,25 @@ fn check_smtp(
     };
     let smtp = Smtp::new(url, from, authority);
     Ok(Some(smtp.context("smtp_url or mail_from")?))
+}
+
+/// The generator, if there is one, and the seconds that it may take. A secret alone is a mistake.
+fn check_generator(raw: &Raw, allow_http: bool) -> anyhow::Result<(Option<Endpoint>, u32)> {
+    let timeout = raw.generator_timeout.unwrap_or(3_600);
+    within("generator_timeout", timeout, &(1..=86_400))?;
+    let (url, secret) = match (&raw.generator_url, &raw.generator_secret) {
+        (Some(url), Some(secret)) => (url, secret),
+        (None, None) => return Ok((None, timeout)),
+        (Some(_), None) => bail!("generator_secret: it is needed with generator_url"),
+        (None, Some(_)) => bail!("generator_url: it is needed with generator_secret"),
+    };
+    let time_max = Duration::from_secs(u64::from(timeout));
+    let generator = Endpoint::new(url, secret, (allow_http, time_max));
+    let name = match &generator {
+        Err(EndpointError::Secret) => "generator_secret",
+        _ => "generator_url",
+    };
+    Ok((Some(generator.context(name)?), timeout))
 }
 
 fn check_webhooks(raw: &Raw) -> anyhow::Result<Guard> {
@@ -455,7 +505,7 @@ fn names() -> Vec<String> {
 }
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 25] = [
+const VARIABLES: [&str; 28] = [
     "HEADSHOT_DATA_DIR",
     "HEADSHOT_LISTEN",
     "HEADSHOT_PUBLIC_URL",
@@ -477,6 +527,9 @@ const VARIABLES: [&str; 25] = [
     "HEADSHOT_SMTP_URL",
     "HEADSHOT_MAIL_FROM",
     "HEADSHOT_SMTP_CA_FILE",
+    "HEADSHOT_GENERATOR_URL",
+    "HEADSHOT_GENERATOR_SECRET",
+    "HEADSHOT_GENERATOR_TIMEOUT",
     "HEADSHOT_LOG",
     "HEADSHOT_PEPPER",
     "HEADSHOT_RETIRED_PEPPERS",
@@ -537,9 +590,32 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         (&mut raw.photo_secret, "HEADSHOT_PHOTO_SECRET"),
         (&mut raw.smtp_url, "HEADSHOT_SMTP_URL"),
         (&mut raw.mail_from, "HEADSHOT_MAIL_FROM"),
+        (&mut raw.generator_url, "HEADSHOT_GENERATOR_URL"),
+        (&mut raw.generator_secret, "HEADSHOT_GENERATOR_SECRET"),
     ];
     for (field, name) in texts {
         if let Some(value) = variable(name) {
+            *field = Some(value);
+        }
+    }
+    let numbers = [
+        (&mut raw.log_retention_days, "HEADSHOT_LOG_RETENTION_DAYS"),
+        (&mut raw.photos_per_shoot, "HEADSHOT_PHOTOS_PER_SHOOT"),
+        (&mut raw.shoots_max, "HEADSHOT_SHOOTS_MAX"),
+        (&mut raw.open_invites_max, "HEADSHOT_OPEN_INVITES_MAX"),
+        (&mut raw.job_lease_seconds, "HEADSHOT_JOB_LEASE_SECONDS"),
+        (
+            &mut raw.input_retention_days,
+            "HEADSHOT_INPUT_RETENTION_DAYS",
+        ),
+        (
+            &mut raw.result_retention_days,
+            "HEADSHOT_RESULT_RETENTION_DAYS",
+        ),
+        (&mut raw.generator_timeout, "HEADSHOT_GENERATOR_TIMEOUT"),
+    ];
+    for (field, name) in numbers {
+        if let Some(value) = number(name)? {
             *field = Some(value);
         }
     }
@@ -549,35 +625,14 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     if let Some(value) = variable("HEADSHOT_SMTP_CA_FILE") {
         raw.smtp_ca_file = Some(value.into());
     }
-    if let Some(days) = number("HEADSHOT_LOG_RETENTION_DAYS")? {
-        raw.log_retention_days = Some(days);
-    }
     if let Some(keys) = number("HEADSHOT_KEYS_IN_MEMORY_MAX")? {
         raw.keys_in_memory_max = usize::try_from(keys).ok();
-    }
-    if let Some(photos) = number("HEADSHOT_PHOTOS_PER_SHOOT")? {
-        raw.photos_per_shoot = Some(photos);
-    }
-    if let Some(shoots) = number("HEADSHOT_SHOOTS_MAX")? {
-        raw.shoots_max = Some(shoots);
-    }
-    if let Some(max) = number("HEADSHOT_OPEN_INVITES_MAX")? {
-        raw.open_invites_max = Some(max);
-    }
-    if let Some(seconds) = number("HEADSHOT_JOB_LEASE_SECONDS")? {
-        raw.job_lease_seconds = Some(seconds);
     }
     if let Some(text) = variable("HEADSHOT_WEBHOOK_ALLOW_HTTP") {
         let allow = text.parse().with_context(|| {
             format!("HEADSHOT_WEBHOOK_ALLOW_HTTP: \"{text}\" is neither true nor false")
         })?;
         raw.webhook_allow_http = Some(allow);
-    }
-    if let Some(days) = number("HEADSHOT_INPUT_RETENTION_DAYS")? {
-        raw.input_retention_days = Some(days);
-    }
-    if let Some(days) = number("HEADSHOT_RESULT_RETENTION_DAYS")? {
-        raw.result_retention_days = Some(days);
     }
     Ok(())
 }
@@ -657,11 +712,48 @@ mod tests {
         config.encryption_key = Some("ijkl".into());
         config.cookie_secret = Some("ijkl".into());
         config.photo_secret = Some("ijkl".into());
+        let secret = "ijkl".repeat(8);
+        let raw = Raw {
+            generator_url: Some("https://gpu.example/".into()),
+            generator_secret: Some(secret),
+            ..Raw::default()
+        };
+        config.generator = check_generator(&raw, false).unwrap().0;
         let shown = format!("{:?}", config.shown());
         for secret in ["abcd", "efgh", "ijkl", "p%40ss"] {
             assert!(!shown.contains(secret), "{secret}");
         }
         assert!(shown.contains("postgres://u:***@db:5432/h"));
+    }
+
+    #[test]
+    fn a_generator_has_an_address_a_secret_and_a_time() {
+        let url = "generator_url = 'https://gpu.example'";
+        let secret = |length: usize| format!("generator_secret = '{}'", "s".repeat(length));
+        let timeout =
+            |seconds: u32| format!("{url}\n{}\ngenerator_timeout = {seconds}", secret(32));
+        let config = checked(&timeout(86_400)).unwrap();
+        let generator = config.generator.unwrap();
+        assert_eq!(generator.url(), "https://gpu.example");
+        assert_eq!(generator.time_max, Duration::from_hours(24));
+        assert!(checked("").unwrap().generator.is_none());
+        assert!(checked(&timeout(1)).is_ok());
+        let lax = "webhook_allow_http = true\ngenerator_url = 'http://gpu.example'";
+        assert!(checked(&format!("{lax}\n{}", secret(32))).is_ok());
+        for (text, field) in [
+            (url.to_owned(), "generator_secret: "),
+            (secret(32), "generator_url: "),
+            (format!("{url}\n{}", secret(31)), "generator_secret: "),
+            (
+                format!("generator_url = 'http://gpu.example'\n{}", secret(32)),
+                "generator_url: ",
+            ),
+            (timeout(0), "generator_timeout: "),
+            (timeout(86_401), "generator_timeout: "),
+        ] {
+            let wrong = format!("{:#}", checked(&text).err().unwrap());
+            assert!(wrong.starts_with(field), "{wrong}");
+        }
     }
 
     #[test]

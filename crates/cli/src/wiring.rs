@@ -34,6 +34,7 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         retention: config.retention,
         studio: studio(config),
         smtp: config.smtp.clone(),
+        generator: config.generator.clone(),
     };
     let peppers = secrets::peppers(config, &*entropy)?;
     let app = App::new(

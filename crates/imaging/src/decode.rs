@@ -4,7 +4,7 @@
 //! a [`DecodeError`] with a sentence for the person who uploaded it; nothing here panics.
 //!
 //! Not kept: the embedded metadata. Nothing of it (place, device, time) can reach an output,
-//! because [`Decoded`] does not hold it.
+//! because [`Decoded`] does not hold it, but for the lens' focal length.
 
 mod exif;
 #[cfg(feature = "heic")]
@@ -113,6 +113,8 @@ pub struct Decoded {
     pub format: Format,
     /// Whether a colour profile other than sRGB was converted.
     pub converted_profile: bool,
+    /// Focal length of the lens on 35-mm film, in millimetres, where the camera wrote it.
+    pub focal: Option<u16>,
 }
 
 /// What a format's decoder hands over before orientation and colour are settled.
@@ -164,14 +166,12 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         Some(profile) => icc::to_srgb(&mut pixels, &profile),
         None => false,
     };
-    let pixels = raw
-        .exif
-        .map_or(Orientation::Upright, exif::orientation)
-        .apply(pixels);
+    let (orientation, focal) = raw.exif.map_or((Orientation::Upright, None), exif::facts);
     Ok(Decoded {
-        pixels,
+        pixels: orientation.apply(pixels),
         format,
         converted_profile,
+        focal,
     })
 }
 

@@ -1,6 +1,6 @@
-//! Finished pixels to a file. No metadata but the recipe's packet is written.
+//! Finished pixels, and masks, to a file. No metadata but the recipe's packet is written.
 
-use crate::raster::Rgb8;
+use crate::raster::{Plane, Rgb8};
 
 /// File format of a finished photo.
 #[derive(
@@ -114,6 +114,33 @@ fn png(pixels: &Rgb8, xmp: &str) -> Result<Vec<u8>, png::EncodingError> {
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(bytemuck::cast_slice(pixels.data()))?;
+    writer.finish()?;
+    Ok(out)
+}
+
+/// Encodes a mask as an 8-bit grey PNG without metadata: 0 is nothing, 255 is all.
+///
+/// # Errors
+///
+/// When a side exceeds what the format can hold.
+pub fn encode_mask(mask: &Plane) -> Result<Vec<u8>, EncodeError> {
+    grey_png(mask).map_err(|error| EncodeError {
+        format: OutputFormat::Png,
+        width: mask.width(),
+        height: mask.height(),
+        detail: error.to_string(),
+    })
+}
+
+fn grey_png(mask: &Plane) -> Result<Vec<u8>, png::EncodingError> {
+    let bytes = mask.map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8);
+    let mut out = Vec::new();
+    let (width, height) = (mask.width() as u32, mask.height() as u32);
+    let mut encoder = png::Encoder::new(&mut out, width, height);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(bytes.data())?;
     writer.finish()?;
     Ok(out)
 }

@@ -5,6 +5,7 @@ mod sitting;
 pub use sitting::{Cutout, Photo, Picture, Sitting};
 
 use crate::analysis::detect::{Detector, Face};
+use crate::analysis::identity::{self, Descriptor};
 use crate::analysis::landmarks::{Landmarker, Landmarks};
 use crate::analysis::quality;
 use crate::analysis::verdict::Verdict;
@@ -15,10 +16,11 @@ use crate::frame::{Size, Subject};
 use crate::matte::coarse::{self, Coarse};
 use crate::matte::detail::{self, Detail};
 use crate::net::{self, NetError, Network};
+use crate::perspective::{Field, Perspective};
 use crate::raster::{Kernel, Rect, Rgb8, resize_rgb8};
 use crate::weights::{
     self, DETAIL_SMALL, DETECT_FAR, DETECT_NEAR, DetailNetwork, DetailWeights, DigestMismatch,
-    FACE_MESH, IRIS, PERSON, Weights, sha256_hex,
+    FACE_MESH, IDENTITY, IRIS, PERSON, Weights, sha256_hex,
 };
 use rten::ThreadPool;
 use std::collections::BTreeMap;
@@ -159,8 +161,11 @@ pub struct Selfie {
     pub coarse: Coarse,
     /// Hair and edges of the head, unless the network is off or was fooled.
     pub detail: Option<Detail>,
-    /// The judgement.
+    /// The judgement, over the upload as it came.
     pub verdict: Verdict,
+    /// The correction of a face seen from arm's length: made when the selfie is opened, so that
+    /// pixels and landmarks show the face as from further away.
+    pub perspective: Option<Perspective>,
 }
 
 impl Selfie {
@@ -190,6 +195,7 @@ pub struct Engine {
     detector: Detector,
     landmarker: Landmarker,
     person: Network,
+    identity: Network,
     detail: Option<Network>,
     detail_kind: DetailNetwork,
     scenes: Mutex<Vec<(SceneKey, Arc<Scene>)>>,
@@ -241,6 +247,7 @@ impl Engine {
                 iris: load(IRIS)?,
             },
             person: load(PERSON)?,
+            identity: load(IDENTITY)?,
             detail,
             detail_kind,
             scenes: Mutex::new(Vec::new()),
@@ -253,7 +260,7 @@ impl Engine {
         self.detail_kind
     }
 
-    /// SHA-256 of the weights in use, by name.
+    /// SHA-256 of the weights that decide a picture's bytes, by name.
     pub fn weights(&self) -> BTreeMap<String, String> {
         let mut out: BTreeMap<String, String> = [DETECT_NEAR, DETECT_FAR, FACE_MESH, IRIS, PERSON]
             .iter()
@@ -287,6 +294,48 @@ impl Engine {
         })
     }
 
+    /// Judges an upload, and describes the face of a usable one for
+    /// [`identity::compare`].
+    ///
+    /// # Errors
+    ///
+    /// Only when a network fails.
+    pub fn judge(&self, bytes: &[u8]) -> Result<(Verdict, Option<Descriptor>), EngineError> {
+        self.pool.run(|| match self.analyse(bytes) {
+            Ok(selfie) if selfie.verdict.usable => {
+                let source = selfie.landmarks.scaled(selfie.scale());
+                let face = identity::describe(&self.identity, &selfie.pixels, &source)?;
+                Ok((selfie.verdict, Some(face)))
+            }
+            Ok(selfie) => Ok((selfie.verdict, None)),
+            Err(EngineError::Unusable(verdict)) => Ok((*verdict, None)),
+            Err(other) => Err(other),
+        })
+    }
+
+    /// Describes the largest face of an upload that was judged before, without judging it again;
+    /// `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// Only when a network fails.
+    pub fn identify(&self, bytes: &[u8]) -> Result<Option<Descriptor>, EngineError> {
+        self.pool.run(|| {
+            let Ok(Decoded { pixels, .. }) = decode::decode(bytes) else {
+                return Ok(None);
+            };
+            let small = analysed(&pixels);
+            let faces = self.detector.detect(&small)?;
+            let Some(first) = faces.first() else {
+                return Ok(None);
+            };
+            let scale = pixels.width() as f32 / small.width() as f32;
+            let source = self.landmarker.locate(&small, first)?.scaled(scale);
+            let face = identity::describe(&self.identity, &pixels, &source)?;
+            Ok(Some(face))
+        })
+    }
+
     /// Opens a selfie to make pictures from it.
     ///
     /// # Errors
@@ -298,9 +347,15 @@ impl Engine {
             if !selfie.verdict.usable {
                 return Err(EngineError::Unusable(Box::new(selfie.verdict)));
             }
+            self.correct(&mut selfie)?;
             selfie.detail = self.find_detail(&selfie)?;
             Ok(selfie)
         })
+    }
+
+    /// Does processor work on the engine's threads.
+    pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.pool.run(work)
     }
 
     /// Everything that one face's pictures share. See [`Sitting`].
@@ -311,15 +366,9 @@ impl Engine {
     /// Decodes, finds the face and judges it, without the detail network.
     fn analyse(&self, bytes: &[u8]) -> Result<Selfie, EngineError> {
         let refused = |verdict| EngineError::Unusable(Box::new(verdict));
-        let Decoded { pixels, .. } =
+        let Decoded { pixels, focal, .. } =
             decode::decode(bytes).map_err(|e| refused(Verdict::unreadable(&e)))?;
-        let longer = pixels.width().max(pixels.height());
-        let shrink = (ANALYSED_SIDE as f32 / longer as f32).min(1.0);
-        let small = if shrink < 1.0 {
-            reduced(&pixels, shrink)
-        } else {
-            pixels.clone()
-        };
+        let small = analysed(&pixels);
         let faces = self.detector.detect(&small)?;
         let Some(first) = faces.first() else {
             return Err(refused(Verdict::no_face()));
@@ -329,6 +378,8 @@ impl Engine {
         let scale = pixels.width() as f32 / small.width() as f32;
         let quality = quality::measure(&pixels, &small, scale, &faces, &landmarks, &coarse);
         let verdict = Verdict::of(quality);
+        let small_size = (small.width(), small.height());
+        let perspective = Perspective::of(focal, small_size, landmarks.iris);
         let digest = sha256_hex(bytes);
         Ok(Selfie {
             digest,
@@ -339,7 +390,25 @@ impl Engine {
             coarse,
             detail: None,
             verdict,
+            perspective,
         })
+    }
+
+    /// Draws a face seen from arm's length as from further away.
+    fn correct(&self, selfie: &mut Selfie) -> Result<(), EngineError> {
+        let field = selfie
+            .perspective
+            .and_then(|p| Field::new(p, &selfie.landmarks));
+        let Some(field) = field else {
+            selfie.perspective = None;
+            return Ok(());
+        };
+        let scale = selfie.scale();
+        field.apply(&mut selfie.pixels, scale);
+        selfie.small = analysed(&selfie.pixels);
+        selfie.landmarks = field.landmarks(&selfie.landmarks);
+        selfie.coarse = coarse::coarse(&self.person, &selfie.small, &selfie.landmarks)?;
+        Ok(())
     }
 
     fn find_detail(&self, selfie: &Selfie) -> Result<Option<Detail>, EngineError> {
@@ -409,6 +478,17 @@ fn render_scene(key: &SceneKey, assets: &Assets) -> Result<Scene, EngineError> {
             Ok(scene.with_logo(logo, *width, *height))
         }
         None => Ok(scene),
+    }
+}
+
+/// The copy that is analysed.
+fn analysed(pixels: &Rgb8) -> Rgb8 {
+    let longer = pixels.width().max(pixels.height());
+    let shrink = (ANALYSED_SIDE as f32 / longer as f32).min(1.0);
+    if shrink < 1.0 {
+        reduced(pixels, shrink)
+    } else {
+        pixels.clone()
     }
 }
 

@@ -6,7 +6,7 @@
 //! number of threads, and nothing about the face is invented: networks only find where things are.
 //!
 //! The way of a photo, module by module: [`decode`] → [`analysis`] (faces, landmarks,
-//! measurements, verdict) → [`frame`] → [`matte`] → [`light`] → [`backdrop`] → [`composite`] →
+//! measurements, verdict) → [`perspective`] → [`frame`] → [`matte`] → [`light`] → [`backdrop`] → [`composite`] →
 //! [`encode`]. [`recipe`] says how to do it again, [`engine`] holds it together.
 //!
 //! ```no_run
@@ -48,14 +48,18 @@ pub mod engine;
 pub mod filter;
 pub mod frame;
 pub mod light;
+pub mod materials;
 pub mod matte;
 pub mod net;
+pub mod perspective;
 pub mod portraits;
 pub mod preview;
 pub mod raster;
+pub mod received;
 pub mod recipe;
 pub mod weights;
 
+pub use analysis::identity::{Descriptor, Identity};
 pub use analysis::verdict::{Finding, Severity, Verdict};
 pub use backdrop::Backdrop;
 pub use decode::DecodeError;
@@ -63,5 +67,8 @@ pub use encode::OutputFormat;
 pub use engine::{Assets, Engine, EngineError, Options, Photo, Picture, Selfie, Sitting};
 pub use frame::{Crop, Size};
 pub use light::Style;
-pub use recipe::{Look, Recipe};
+pub use materials::Materials;
+pub use perspective::Perspective;
+pub use received::{Received, ReceivedError};
+pub use recipe::{Look, Recipe, SourceType};
 pub use weights::{DetailNetwork, DetailWeights};

@@ -272,6 +272,24 @@ impl<P: Copy + Send + Sync> Raster<P> {
     }
 }
 
+impl Rgb8 {
+    /// As [`Raster::bicubic`], of bytes.
+    #[inline]
+    pub fn bicubic_rgb8(&self, x: f32, y: f32) -> [u8; 3] {
+        let (x, y) = (x - 0.5, y - 0.5);
+        let (ix, iy) = (x.floor(), y.floor());
+        let (wx, wy) = (catmull_rom(x - ix), catmull_rom(y - iy));
+        let mut sum = [0.0; 3];
+        for (dy, &vy) in (-1i64..).zip(&wy) {
+            for (dx, &vx) in (-1i64..).zip(&wx) {
+                let p = self.at_clamped(ix as i64 + dx, iy as i64 + dy);
+                sum = sum.mul_add(p.map(f32::from), vx * vy);
+            }
+        }
+        sum.map(|v| v.round().clamp(0.0, 255.0) as u8)
+    }
+}
+
 impl<P: Sample> Raster<P> {
     /// Bilinear sample at the real position `(x, y)`; outside, the nearest edge pixel.
     #[inline]

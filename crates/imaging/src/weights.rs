@@ -18,15 +18,18 @@ pub struct Weights {
     pub bytes: &'static [u8],
 }
 
-/// The licence of every network, embedded or not.
+/// The licence of the networks, embedded or not, but for [`IDENTITY`].
 pub const LICENCE: &str = "Apache-2.0";
 
 macro_rules! weights {
     ($name:literal, $sha:literal) => {
+        weights!($name, $sha, LICENCE)
+    };
+    ($name:literal, $sha:literal, $licence:expr) => {
         Weights {
             name: $name,
             sha256: $sha,
-            licence: LICENCE,
+            licence: $licence,
             bytes: include_bytes!(concat!("../weights/", $name, ".onnx")),
         }
     };
@@ -62,15 +65,22 @@ pub const DETAIL_SMALL: Weights = weights!(
     "u2netp",
     "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
 );
+/// Tells people apart, 150 x 150 input.
+pub const IDENTITY: Weights = weights!(
+    "face_descriptor",
+    "ec9ba923570874c5e5822a0cb9d44141cbca7f13da786c6d7f15b5e2fb78b72f",
+    "CC0-1.0"
+);
 
 /// Every embedded network.
-pub const ALL: [Weights; 6] = [
+pub const ALL: [Weights; 7] = [
     DETECT_NEAR,
     DETECT_FAR,
     FACE_MESH,
     IRIS,
     PERSON,
     DETAIL_SMALL,
+    IDENTITY,
 ];
 
 /// Name of the large detail network, as in a recipe.

@@ -3,34 +3,23 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{Either, select};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use http_body_util::Full;
+use hyper::Request;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
-use url::Host;
 
 use crate::guard::{Guard, Refusal, Target};
-use crate::tls;
+use crate::{tls, wire};
 
 /// How long one exchange may take in all.
 pub const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How much of an answer is read, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
-
-/// How much of an answer's head is kept, in bytes.
-const HEAD_MAX: usize = 8 * 1024;
 
 /// Who calls.
 const USER_AGENT: &str = concat!("Headshot/", env!("CARGO_PKG_VERSION"), " (webhooks)");
@@ -60,7 +49,7 @@ pub struct Answer {
     pub status: u16,
     /// Status line and headers, up to a bound.
     pub head: String,
-    /// The body, up to [`BODY_MAX`].
+    /// The body, up to the caller's bound: [`BODY_MAX`] for a [`Client`].
     pub body: Vec<u8>,
     /// Whether there was more.
     pub cut: bool,
@@ -194,49 +183,10 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(body)).map_err(Failure::Request)?;
-        let addresses = self.guard.filter(&self.resolve(target).await?)?;
-        let stream = connect(target, &addresses).await?;
-        if !target.https {
-            return send(stream, request).await;
-        }
-        let name = server_name(&target.host).map_err(Failure::Tls)?;
-        let connector = self.connector().map_err(Failure::Tls)?;
-        let stream = connector.connect(name, stream).await;
-        send(stream.map_err(Failure::Tls)?, request).await
-    }
-
-    fn connector(&self) -> std::io::Result<&TlsConnector> {
-        if let Some(connector) = self.tls.get() {
-            return Ok(connector);
-        }
-        let made = tls::connector().map_err(std::io::Error::other)?;
-        Ok(self.tls.get_or_init(|| made))
-    }
-
-    /// The addresses of the target's host. Nobody asks again: the one that is checked is called.
-    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, Failure> {
-        let literal = |address: IpAddr| Ok(vec![SocketAddr::new(address, target.port)]);
-        let name = match &target.host {
-            Host::Ipv4(address) => return literal((*address).into()),
-            Host::Ipv6(address) => return literal((*address).into()),
-            Host::Domain(name) => name,
-        };
-        let found: Vec<SocketAddr> = match &self.names {
-            Some(names) => {
-                let addresses = names.get(name).into_iter().flatten();
-                addresses
-                    .map(|address| SocketAddr::new(*address, target.port))
-                    .collect()
-            }
-            None => match tokio::net::lookup_host((name.as_str(), target.port)).await {
-                Ok(found) => found.collect(),
-                Err(_unknown) => Vec::new(),
-            },
-        };
-        if found.is_empty() {
-            return Err(Failure::Name { name: name.clone() });
-        }
-        Ok(found)
+        let found = wire::resolve(target, self.names.as_ref()).await?;
+        let addresses = self.guard.filter(&found)?;
+        let stream = wire::connect(target, &addresses, &self.tls).await?;
+        wire::send(stream, request, BODY_MAX).await
     }
 }
 
@@ -251,80 +201,4 @@ fn head_lines(target: &Target, headers: &[(&str, String)], length: usize) -> Vec
     let all = usual.iter().chain(headers);
     all.map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect()
-}
-
-/// Connects to the first address that accepts.
-async fn connect(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
-    let mut failure = Failure::Name {
-        name: target.host.to_string(),
-    };
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(why) => {
-                let address = *address;
-                failure = Failure::Connect { address, why };
-            }
-        }
-    }
-    Err(failure)
-}
-
-fn server_name(host: &Host<String>) -> std::io::Result<ServerName<'static>> {
-    match host {
-        Host::Ipv4(address) => Ok(ServerName::from(IpAddr::V4(*address))),
-        Host::Ipv6(address) => Ok(ServerName::from(IpAddr::V6(*address))),
-        Host::Domain(name) => ServerName::try_from(name.clone())
-            .map_err(|_wrong| std::io::ErrorKind::InvalidInput.into()),
-    }
-}
-
-async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let handshake = hyper::client::conn::http1::Builder::new()
-        .max_buf_size(BODY_MAX)
-        .title_case_headers(true)
-        .handshake(TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.map_err(Failure::Protocol)?;
-    let exchanged = pin!(async move {
-        let response = sender.send_request(request).await?;
-        read(response).await
-    });
-    // The connection moves only while somebody waits for its end.
-    match select(exchanged, pin!(connection)).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right((_ended, exchanged)) => exchanged.await,
-    }
-    .map_err(Failure::Protocol)
-}
-
-async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
-    let (parts, mut incoming) = response.into_parts();
-    let mut head = format!("{:?} {}\n", parts.version, parts.status);
-    for (name, value) in &parts.headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        if head.len() + name.as_str().len() + value.len() < HEAD_MAX {
-            let _infallible = writeln!(head, "{name}: {value}");
-        }
-    }
-    let (mut body, mut cut) = (Vec::new(), false);
-    while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame?.into_data() else {
-            continue;
-        };
-        let room = BODY_MAX - body.len();
-        body.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() > room {
-            cut = true;
-            break;
-        }
-    }
-    Ok(Answer {
-        status: parts.status.as_u16(),
-        head,
-        body,
-        cut,
-    })
 }

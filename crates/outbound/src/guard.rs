@@ -47,6 +47,36 @@ pub struct Target {
 }
 
 impl Target {
+    /// Reads a URL as browsers do; `allow_http` says which hosts may be called without encryption.
+    pub(crate) fn parse(
+        text: &str,
+        allow_http: impl Fn(&Host<String>) -> bool,
+    ) -> Result<Self, Refusal> {
+        if text.len() > URL_MAX {
+            return Err(Refusal::TooLong);
+        }
+        let url = Url::parse(text).map_err(|_wrong| Refusal::NotAUrl)?;
+        let https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(Refusal::Scheme),
+        };
+        let host = url.host().ok_or(Refusal::NotAUrl)?.to_owned();
+        if !https && !allow_http(&host) {
+            return Err(Refusal::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err(Refusal::Credentials);
+        }
+        let port = url.port_or_known_default().ok_or(Refusal::NotAUrl)?;
+        Ok(Self {
+            url,
+            host,
+            port,
+            https,
+        })
+    }
+
     /// The host as the `Host` header names it.
     pub(crate) fn authority(&self) -> String {
         match self.url.port() {
@@ -71,31 +101,13 @@ impl Guard {
     /// # Errors
     /// Why it may not be called.
     pub fn check(&self, text: &str) -> Result<Target, Refusal> {
-        if text.len() > URL_MAX {
-            return Err(Refusal::TooLong);
-        }
-        let url = Url::parse(text).map_err(|_wrong| Refusal::NotAUrl)?;
-        let https = match url.scheme() {
-            "https" => true,
-            "http" if self.allow_http => false,
-            _ => return Err(Refusal::Scheme),
-        };
-        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err(Refusal::Credentials);
-        }
-        let host = url.host().ok_or(Refusal::NotAUrl)?.to_owned();
-        match host {
+        let target = Target::parse(text, |_host| self.allow_http)?;
+        match target.host {
             Host::Ipv4(address) => self.check_address(address.into())?,
             Host::Ipv6(address) => self.check_address(address.into())?,
             Host::Domain(_) => {}
         }
-        let port = url.port_or_known_default().ok_or(Refusal::NotAUrl)?;
-        Ok(Target {
-            url,
-            host,
-            port,
-            https,
-        })
+        Ok(target)
     }
 
     /// Whether an address may be called.

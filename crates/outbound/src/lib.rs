@@ -1,5 +1,6 @@
 //! What leaves the machine: one request to an address that a stranger chose, behind a [`Guard`],
-//! and mail to the operator's own mail server ([`mail`]).
+//! mail to the operator's own mail server ([`mail`]), and calls of the operator's own generator
+//! ([`generator`]).
 //!
 //! A [`Client`] resolves a name once, refuses addresses inside the operator's networks, and
 //! connects to the very address it checked. It follows no redirect, uses no proxy, waits ten
@@ -15,10 +16,12 @@
 //! ```
 
 mod client;
+pub mod generator;
 mod guard;
 pub mod mail;
 mod signature;
 mod tls;
+mod wire;
 
 pub use client::{Answer, BODY_MAX, Client, Exchange, Failure, TIME_MAX};
 pub use guard::{Guard, Refusal, Target, URL_MAX, is_public};

@@ -10,6 +10,8 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
 /// How long one answer of the mail server may take.
@@ -111,6 +113,8 @@ impl Smtp {
         }
         let mut parameters = TlsParameters::builder(self.host().to_owned());
         if let Some(pem) = &self.authority {
+            // The mail library takes a file without any certificate as one with none to add.
+            CertificateDer::from_pem_slice(pem).map_err(|_none| InvalidSmtp::Authority)?;
             let authority = Certificate::from_pem(pem).map_err(|_bad| InvalidSmtp::Authority)?;
             parameters = parameters.add_root_certificate(authority);
         }
@@ -200,7 +204,7 @@ impl fmt::Debug for Mailer {
 /// Whether a server's answer is about this recipient or this mail. Other refusals, of our password
 /// for one, are the operator's to mend: the mail waits for that.
 fn is_final(error: &lettre::transport::smtp::Error) -> bool {
-    let code = error.status().map(|code| u16::from(code));
+    let code = error.status().map(u16::from);
     // Mailbox unknown, not here, full, name not allowed, transaction failed, parameters unknown,
     // no mail for that domain (RFC 5321 section 4.2.3, RFC 7504).
     matches!(code, Some(550..=556))

@@ -12,18 +12,39 @@ pub const TIMESTAMP: &str = "X-HeadshotPro-Timestamp";
 
 /// `sha256=` and the HMAC-SHA-256 of `<timestamp>.<body>` in hex. The key is the secret's text as
 /// it was shown, not the bytes that it spells.
-#[expect(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "HMAC takes keys of any length"
-)]
 pub fn sign(secret: &str, timestamp: i64, body: &[u8]) -> String {
+    sign_parts(secret, timestamp, &[body])
+}
+
+/// The same for a message in parts, none of which has to be copied.
+pub(crate) fn sign_parts(secret: &str, timestamp: i64, parts: &[&[u8]]) -> String {
+    let mac = mac(secret, timestamp, parts);
+    let hex = data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes());
+    format!("{SCHEME}{hex}")
+}
+
+/// Whether `given` is what [`sign_parts`] gives. Takes the same time whatever is wrong with it.
+pub(crate) fn is_signed(secret: &str, timestamp: i64, parts: &[&[u8]], given: &str) -> bool {
+    let Some(hex) = given.strip_prefix(SCHEME) else {
+        return false;
+    };
+    let Ok(bytes) = data_encoding::HEXLOWER.decode(hex.as_bytes()) else {
+        return false;
+    };
+    mac(secret, timestamp, parts).verify_slice(&bytes).is_ok()
+}
+
+const SCHEME: &str = "sha256=";
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn mac(secret: &str, timestamp: i64, parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key length");
     mac.update(timestamp.to_string().as_bytes());
     mac.update(b".");
-    mac.update(body);
-    let hex = data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes());
-    format!("sha256={hex}")
+    for part in parts {
+        mac.update(part);
+    }
+    mac
 }
 
 #[cfg(test)]

@@ -248,18 +248,30 @@ pub struct Waiting {
     pub made: i64,
     /// Photos that there will be.
     pub total: i64,
+    /// How much of the work is done, in percent, where a generator tells.
+    pub percent: Option<u8>,
     /// What is there.
     pub photos: Vec<HeadshotCard>,
 }
 
 impl Waiting {
     fn sentence(&self) -> String {
-        waiting_sentence(self.status, self.ahead, (self.made, self.total))
+        waiting_sentence(
+            self.status,
+            self.ahead,
+            (self.made, self.total),
+            self.percent,
+        )
     }
 }
 
 /// What a waiting person is told.
-pub fn waiting_sentence(status: &str, ahead: i64, (made, total): (i64, i64)) -> String {
+pub fn waiting_sentence(
+    status: &str,
+    ahead: i64,
+    (made, total): (i64, i64),
+    percent: Option<u8>,
+) -> String {
     match (status, ahead) {
         ("waiting", 0) => "You are next.".to_owned(),
         ("waiting", 1) => "One person is ahead of you.".to_owned(),
@@ -269,7 +281,11 @@ pub fn waiting_sentence(status: &str, ahead: i64, (made, total): (i64, i64)) -> 
             "Something went wrong in the studio. It is tried again by itself; nothing is lost."
                 .to_owned()
         }
-        _ => format!("{made} of {total} headshots are made."),
+        // Some generators study for long before there is a photo.
+        _ => match percent.filter(|percent| made == 0 && *percent > 0) {
+            Some(percent) => format!("Your headshots are being prepared: {percent} % is done."),
+            None => format!("{made} of {total} headshots are made."),
+        },
     }
 }
 

@@ -1,11 +1,18 @@
 //! The API log: one row for each API request, written in batches.
 //!
-//! A gap is a row too (`kind = 'gap'`, no organization): it says which node's requests may be
-//! missing and from when on.
+//! Callers repeat themselves: a poller's thousand requests differ in nothing but id, time and
+//! duration. What they have in common, their *shape*, is stored once, under a digest of all of it.
+//!
+//! A gap says which node's requests may be missing and from when on.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use headshot_domain::{KeyId, OrgId, RequestId, Timestamp, storable};
+use sha2::{Digest as _, Sha256};
 
 use crate::conn::{
     AsConn, Conn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements,
@@ -28,9 +35,9 @@ pub struct Request {
     /// Tells attempts with the same unknown key apart from others. Not the key.
     pub fingerprint: Option<String>,
     /// The method.
-    pub method: Arc<str>,
+    pub method: Cow<'static, str>,
     /// The route's pattern; empty when none matched.
-    pub route: Arc<str>,
+    pub route: Cow<'static, str>,
     /// Path and query, without anything that looks like a key, cut to 2,048 bytes.
     pub path: String,
     /// The status that was answered.
@@ -46,7 +53,7 @@ pub struct Request {
     /// The answer's length, in bytes.
     pub response_bytes: i64,
     /// The caller's address.
-    pub address: std::net::IpAddr,
+    pub address: IpAddr,
     /// The caller's `User-Agent`, cut to 512 bytes.
     pub user_agent: String,
     /// Whether a browser sent it.
@@ -201,45 +208,51 @@ pub struct HourCount {
     pub requests: i64,
 }
 
-macro_rules! columns {
-    () => {
-        "org_id, id, at, kind, node, key_id, key_state, fingerprint, method, route, path, status, code, \
-         refused_by, duration_us, request_bytes, response_bytes, address, user_agent, browser"
+macro_rules! logged {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.id, r.at, s.node, s.key_id, s.key_state, s.fingerprint, s.method, s.route, s.path, \
+             s.status, s.code, s.refused_by, r.duration_us, s.request_bytes, s.response_bytes, s.address, \
+             s.user_agent, s.browser FROM api_log r JOIN api_log_shapes s ON s.id = r.shape ",
+            $rest
+        )
     };
 }
 
 statements! {
-    INSERT = concat!("INSERT INTO api_requests (", columns!(), ") VALUES \
-        ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
-        ON CONFLICT (org_id, id) DO NOTHING");
+    // An hour is exact enough to tell when the last request of a shape is gone.
+    SHAPE = "INSERT INTO api_log_shapes (id, seen_at, node, key_id, key_state, fingerprint, method, route, \
+        path, status, code, refused_by, request_bytes, response_bytes, address, user_agent, browser) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+        ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at WHERE api_log_shapes.seen_at < excluded.seen_at";
+    GAP = "INSERT INTO api_log_gaps (id, at, node, lost) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (id) DO NOTHING";
     COUNT_HOUR = "INSERT INTO api_request_hours (org_id, hour, key_id, outcome, requests) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (org_id, hour, key_id, outcome) DO UPDATE SET \
         requests = api_request_hours.requests + excluded.requests";
-    LIST = "SELECT id, at, node, key_id, key_state, fingerprint, method, route, path, status, code, refused_by, \
-        duration_us, request_bytes, response_bytes, address, user_agent, browser FROM api_requests \
-        WHERE org_id = $1 AND kind = 'request' AND id >= $2 AND id < $3 \
-        AND (key_id = $4 OR $4 IS NULL) AND status BETWEEN $5 AND $6 \
-        AND (lower(path) LIKE $7 ESCAPE '\\' OR $7 IS NULL) AND (address = $8 OR $8 IS NULL) \
-        ORDER BY id DESC LIMIT $9";
-    FIND = "SELECT id, at, node, key_id, key_state, fingerprint, method, route, path, status, code, refused_by, \
-        duration_us, request_bytes, response_bytes, address, user_agent, browser FROM api_requests \
-        WHERE org_id = $1 AND kind = 'request' AND id = $2";
-    GAPS = "SELECT id, at, node, status FROM api_requests WHERE org_id = '' AND kind = 'gap' \
-        AND id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    WINDOW_START = "SELECT id FROM api_requests WHERE org_id = $1 AND id >= $2 AND id < $3 \
+    LIST = logged!("WHERE r.org_id = $1 AND r.id >= $2 AND r.id < $3 \
+        AND (s.key_id = $4 OR $4 IS NULL) AND s.status BETWEEN $5 AND $6 \
+        AND (lower(s.path) LIKE $7 ESCAPE '\\' OR $7 IS NULL) AND (s.address = $8 OR $8 IS NULL) \
+        ORDER BY r.id DESC LIMIT $9");
+    FIND = logged!("WHERE r.org_id = $1 AND r.id = $2");
+    GAPS = "SELECT id, at, node, lost FROM api_log_gaps WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    WINDOW_START = "SELECT id FROM api_log WHERE org_id = $1 AND id >= $2 AND id < $3 \
         ORDER BY id DESC LIMIT 1 OFFSET $4";
-    DEAD_KEY_USE = "SELECT COUNT(*), COUNT(DISTINCT address), COALESCE(MAX(at), 0) FROM \
-        (SELECT address, at FROM api_requests WHERE key_id = $1 AND key_state = 'deleted' \
-        ORDER BY id DESC LIMIT $2) AS tries";
+    DEAD_KEY_USE = "SELECT COUNT(*), COUNT(DISTINCT s.address), COALESCE(MAX(tries.at), 0) FROM \
+        (SELECT shape, at FROM api_log WHERE dead_key = $1 ORDER BY id DESC LIMIT $2) AS tries \
+        JOIN api_log_shapes s ON s.id = tries.shape";
     HOURS = "SELECT hour, outcome, CAST(SUM(requests) AS BIGINT) FROM api_request_hours \
         WHERE org_id = $1 AND hour >= $2 AND (key_id = $3 OR $3 IS NULL) GROUP BY hour, outcome ORDER BY hour, outcome";
     ORGS = "SELECT DISTINCT org_id FROM api_request_hours WHERE org_id > $1 ORDER BY org_id LIMIT 1";
-    EXPIRE = "DELETE FROM api_requests WHERE org_id = $1 AND id IN \
-        (SELECT id FROM api_requests WHERE org_id = $1 AND id < $2 ORDER BY id LIMIT $3)";
+    EXPIRE = "DELETE FROM api_log WHERE org_id = $1 AND id IN \
+        (SELECT id FROM api_log WHERE org_id = $1 AND id < $2 ORDER BY id LIMIT $3)";
+    EXPIRE_GAPS = "DELETE FROM api_log_gaps WHERE id < $1";
+    EXPIRE_SHAPES = "DELETE FROM api_log_shapes WHERE id IN \
+        (SELECT id FROM api_log_shapes WHERE seen_at < $1 ORDER BY seen_at LIMIT $2)";
     EXPIRE_HOURS = "DELETE FROM api_request_hours WHERE org_id = $1 AND hour < $2";
 }
 
-const COLUMN_COUNT: usize = 20;
+const COLUMN_COUNT: usize = 6;
 /// Rows of one `INSERT`. Larger batches are cut into these: few texts, each prepared once.
 const CHUNKS: [usize; 3] = [128, 16, 1];
 /// PostgreSQL knows numbered places only. SQLite keeps the names of numbered ones in a list that the
@@ -249,7 +262,7 @@ static POSTGRES_CHUNKS: LazyLock<[String; 3]> =
 static SQLITE_CHUNKS: LazyLock<[String; 3]> =
     LazyLock::new(|| CHUNKS.map(|rows| insert_sql(rows, |_| "?".to_owned())));
 
-/// [`INSERT`] for several rows.
+/// The statement that stores several requests.
 fn insert_sql(rows: usize, place: impl Fn(usize) -> String) -> String {
     let row = |index: usize| {
         let places: Vec<String> = (1..=COLUMN_COUNT)
@@ -259,76 +272,194 @@ fn insert_sql(rows: usize, place: impl Fn(usize) -> String) -> String {
     };
     let rows: Vec<String> = (0..rows).map(row).collect();
     format!(
-        "INSERT INTO api_requests ({}) VALUES {} ON CONFLICT (org_id, id) DO NOTHING",
-        columns!(),
+        "INSERT INTO api_log (org_id, id, at, shape, duration_us, dead_key) VALUES {} \
+         ON CONFLICT (org_id, id) DO NOTHING",
         rows.join(", ")
     )
 }
 
+/// Everything of a request but its id, time, duration and organization.
+#[derive(PartialEq, Eq, Hash)]
+struct Shape<'a> {
+    key: Option<&'a str>,
+    key_state: KeyState,
+    fingerprint: Option<&'a str>,
+    method: &'a str,
+    route: &'a str,
+    path: &'a str,
+    status: u16,
+    code: Option<&'a str>,
+    refused_by: Option<&'a str>,
+    request_bytes: i64,
+    response_bytes: i64,
+    address: IpAddr,
+    user_agent: &'a str,
+    browser: bool,
+}
+
+/// Names a shape: the first half of a SHA-256 of everything in it, so that nobody can make two.
+type ShapeId = [u8; 16];
+
+impl<'a> Shape<'a> {
+    fn of(request: &'a Request) -> Self {
+        Self {
+            key: request.key.as_deref(),
+            key_state: request.key_state,
+            fingerprint: request.fingerprint.as_deref(),
+            method: &request.method,
+            route: &request.route,
+            path: &request.path,
+            status: request.status,
+            code: request.code,
+            refused_by: request.refused_by,
+            request_bytes: request.request_bytes,
+            response_bytes: request.response_bytes,
+            address: request.address,
+            user_agent: &request.user_agent,
+            browser: request.browser,
+        }
+    }
+
+    fn id(&self, node: &str) -> ShapeId {
+        let mut digest = Sha256::new();
+        let texts = [
+            Some(node),
+            self.key,
+            Some(self.key_state.name()),
+            self.fingerprint,
+            Some(self.method),
+            Some(self.route),
+            Some(self.path),
+            self.code,
+            self.refused_by,
+            Some(self.user_agent),
+        ];
+        for text in texts {
+            // With its length before it, no text can run into the next; none is no empty one.
+            let length = text.map_or(u64::MAX, |text| text.len() as u64);
+            digest.update(length.to_be_bytes());
+            digest.update(text.unwrap_or_default());
+        }
+        digest.update(self.status.to_be_bytes());
+        digest.update(self.request_bytes.to_be_bytes());
+        digest.update(self.response_bytes.to_be_bytes());
+        digest.update([u8::from(self.browser), u8::from(self.address.is_ipv6())]);
+        match self.address {
+            IpAddr::V4(address) => digest.update(address.octets()),
+            IpAddr::V6(address) => digest.update(address.octets()),
+        }
+        let mut id = ShapeId::default();
+        id.copy_from_slice(&digest.finalize()[..16]);
+        id
+    }
+
+    async fn insert(
+        &self,
+        tx: &mut WriteTx,
+        (id, node): (&ShapeId, &str),
+        seen_at: i64,
+    ) -> Result<(), Error> {
+        execute!(
+            tx,
+            SHAPE,
+            id.as_slice(),
+            seen_at,
+            node,
+            self.key,
+            self.key_state.name(),
+            self.fingerprint,
+            self.method,
+            self.route,
+            self.path,
+            i64::from(self.status),
+            self.code,
+            self.refused_by,
+            self.request_bytes,
+            self.response_bytes,
+            self.address.to_string(),
+            self.user_agent,
+            i64::from(self.browser),
+        )?;
+        Ok(())
+    }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
 /// Stores requests of `node`. How many there were new: those that are stored already stay as they
 /// are, so that a batch can be written again when nobody knows whether its commit went through.
 pub async fn insert(tx: &mut WriteTx, node: &str, requests: &[Request]) -> Result<u64, Error> {
-    let mut rest = requests;
-    let mut stored = 0;
+    let mut shapes: HashMap<Shape<'_>, (ShapeId, i64)> = HashMap::new();
+    let mut rows = Vec::with_capacity(requests.len());
+    for request in requests {
+        let hour = request.at.unix_ms().div_euclid(HOUR_MS) * HOUR_MS;
+        let (id, seen_at) = match shapes.entry(Shape::of(request)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let id = new.key().id(node);
+                new.insert((id, hour))
+            }
+        };
+        *seen_at = hour.max(*seen_at);
+        rows.push((request, *id));
+    }
+    // Rows are locked in one order everywhere, so that PostgreSQL sees no deadlock.
+    let mut shapes: Vec<_> = shapes.into_iter().collect();
+    shapes.sort_unstable_by_key(|(_, (id, _))| *id);
+    for (shape, (id, seen_at)) in shapes {
+        shape.insert(tx, (&id, node), seen_at).await?;
+    }
     let texts = match tx.conn() {
         Conn::Sqlite(_) => &SQLITE_CHUNKS,
         Conn::Postgres(_) => &POSTGRES_CHUNKS,
     };
+    let mut rest = rows.as_slice();
+    let mut stored = 0;
     for (size, sql) in CHUNKS.into_iter().zip(texts.iter()) {
         while rest.len() >= size {
             let (chunk, after) = rest.split_at(size);
-            stored += insert_chunk(tx, node, sql, chunk).await?;
+            stored += insert_chunk(tx, sql, chunk).await?;
             rest = after;
         }
     }
     Ok(stored)
 }
 
-/// Binds one request's columns, in the order of `columns!`.
+/// Binds one request's columns, in the order of [`insert_sql`].
 macro_rules! bind_request {
-    ($query:expr, $node:expr, $request:expr) => {
+    ($query:expr, $request:expr, $shape:expr) => {
         $query
             .bind(&*$request.org)
             .bind($request.id.as_str())
             .bind($request.at.unix_ms())
-            .bind("request")
-            .bind($node)
-            .bind($request.key.as_deref())
-            .bind($request.key_state.name())
-            .bind($request.fingerprint.as_deref())
-            .bind(&*$request.method)
-            .bind(&*$request.route)
-            .bind($request.path.as_str())
-            .bind(i64::from($request.status))
-            .bind($request.code)
-            .bind($request.refused_by)
+            .bind($shape.as_slice())
             .bind($request.duration_us)
-            .bind($request.request_bytes)
-            .bind($request.response_bytes)
-            .bind($request.address.to_string())
-            .bind($request.user_agent.as_str())
-            .bind(i64::from($request.browser))
+            .bind(
+                $request
+                    .key
+                    .as_deref()
+                    .filter(|_| $request.key_state == KeyState::Deleted),
+            )
     };
 }
 
 async fn insert_chunk(
     tx: &mut WriteTx,
-    node: &str,
     sql: &'static str,
-    chunk: &[Request],
+    chunk: &[(&Request, ShapeId)],
 ) -> Result<u64, Error> {
     let done = match tx.conn() {
         Conn::Sqlite(conn) => {
             let mut query = sqlx::query(sql);
-            for request in chunk {
-                query = bind_request!(query, node, request);
+            for (request, shape) in chunk {
+                query = bind_request!(query, request, shape);
             }
             query.execute(conn).await.map(|done| done.rows_affected())
         }
         Conn::Postgres(conn) => {
             let mut query = sqlx::query(sql);
-            for request in chunk {
-                query = bind_request!(query, node, request);
+            for (request, shape) in chunk {
+                query = bind_request!(query, request, shape);
             }
             query.execute(conn).await.map(|done| done.rows_affected())
         }
@@ -338,30 +469,7 @@ async fn insert_chunk(
 
 /// Stores a gap, once.
 pub async fn insert_gap(tx: &mut WriteTx, gap: &Gap) -> Result<(), Error> {
-    execute!(
-        tx,
-        INSERT,
-        "",
-        &gap.id,
-        gap.at.unix_ms(),
-        "gap",
-        &gap.node,
-        None::<&str>,
-        "missing",
-        None::<&str>,
-        "",
-        "",
-        "",
-        gap.lost,
-        None::<&str>,
-        None::<&str>,
-        0i64,
-        0i64,
-        0i64,
-        "",
-        "",
-        0i64,
-    )?;
+    execute!(tx, GAP, &gap.id, gap.at.unix_ms(), &gap.node, gap.lost)?;
     Ok(())
 }
 
@@ -562,6 +670,19 @@ pub async fn next_org(conn: &mut impl AsConn, org: &str) -> Result<Option<String
 /// Removes up to `limit` of an organization's requests from before `at`, oldest first.
 pub async fn expire(tx: &mut WriteTx, org: &str, at: Timestamp, limit: i64) -> Result<u64, Error> {
     execute!(tx, EXPIRE, org, RequestId::floor(at).as_str(), limit)
+}
+
+/// Removes the gaps from before `at`, and up to `limit` shapes that no request from then on has; how
+/// many shapes.
+pub async fn expire_shapes(tx: &mut WriteTx, at: Timestamp, limit: i64) -> Result<u64, Error> {
+    execute!(tx, EXPIRE_GAPS, RequestId::floor(at).as_str())?;
+    // A shape's hour began up to an hour before its last request.
+    execute!(
+        tx,
+        EXPIRE_SHAPES,
+        at.unix_ms().saturating_sub(HOUR_MS),
+        limit
+    )
 }
 
 /// Removes an organization's hourly counts from before `hour`.

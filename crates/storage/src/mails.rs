@@ -65,6 +65,7 @@ statements! {
         AND NOT EXISTS (SELECT 1 FROM mails n WHERE n.invite_id = m.invite_id \
             AND (n.created_at, n.id) > (m.created_at, m.id))";
     SET_STATE = "UPDATE mails SET state = $2, error = $3, sent_at = $4 WHERE id = $1 AND state <> 'sent'";
+    TRIED = "UPDATE mails SET error = $2 WHERE id = $1 AND state = 'queued'";
     NOTE = "UPDATE mails SET state = $2 WHERE id = $1 AND state <> 'sent'";
     EXPIRE = "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE created_at < $1 AND state <> 'queued' LIMIT $2)";
     LAST_ABOUT = "SELECT created_at FROM mails WHERE org_id = $1 AND kind = $2 AND subject = $3 ORDER BY created_at DESC LIMIT 1";
@@ -198,6 +199,12 @@ pub async fn set_state(
 ) -> Result<(), Error> {
     let sent_at = sent_at.map(Timestamp::unix_ms);
     execute!(tx, SET_STATE, id.as_str(), state.name(), error, sent_at)?;
+    Ok(())
+}
+
+/// Stores why a try failed, of a mail that is tried again.
+pub async fn tried(tx: &mut WriteTx, id: &MailId, why: &str) -> Result<(), Error> {
+    execute!(tx, TRIED, id.as_str(), why)?;
     Ok(())
 }
 

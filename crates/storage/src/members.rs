@@ -53,6 +53,7 @@ statements! {
     FOLLOW = "UPDATE memberships SET stage = $3, listed = 1, model_id = $4 WHERE org_id = $1 AND user_id = $2";
     SET_TEAM = "UPDATE memberships SET team_id = $3 WHERE org_id = $1 AND user_id = $2";
     FIND_BY_EMAIL = "SELECT p.user_id FROM users u JOIN memberships p ON p.user_id = u.id AND p.org_id = $1 WHERE u.email_key = $2";
+    REMOVE = "DELETE FROM memberships WHERE org_id = $1 AND user_id = $2 RETURNING stage, listed";
     LEAVE_TEAM = "UPDATE memberships SET team_id = NULL WHERE team_id = $1";
 }
 
@@ -176,4 +177,17 @@ pub(crate) async fn follow(tx: &mut WriteTx, model: &Model, current: bool) -> Re
         tallies::add(tx, &model.org, Tally::Members(after), 1).await?;
     }
     Ok(())
+}
+
+/// Ends a person's membership; `false` when there is none.
+pub async fn remove(tx: &mut WriteTx, org: &OrgId, user: &UserId) -> Result<bool, Error> {
+    let row = fetch_optional!(tx, (String, i64), REMOVE, org.as_str(), user.as_str())?;
+    let Some((stage, listed)) = row else {
+        return Ok(false);
+    };
+    if listed != 0 {
+        let stage = parsed(&stage, "memberships", "stage")?;
+        tallies::add(tx, org, Tally::Members(stage), -1).await?;
+    }
+    Ok(true)
 }

@@ -86,6 +86,7 @@ statements! {
         WHERE org_id = $1 AND id = $2 AND status = $3";
     FIND = select!("AND m.id = $2");
     FIND_OF_USER = select!("AND m.user_id = $2 ORDER BY m.created_at DESC, m.id DESC LIMIT 1");
+    LIVE_OF_USER = "SELECT id FROM models WHERE org_id = $1 AND user_id = $2 AND status <> 'deleted' ORDER BY id LIMIT $3";
     LIST = select!("ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
     LIST_STATUS = select!("AND m.status = $4 ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
     LIST_TEAM = select!("AND m.team_id = $4 ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
@@ -273,6 +274,23 @@ pub async fn find_of_user(
 ) -> Result<Option<Model>, Error> {
     let row = fetch_optional!(conn, Row, FIND_OF_USER, org.as_str(), user.as_str())?;
     row.map(Model::try_from).transpose()
+}
+
+/// The sessions of a person that are not deleted, at most `limit`.
+pub async fn live_of_user(
+    conn: &mut impl AsConn,
+    (org, user): (&OrgId, &UserId),
+    limit: i64,
+) -> Result<Vec<ModelId>, Error> {
+    let rows = fetch_all!(
+        conn,
+        (String,),
+        LIVE_OF_USER,
+        org.as_str(),
+        user.as_str(),
+        limit
+    )?;
+    Ok(rows.into_iter().map(|row| row.0.into()).collect())
 }
 
 /// The organization that a model belongs to.

@@ -1,6 +1,6 @@
 //! Organizations.
 
-use headshot_domain::{OrgId, Plan, Timestamp};
+use headshot_domain::{OrgId, Package, Plan, Timestamp};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_optional, statements};
 use crate::error::Error;
@@ -17,6 +17,8 @@ pub struct Organization {
     pub website: String,
     /// The rate tier.
     pub plan: Plan,
+    /// What its shoots cost and give.
+    pub package: Package,
     /// Whether credits are not counted.
     pub credits_unlimited: bool,
     /// Whether models may be created through the API.
@@ -26,13 +28,14 @@ pub struct Organization {
 }
 
 statements! {
-    INSERT = "INSERT INTO organizations (id, name, website, plan, credits_unlimited, whitelabel, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    FIND = "SELECT id, name, website, plan, credits_unlimited, whitelabel, created_at \
+    INSERT = "INSERT INTO organizations (id, name, website, plan, credits_unlimited, whitelabel, created_at, package) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    SET_PACKAGE = "UPDATE organizations SET package = $2 WHERE id = $1";
+    FIND = "SELECT id, name, website, plan, credits_unlimited, whitelabel, created_at, package \
         FROM organizations WHERE id = $1";
-    LIST = "SELECT id, name, website, plan, credits_unlimited, whitelabel, created_at \
+    LIST = "SELECT id, name, website, plan, credits_unlimited, whitelabel, created_at, package \
         FROM organizations ORDER BY created_at, id LIMIT $1";
-    LIST_OF_USER = "SELECT o.id, o.name, o.website, o.plan, o.credits_unlimited, o.whitelabel, o.created_at \
+    LIST_OF_USER = "SELECT o.id, o.name, o.website, o.plan, o.credits_unlimited, o.whitelabel, o.created_at, o.package \
         FROM organizations o JOIN memberships m ON m.org_id = o.id WHERE m.user_id = $1 \
         ORDER BY o.name, o.id LIMIT $2";
     LOW_CREDIT_MAIL = "SELECT low_credit_mail FROM organizations WHERE id = $1";
@@ -48,6 +51,7 @@ struct OrganizationRow {
     credits_unlimited: i64,
     whitelabel: i64,
     created_at: i64,
+    package: String,
 }
 
 impl TryFrom<OrganizationRow> for Organization {
@@ -59,6 +63,7 @@ impl TryFrom<OrganizationRow> for Organization {
             name: row.name,
             website: row.website,
             plan: parsed(&row.plan, "organizations", "plan")?,
+            package: parsed(&row.package, "organizations", "package")?,
             credits_unlimited: row.credits_unlimited != 0,
             whitelabel: row.whitelabel != 0,
             created_at: Timestamp::from_unix_ms(row.created_at),
@@ -78,6 +83,7 @@ pub async fn insert(tx: &mut WriteTx, org: &Organization) -> Result<(), Error> {
         i64::from(org.credits_unlimited),
         i64::from(org.whitelabel),
         org.created_at.unix_ms(),
+        org.package.name(),
     )?;
     Ok(())
 }
@@ -107,6 +113,11 @@ pub async fn list_of_user(
         .into_iter()
         .map(TryInto::try_into)
         .collect()
+}
+
+/// Changes an organization's package; `false` when there is no such organization.
+pub async fn set_package(tx: &mut WriteTx, id: &OrgId, package: Package) -> Result<bool, Error> {
+    Ok(execute!(tx, SET_PACKAGE, id.as_str(), package.name())? == 1)
 }
 
 /// Whether owners and admins are mailed when few credits are left; `None` when there is no such

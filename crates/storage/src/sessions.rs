@@ -44,6 +44,7 @@ statements! {
     SWITCH = "UPDATE sessions SET org_id = $2 WHERE id = $1";
     DELETE = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
     DELETE_OTHERS = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
+    DELETE_IN = "DELETE FROM sessions WHERE user_id = $1 AND org_id = $2";
     DELETE_ENDED = "DELETE FROM sessions WHERE expires_at <= $1 OR last_seen_at <= $2";
 }
 
@@ -158,4 +159,10 @@ pub async fn delete_ended(
     seen_before: Timestamp,
 ) -> Result<u64, Error> {
     execute!(tx, DELETE_ENDED, now.unix_ms(), seen_before.unix_ms())
+}
+
+/// Ends a person's sessions that show an organization.
+pub async fn delete_in(tx: &mut WriteTx, user: &UserId, org: &OrgId) -> Result<(), Error> {
+    execute!(tx, DELETE_IN, user.as_str(), org.as_str())?;
+    Ok(())
 }

@@ -35,6 +35,7 @@ statements! {
         WHERE model_id = $1 AND org_id = $2 ORDER BY created_at, id";
     FIND = "SELECT id, org_id, model_id, digest, format, bytes, verdict, usable, created_at FROM uploads \
         WHERE id = $1 AND model_id = $2 AND org_id = $3";
+    JUDGE = "UPDATE uploads SET verdict = $3, usable = $4 WHERE id = $1 AND model_id = $2";
     DELETE = "DELETE FROM uploads WHERE id = $1 AND model_id = $2";
     DELETE_OF_MODEL = "DELETE FROM uploads WHERE model_id = $1 AND created_at <= $2";
 }
@@ -103,6 +104,19 @@ pub async fn find(
 ) -> Result<Option<Upload>, Error> {
     let row = fetch_optional!(conn, Row, FIND, id.as_str(), model.as_str(), org.as_str())?;
     Ok(row.map(Upload::from))
+}
+
+/// Stores another verdict over an upload; `false` when it is not there any more.
+pub async fn judge(tx: &mut WriteTx, upload: &Upload) -> Result<bool, Error> {
+    let judged = execute!(
+        tx,
+        JUDGE,
+        upload.id.as_str(),
+        upload.model.as_str(),
+        &upload.verdict,
+        i64::from(upload.usable),
+    )?;
+    Ok(judged == 1)
 }
 
 /// Forgets an upload; `false` when the session has none with this id.

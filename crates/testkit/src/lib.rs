@@ -16,6 +16,7 @@
 )]
 
 mod clock;
+mod generator;
 mod postgres;
 mod proxy;
 mod receiver;
@@ -36,6 +37,7 @@ use headshot_storage::Db;
 use tempfile::TempDir;
 
 pub use clock::ManualClock;
+pub use generator::{GENERATOR_SECRET, GeneratorServer};
 pub use postgres::postgres;
 pub use proxy::Proxy;
 pub use receiver::{Call, Receiver};
@@ -159,6 +161,7 @@ pub fn settings() -> Settings {
         jobs: headshot_app::jobs::Limits::default(),
         studio: headshot_app::studio::Limits::default(),
         smtp: None,
+        generator: None,
     }
 }
 

@@ -33,7 +33,6 @@ pub(crate) fn routes(web: &Web) -> Router {
         .route("/api/v2/{*path}", get(gate::no_such_route))
         .route("/api/v1/{*path}", get(gate::no_such_route))
         .method_not_allowed_fallback(gate::no_such_route)
-        .layer(from_fn_with_state(web.clone(), idempotent::run))
         .layer(from_fn_with_state(web.clone(), gate::gate))
         .with_state(web.clone());
     let unkeyed = Router::new()

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 pub mod api;
 mod arrival;
+mod callbacks;
 mod cookies;
 mod dashboard;
 mod docs;
@@ -90,6 +91,7 @@ pub fn router(web: &Web) -> Router {
         .merge(dashboard::routes())
         .merge(docs::routes())
         .merge(operations::routes())
+        .merge(callbacks::routes())
         .merge(photos::routes())
         .merge(people::routes())
         .fallback(dashboard::not_found)

@@ -249,7 +249,7 @@ async fn session(State(web): State<Web>, inside: Inside) -> Result<Response, Pag
     let page = match inside.visit.model.status {
         ModelStatus::Onboarding => {
             if consent::given(web.app(), &inside.visit).await?.is_none() {
-                html(&agree_form(&inside, &inside.visit.model.title, None))?
+                html(&agree_form(&web, &inside, &inside.visit.model.title, None))?
             } else {
                 html(&photos_page(&web, &inside, Vec::new()).await?)?
             }
@@ -269,6 +269,7 @@ async fn session(State(web): State<Web>, inside: Inside) -> Result<Response, Pag
                 ahead: now.ahead,
                 made: now.made,
                 total: now.total,
+                percent: now.percent,
                 photos: cards(&web, &inside).await?,
             };
             html(&page)?
@@ -277,12 +278,13 @@ async fn session(State(web): State<Web>, inside: Inside) -> Result<Response, Pag
     Ok(page)
 }
 
-fn agree_form(inside: &Inside, name: &str, error: Option<String>) -> Agree {
+fn agree_form(web: &Web, inside: &Inside, name: &str, error: Option<String>) -> Agree {
+    let terms = consent::terms(web.app());
     Agree {
         frame: frame(inside, Step::Agree),
         name: name.to_owned(),
-        paragraphs: consent::PARAGRAPHS,
-        version: consent::VERSION,
+        paragraphs: terms.paragraphs,
+        version: terms.version,
         error,
     }
 }
@@ -351,7 +353,7 @@ async fn agree(State(web): State<Web>, form: InsideForm) -> Result<Response, Pag
     let (name, version) = (form.fields.get("name"), form.fields.get("version"));
     if form.fields.get("agree") != "yes" {
         let why = "Please agree first, or delete everything below.".to_owned();
-        let page = agree_form(inside, name, Some(why));
+        let page = agree_form(&web, inside, name, Some(why));
         return html_with(StatusCode::BAD_REQUEST, &page);
     }
     let address = inside.address;
@@ -359,12 +361,12 @@ async fn agree(State(web): State<Web>, form: InsideForm) -> Result<Response, Pag
         Ok(_) | Err(ConsentError::NotNow(_)) => Ok(see_other(&inside.path())),
         Err(ConsentError::Internal(error)) => Err(error.into()),
         Err(ConsentError::Outdated) => {
-            let mut page = agree_form(inside, name, None);
+            let mut page = agree_form(&web, inside, name, None);
             page.frame.notice = Some(Notice::info(ConsentError::Outdated.to_string()));
             html_with(StatusCode::BAD_REQUEST, &page)
         }
         Err(ConsentError::Name) => {
-            let page = agree_form(inside, name, Some(ConsentError::Name.to_string()));
+            let page = agree_form(&web, inside, name, Some(ConsentError::Name.to_string()));
             html_with(StatusCode::BAD_REQUEST, &page)
         }
     }
@@ -409,7 +411,7 @@ async fn progress(State(web): State<Web>, inside: Inside) -> Result<Response, Pa
         status,
         made: now.made,
         total: now.total,
-        sentence: waiting_sentence(status, now.ahead, (now.made, now.total)),
+        sentence: waiting_sentence(status, now.ahead, (now.made, now.total), now.percent),
     };
     Ok(axum::Json(view).into_response())
 }

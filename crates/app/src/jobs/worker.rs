@@ -31,6 +31,7 @@ where
     R: Fn(Arc<App>, Running) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Outcome> + Send + 'static,
 {
+    app.jobs.stopping.send_replace(false);
     let mut worker = Worker {
         limit: app.settings.jobs.concurrency,
         app,
@@ -92,6 +93,7 @@ where
 
     /// Lets what runs come to an end, and gives back what does not.
     async fn end(&mut self) {
+        self.app.jobs.stopping.send_replace(true);
         let deadline = Instant::now() + GRACE;
         let mut beat = tokio::time::interval(self.app.settings.jobs.lease / 3);
         while !self.running.is_empty() {

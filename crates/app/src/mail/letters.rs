@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headshot_domain::{Credits, Email, InviteId, MailKind, MailState, OrgId, Timestamp};
+use headshot_domain::{Credits, Email, InviteId, MailKind, MailState, OrgId, Package, Timestamp};
 use headshot_pages::{Letter, name_in_sentence};
 use headshot_storage::api_keys::{self, ApiKey};
 use headshot_storage::models::Model;
@@ -173,8 +173,12 @@ pub(crate) async fn low_credits(
     let letter = Letter {
         subject: format!("{} has {after} credits left", name_in_sentence(&org.name)),
         paragraphs: vec![format!(
-            "One person's headshots cost one credit, and {after} are left. Without credits nobody \
-             can submit photos."
+            "One person's headshots cost {cost}, and {after} credits are left. Without credits nobody \
+             can submit photos.",
+            cost = match org.package {
+                Package::Normal => "one credit",
+                Package::Lite => "a quarter of a credit",
+            }
         )],
         action: Some((
             "Open the overview",

@@ -1,13 +1,12 @@
-//! `headshot shoot`: a verdict for each selfie, headshots of the usable ones.
+//! `headshot shoot`: a verdict for each selfie, headshots of the usable ones that show one person.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use headshot_imaging::analysis::identity;
 use headshot_imaging::recipe::ENGINE;
-use headshot_imaging::{
-    Assets, Backdrop, Engine, EngineError, Look, Photo, Selfie, Style, Verdict,
-};
+use headshot_imaging::{Assets, Backdrop, Engine, Look, Photo, Selfie, Style, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -44,16 +43,15 @@ pub(crate) fn run(config: Option<&Path>, args: &Shoot) -> anyhow::Result<()> {
         args,
         progress,
     };
-    let mut verdicts = Vec::new();
+    let verdicts = run.verdicts()?;
     let mut told = Vec::new();
-    for input in &args.inputs {
-        let (verdict, photos) = run.selfie(input)?;
+    for (input, verdict) in args.inputs.iter().zip(&verdicts) {
+        let photos = run.selfie(input, verdict)?;
         told.push(json!({
             "file": input.display().to_string(),
             "verdict": verdict,
             "photos": photos,
         }));
-        verdicts.push(verdict);
     }
     run.progress.finish_and_clear();
     if args.json.json {
@@ -84,22 +82,40 @@ fn nothing_made(inputs: &[PathBuf], verdicts: &[Verdict]) -> anyhow::Result<()> 
 }
 
 impl Run<'_> {
-    /// Judges one selfie and makes its headshots, if it is usable.
-    fn selfie(&self, input: &Path) -> anyhow::Result<(Verdict, Vec<Value>)> {
-        self.progress
-            .set_message(format!("looking at {}", input.display()));
-        let selfie = match self.engine.open(&read_photo(input)?) {
-            Ok(selfie) => selfie,
-            Err(EngineError::Unusable(verdict)) => {
-                self.tell(|| print_verdict(input, &verdict));
-                self.progress.inc(as_u64(self.looks.len()));
-                return Ok((*verdict, Vec::new()));
+    /// Judges every selfie, alone and beside the others. Only verdicts are kept: opened selfies are
+    /// large, so that each is opened again for its headshots.
+    fn verdicts(&self) -> anyhow::Result<Vec<Verdict>> {
+        let mut verdicts = Vec::new();
+        let (mut usable, mut faces) = (Vec::new(), Vec::new());
+        for (number, input) in self.args.inputs.iter().enumerate() {
+            self.progress
+                .set_message(format!("looking at {}", input.display()));
+            let (verdict, face) = self.engine.judge(&read_photo(input)?)?;
+            verdicts.push(verdict);
+            if let Some(face) = face {
+                usable.push(number);
+                faces.push(face);
             }
-            Err(other) => return Err(other.into()),
-        };
-        self.tell(|| print_verdict(input, &selfie.verdict));
-        let photos = self.photos(input, &selfie)?;
-        Ok((selfie.verdict, photos))
+        }
+        if !self.args.several_people {
+            for (number, identity) in usable.into_iter().zip(identity::compare(&faces)) {
+                if let Some(verdict) = verdicts.get_mut(number) {
+                    *verdict = verdict.compared(identity);
+                }
+            }
+        }
+        Ok(verdicts)
+    }
+
+    /// Makes a selfie's headshots, if it is usable.
+    fn selfie(&self, input: &Path, verdict: &Verdict) -> anyhow::Result<Vec<Value>> {
+        self.tell(|| print_verdict(input, verdict));
+        if !verdict.usable {
+            self.progress.inc(as_u64(self.looks.len()));
+            return Ok(Vec::new());
+        }
+        let selfie = self.engine.open(&read_photo(input)?)?;
+        self.photos(input, &selfie)
     }
 
     fn photos(&self, input: &Path, selfie: &Selfie) -> anyhow::Result<Vec<Value>> {

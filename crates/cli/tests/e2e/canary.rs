@@ -231,7 +231,7 @@ fn nor_in_the_files_of_a_running_server() {
         request.try_send(server.address).ok();
     }
     crate::support::eventually("the log is written", || {
-        let sql = "SELECT count(*) FROM api_requests";
+        let sql = "SELECT count(*) FROM api_log";
         (crate::support::database::number(&place.database(), sql) > 20).then_some(())
     });
     let all = files(&place.data_dir());

@@ -142,7 +142,7 @@ fn a_killed_server_leaves_a_gap_row() {
     let place = Place::new();
     let org = place.org("standard");
     let key = place.key(&org, &[]);
-    let gaps = "SELECT count(*) FROM api_requests WHERE kind = 'gap'";
+    let gaps = "SELECT count(*) FROM api_log_gaps";
     let registered = "SELECT count(*) FROM auth_nodes";
     let server = place.serve();
     assert_eq!(get(ORGANIZATION).bearer(&key.key).send(&server).status, 200);
@@ -174,10 +174,7 @@ fn an_idle_server_leaves_no_gap_row() {
     let server = place.serve();
     assert_eq!(get("/healthz").send(&server).status, 200);
     server.stop();
-    assert_eq!(
-        number(&place.database(), "SELECT count(*) FROM api_requests"),
-        0
-    );
+    assert_eq!(number(&place.database(), "SELECT count(*) FROM api_log"), 0);
 }
 
 /// SIGTERM while requests come in: each request that was answered is in the log, once; those of an
@@ -212,7 +209,7 @@ fn a_graceful_stop_loses_no_row_of_the_api_log() {
         };
         let threads = [(); 4].map(|()| scope.spawn(call));
         eventually("rows are written", || {
-            let sql = "SELECT count(*) FROM api_requests";
+            let sql = "SELECT count(*) FROM api_log";
             (number(&place.database(), sql) > 200).then_some(())
         });
         server.stop();
@@ -220,7 +217,7 @@ fn a_graceful_stop_loses_no_row_of_the_api_log() {
             .map(|thread| thread.join().expect("called"))
             .concat()
     });
-    let mut logged = texts(&place.database(), "SELECT id FROM api_requests");
+    let mut logged = texts(&place.database(), "SELECT id FROM api_log");
     answered.sort();
     logged.sort();
     let answered_set: BTreeSet<&String> = answered.iter().collect();
@@ -233,10 +230,7 @@ fn a_graceful_stop_loses_no_row_of_the_api_log() {
     // A connection may end before its caller has read the answer: at least those that were read.
     assert!(number(&place.database(), sql) >= turned_away.into_inner());
     assert_eq!(
-        number(
-            &place.database(),
-            "SELECT count(*) FROM api_requests WHERE kind = 'gap'"
-        ),
+        number(&place.database(), "SELECT count(*) FROM api_log_gaps"),
         0
     );
     let counted = "SELECT sum(requests) FROM api_request_hours WHERE outcome <> 'turned away'";
@@ -266,7 +260,7 @@ fn a_graceful_stop_writes_all_that_waited() {
         server.signal("TERM");
     });
     server.stop();
-    let rows = number(&place.database(), "SELECT count(*) FROM api_requests");
+    let rows = number(&place.database(), "SELECT count(*) FROM api_log");
     assert_eq!(rows, REQUESTS);
 }
 
@@ -310,14 +304,11 @@ fn two_servers_on_one_file() {
     one.stop();
     assert_eq!(get(ORGANIZATION).bearer(&key.key).send(&other).status, 200);
     other.stop();
-    assert_eq!(
-        number(&place.database(), "SELECT count(*) FROM api_requests"),
-        5
-    );
+    assert_eq!(number(&place.database(), "SELECT count(*) FROM api_log"), 5);
     assert_eq!(
         number(
             &place.database(),
-            "SELECT count(DISTINCT node) FROM api_requests"
+            "SELECT count(DISTINCT node) FROM api_log JOIN api_log_shapes s ON s.id = shape"
         ),
         2
     );

@@ -17,6 +17,7 @@ mod deletion;
 mod durability;
 mod errors;
 mod forms;
+mod generator;
 mod mail;
 mod people;
 mod photos;

@@ -13,14 +13,14 @@ const EMAIL: &str = "jane@acme.example";
 const PHOTOS: usize = 3;
 const FILE_MAX: usize = 64 << 20;
 
-struct Served {
-    place: Place,
+pub(crate) struct Served {
+    pub(crate) place: Place,
     org: Org,
     key: Key,
-    server: Server,
+    pub(crate) server: Server,
 }
 
-fn served_with(place: Place) -> Served {
+pub(crate) fn served_with(place: Place) -> Served {
     let place = place.with("HEADSHOT_PHOTOS_PER_SHOOT", &PHOTOS.to_string());
     let made = place.json(&[
         "org",
@@ -59,17 +59,17 @@ fn served() -> Served {
 }
 
 /// A session, and the address of its pages.
-struct Session {
-    id: String,
+pub(crate) struct Session {
+    pub(crate) id: String,
     signed_path: String,
 }
 
 impl Session {
-    fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         format!("/team-member/shoots/{}", self.id)
     }
 
-    fn path(&self, rest: &str) -> String {
+    pub(crate) fn path(&self, rest: &str) -> String {
         format!("/team-member/shoots/{}/{rest}", self.id)
     }
 }
@@ -85,7 +85,7 @@ impl Served {
         answer.json()
     }
 
-    fn read(&self, path: &str) -> Value {
+    pub(crate) fn read(&self, path: &str) -> Value {
         let answer = get(path).bearer(&self.key.key).send(&self.server);
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
@@ -104,7 +104,7 @@ impl Served {
     }
 
     /// A partner's session.
-    fn session(&self, more: &Value) -> Session {
+    pub(crate) fn session(&self, more: &Value) -> Session {
         let mut body = json!({ "email": EMAIL });
         let fields = body.as_object_mut().expect("an object");
         fields.extend(more.as_object().expect("an object").clone());
@@ -116,7 +116,7 @@ impl Served {
     }
 
     /// A browser in which a session's link was opened.
-    fn visitor(&self, session: &Session) -> Browser {
+    pub(crate) fn visitor(&self, session: &Session) -> Browser {
         let mut browser = Browser::new(&self.server);
         let answer = browser.get(&session.signed_path);
         assert_eq!(answer.status, 303, "{}", answer.text());
@@ -125,14 +125,14 @@ impl Served {
     }
 
     /// A browser whose person has agreed.
-    fn agreed(&self, session: &Session) -> Browser {
+    pub(crate) fn agreed(&self, session: &Session) -> Browser {
         let mut browser = self.visitor(session);
         agree(&mut browser, session);
         browser
     }
 
     /// Waits until the session's page shows `part`.
-    fn until(&self, browser: &mut Browser, session: &Session, part: &str) -> String {
+    pub(crate) fn until(&self, browser: &mut Browser, session: &Session, part: &str) -> String {
         eventually(part, || {
             let page = browser.get(&session.page());
             assert_eq!(page.status, 200, "{}", self.server.printed());

@@ -100,7 +100,8 @@ fn the_node_sample_runs() {
     // Node's own fetch looks like a browser's in one header. It must not be taken for one.
     served.server.stop();
     let database = served.place.database();
-    let sql = "SELECT user_agent || ' ' || browser FROM api_requests";
+    let sql =
+        "SELECT user_agent || ' ' || browser FROM api_log JOIN api_log_shapes s ON s.id = shape";
     assert_eq!(crate::support::database::texts(&database, sql), ["node 0"]);
 }
 
@@ -187,7 +188,7 @@ fn the_revoke_sample_ends_the_key() {
     );
     // And the log tells whose it was.
     eventually("the refused call is in the log", || {
-        let sql = "SELECT count(*) FROM api_requests WHERE key_state = 'deleted'";
+        let sql = "SELECT count(*) FROM api_log WHERE dead_key IS NOT NULL";
         let refused = crate::support::database::number(&served.place.database(), sql);
         (refused == 1).then_some(())
     });

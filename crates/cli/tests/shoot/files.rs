@@ -1,4 +1,4 @@
-//! Files for tests: two portraits, and what is none.
+//! Files for tests: portraits, and what is none.
 
 use headshot_imaging::OutputFormat;
 use headshot_imaging::encode::encode;
@@ -6,7 +6,9 @@ use headshot_imaging::raster::Raster;
 
 /// A usable selfie.
 pub(crate) const SELFIE: &[u8] = include_bytes!("../../../imaging/portraits/obama.jpg");
-/// Another usable selfie.
+/// A usable selfie of the same person.
+pub(crate) const SELFIE_AGAIN: &[u8] = include_bytes!("../../../imaging/portraits/obama2.jpg");
+/// A usable selfie of another person.
 pub(crate) const OTHER: &[u8] = include_bytes!("../../../imaging/portraits/astronaut.png");
 
 pub(crate) fn noise() -> Vec<u8> {

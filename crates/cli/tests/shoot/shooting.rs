@@ -107,6 +107,7 @@ fn nothing_is_overwritten() {
             "shoot",
             "selfie.jpg",
             "more/selfie.png",
+            "--several-people",
             "--size",
             "96x120",
             "--out",
@@ -120,6 +121,41 @@ fn nothing_is_overwritten() {
         assert_eq!(size(&folder.path(&numbered(n))), (96, 120));
     }
     assert!(!folder.path(&numbered(6)).exists());
+}
+
+#[test]
+fn a_stranger_among_the_photos_is_left_out() {
+    let folder = Folder::new();
+    folder.write("again.jpg", files::SELFIE_AGAIN);
+    folder.write("stranger.png", files::OTHER);
+    let shoot = |photos: &[&str], more: &[&str]| {
+        folder.run(&[&["shoot"], photos, &["--size", "96x120"], more].concat())
+    };
+    let all = ["stranger.png", "selfie.jpg", "again.jpg"];
+    let told = shoot(&all, &["--out", "three"]);
+    let line =
+        "  This photo shows a different person than most of your photos. (different_person: 0.";
+    assert!(told.contains("stranger.png: refused\n"), "{told}");
+    assert!(
+        told.contains(line) && told.contains(", limit 0.60)"),
+        "{told}"
+    );
+    let made = folder.names("three");
+    assert_eq!(made.len(), 2, "{made:?}");
+    assert!(made.iter().all(|name| !name.contains("stranger")));
+
+    // One against one: nobody can tell who is meant, so both are made and both are told.
+    let told = shoot(&all[..2], &["--out", "two"]);
+    assert_eq!(told.matches("(people_differ: 0.").count(), 2, "{told}");
+    assert_eq!(folder.names("two").len(), 2);
+
+    let told = shoot(&all[..1], &["--out", "one"]);
+    assert!(!told.contains("different_person"), "{told}");
+    assert_eq!(folder.names("one").len(), 1);
+
+    let told = shoot(&all, &["--out", "many", "--several-people"]);
+    assert!(!told.contains("different_person"), "{told}");
+    assert_eq!(folder.names("many").len(), 3);
 }
 
 #[test]
@@ -184,6 +220,8 @@ fn json_tells_engine_verdicts_and_files() {
               "skin_chroma": "number",
               "skin_hue": "number",
               "smile": "number",
+              "stranger": "number",
+              "undecided": "number",
               "yaw": "number"
             },
             "score": "number",

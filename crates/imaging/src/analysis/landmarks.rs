@@ -57,6 +57,8 @@ pub struct Landmarks {
     pub eye_left: Vec<(f32, f32)>,
     /// The same for the eye on the picture's right.
     pub eye_right: Vec<(f32, f32)>,
+    /// Diameter of the iris, mean of both eyes.
+    pub iris: f32,
 }
 
 /// Orientation of the head, degrees. Zero is straight into the camera.
@@ -118,7 +120,14 @@ impl Landmarks {
             presence: self.presence,
             eye_left: self.eye_left.iter().map(pair).collect(),
             eye_right: self.eye_right.iter().map(pair).collect(),
+            iris: self.iris * scale,
         }
+    }
+
+    /// The same landmarks in a picture `factor` times as large.
+    #[must_use]
+    pub fn scaled(&self, factor: f32) -> Self {
+        self.mapped(|x, y| (x * factor, y * factor), factor)
     }
 
     /// The head's pose from the mesh's depth.
@@ -179,10 +188,10 @@ pub struct Landmarker {
 
 /// A rotated square in the image.
 #[derive(Clone, Copy)]
-struct Window {
-    centre: (f32, f32),
-    side: f32,
-    angle: f32,
+pub(super) struct Window {
+    pub(super) centre: (f32, f32),
+    pub(super) side: f32,
+    pub(super) angle: f32,
 }
 
 impl Window {
@@ -217,10 +226,13 @@ impl Landmarker {
             presence,
             eye_left: Vec::new(),
             eye_right: Vec::new(),
+            iris: 0.0,
         };
-        let eye_left = self.eye_in(image, &landmarks, (33, 133), false)?;
-        landmarks.eye_right = self.eye_in(image, &landmarks, (362, 263), true)?;
+        let (eye_left, iris_left) = self.eye_in(image, &landmarks, (33, 133), false)?;
+        let (eye_right, iris_right) = self.eye_in(image, &landmarks, (362, 263), true)?;
         landmarks.eye_left = eye_left;
+        landmarks.eye_right = eye_right;
+        landmarks.iris = f32::midpoint(iris_left, iris_right);
         Ok(landmarks)
     }
 
@@ -249,13 +261,14 @@ impl Landmarker {
         Ok((mesh, flag.first().map_or(0.0, |&f| sigmoid(f))))
     }
 
+    /// The eye's contour and the iris' diameter.
     fn eye_in(
         &self,
         image: &Rgb8,
         landmarks: &Landmarks,
         corners: (usize, usize),
         mirrored: bool,
-    ) -> Result<Vec<(f32, f32)>, NetError> {
+    ) -> Result<(Vec<(f32, f32)>, f32), NetError> {
         const SIDE: usize = 64;
         let (p, q) = (landmarks.point(corners.0), landmarks.point(corners.1));
         let window = Window {
@@ -264,16 +277,31 @@ impl Landmarker {
             angle: landmarks.pose().roll.to_radians(),
         };
         let patch = sample(image, window, SIDE, mirrored);
-        let [points] = self.iris.run(SIDE, planar(&patch))?;
+        let [points, iris] = self.iris.run(SIDE, planar(&patch))?;
         let scale = window.side / SIDE as f32;
         let half = SIDE as f32 / 2.0;
-        Ok(points
+        let contour = points
             .chunks_exact(3)
             .map(|p| {
                 let x = if mirrored { SIDE as f32 - p[0] } else { p[0] };
                 window.to_image((x - half) * scale, (p[1] - half) * scale)
             })
-            .collect())
+            .collect();
+        Ok((contour, iris_diameter(&iris) * scale))
+    }
+}
+
+/// The longer of the iris' two diameters, from its centre and four points of its rim: a lid shortens
+/// one of them. Zero when the points are missing.
+fn iris_diameter(points: &[f32]) -> f32 {
+    let rim: Vec<(f32, f32)> = points
+        .chunks_exact(3)
+        .skip(1)
+        .map(|p| (p[0], p[1]))
+        .collect();
+    match rim[..] {
+        [a, b, c, d] => distance(a, c).max(distance(b, d)),
+        _ => 0.0,
     }
 }
 
@@ -294,7 +322,7 @@ fn window_around(mesh: &[[f32; 3]]) -> Window {
 
 /// The window's pixels at `side` x `side`, 0..=1. Reduces the surroundings first when the window is
 /// larger than the patch, so that nothing aliases.
-fn sample(image: &Rgb8, window: Window, side: usize, mirrored: bool) -> Rgb {
+pub(super) fn sample(image: &Rgb8, window: Window, side: usize, mirrored: bool) -> Rgb {
     let reach = window.side * std::f32::consts::FRAC_1_SQRT_2 + 2.0;
     let around = Rect {
         x: window.centre.0 - reach,

@@ -63,6 +63,14 @@ pub struct Quality {
     pub hair_contrast: f32,
     /// Width of the mouth over the distance between the eyes.
     pub smile: f32,
+    /// Distance to the person whom most photos of the set show, when this one shows somebody else;
+    /// else 0.
+    #[serde(default)]
+    pub stranger: f32,
+    /// Distance to the photo of the set that differs most, when the photos show several people and
+    /// nobody is on most of them; else 0.
+    #[serde(default)]
+    pub undecided: f32,
 }
 
 /// A face brought to standard size.

@@ -1,5 +1,6 @@
 //! Is this selfie good enough? One table of rules, each with its threshold and the reason for it.
 
+use super::identity::{Identity, SAME_PERSON_MAX};
 use super::quality::Quality;
 use crate::decode::DecodeError;
 
@@ -63,6 +64,9 @@ pub const NO_FACE_SENTENCE: &str = "No face found in this photo.";
 
 use Limit::{AtLeast, AtMost};
 use Severity::{Refusal, Warning};
+
+/// Code of the refusal of a photo that shows somebody else than most photos of its set.
+pub const DIFFERENT_PERSON: &str = "different_person";
 
 /// The rules, in the order in which findings are told.
 pub const RULES: &[Rule] = &[
@@ -178,6 +182,24 @@ pub const RULES: &[Rule] = &[
         reason: "beyond, the far eye narrows and the far ear's edge cannot be lit plausibly",
     },
     Rule {
+        code: DIFFERENT_PERSON,
+        severity: Refusal,
+        sentence: "This photo shows a different person than most of your photos.",
+        measure: |q| q.stranger,
+        limit: AtMost(SAME_PERSON_MAX),
+        reason: "the distance at which the network's maker measured it; of the portraits at hand \
+                 two of one person measure 0.5 and less, of two people 0.68 and more",
+    },
+    Rule {
+        code: "people_differ",
+        severity: Warning,
+        sentence: "Your photos show different people. Please remove those that are not of you.",
+        measure: |q| q.undecided,
+        limit: AtMost(SAME_PERSON_MAX),
+        reason: "as for `different_person`; one photo against one cannot tell who is meant, so \
+                 nobody is left out",
+    },
+    Rule {
         code: "looking_down",
         severity: Warning,
         sentence: "The head is bent forward or back in this photo.",
@@ -285,6 +307,25 @@ impl Verdict {
             score,
             quality: Some(quality),
         }
+    }
+
+    /// The verdict after the comparison with the other photos of the set; an earlier comparison is
+    /// forgotten. A photo without measurements stays refused as it is.
+    #[must_use]
+    pub fn compared(&self, identity: Identity) -> Self {
+        let Some(quality) = &self.quality else {
+            return self.clone();
+        };
+        let (stranger, undecided) = match identity {
+            Identity::Same => (0.0, 0.0),
+            Identity::Stranger { distance } => (distance, 0.0),
+            Identity::Undecided { distance } => (0.0, distance),
+        };
+        Self::of(Quality {
+            stranger,
+            undecided,
+            ..quality.clone()
+        })
     }
 
     /// The verdict when the detector found nothing.

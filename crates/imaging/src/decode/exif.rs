@@ -1,4 +1,5 @@
-//! The one EXIF fact that matters here: which way up the photo is.
+//! The two EXIF facts that matter here: which way up the photo is, and through which lens it was
+//! taken.
 
 use crate::raster::Rgb8;
 use rayon::prelude::*;
@@ -73,20 +74,26 @@ fn remap(width: usize, height: usize, pixel: impl Fn(usize, usize) -> [u8; 3] + 
     out
 }
 
-/// Reads the orientation from an EXIF block (with or without its `Exif\0\0` prefix). Broken EXIF
-/// is common and harmless: it counts as upright.
-pub(super) fn orientation(block: Vec<u8>) -> Orientation {
+/// Focal lengths of phones and cameras on 35-mm film, in millimetres; others are no measurement.
+const FOCAL: std::ops::RangeInclusive<u32> = 10..=200;
+
+/// Reads the orientation, and the focal length on 35-mm film, from an EXIF block (with or without
+/// its `Exif\0\0` prefix). Broken EXIF is common and harmless: it counts as upright.
+pub(super) fn facts(block: Vec<u8>) -> (Orientation, Option<u16>) {
     let tiff = match block.strip_prefix(b"Exif\0\0") {
         Some(rest) => rest.to_vec(),
         None => block,
     };
-    let value = exif::Reader::new()
-        .read_raw(tiff)
-        .ok()
-        .and_then(|e| {
-            e.get_field(exif::Tag::Orientation, exif::In::PRIMARY)
-                .and_then(|f| f.value.get_uint(0))
-        })
-        .unwrap_or(1);
-    Orientation::from_tag(value)
+    let Ok(read) = exif::Reader::new().read_raw(tiff) else {
+        return (Orientation::Upright, None);
+    };
+    let number = |tag| {
+        read.get_field(tag, exif::In::PRIMARY)
+            .and_then(|f| f.value.get_uint(0))
+    };
+    let orientation = number(exif::Tag::Orientation).unwrap_or(1);
+    let focal = number(exif::Tag::FocalLengthIn35mmFilm)
+        .filter(|mm| FOCAL.contains(mm))
+        .and_then(|mm| u16::try_from(mm).ok());
+    (Orientation::from_tag(orientation), focal)
 }

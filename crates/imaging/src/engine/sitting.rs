@@ -8,7 +8,7 @@ use crate::frame::{self, Crop, Frame, Size};
 use crate::light::{self, Prepared, SourceQuality, Style};
 use crate::matte::{self, Matte, foreground, noise};
 use crate::raster::{Kernel, Rect, Rgb, Rgb8, resize_rgb8};
-use crate::recipe::{ENGINE, Look, Recipe};
+use crate::recipe::{ENGINE, Look, Recipe, SourceType};
 use std::sync::Arc;
 
 /// A person cut out at one crop and size, with everything the styles share.
@@ -209,6 +209,8 @@ impl<'a> Sitting<'a> {
             "made with other weights".to_owned()
         } else if recipe.input != own.input {
             "made from another selfie".to_owned()
+        } else if recipe.perspective != own.perspective {
+            "made with another correction of the perspective".to_owned()
         } else {
             return self.photo(&recipe.look, assets);
         };
@@ -220,7 +222,9 @@ impl<'a> Sitting<'a> {
             engine: ENGINE.to_owned(),
             weights: self.engine.weights(),
             input: self.selfie.digest.clone(),
+            perspective: self.selfie.perspective,
             look: look.clone(),
+            source: SourceType::default(),
         }
     }
 

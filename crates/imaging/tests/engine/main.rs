@@ -11,8 +11,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod decoding;
+mod exchange;
 mod hostile;
+mod identity;
 mod matting;
+mod perspective;
 mod pictures;
 mod shooting;
 

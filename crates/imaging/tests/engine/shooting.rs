@@ -301,8 +301,16 @@ fn photos_without_a_face_are_refused() {
 
 #[test]
 fn a_drawing_is_never_usable() {
-    let v = verdict(&pictures::drawing());
-    assert!(!v.usable, "{v:?}");
+    let picture = pictures::drawing();
+    for (width, height) in [(600, 720), (300, 360)] {
+        let seen = scaled(&picture, width, height);
+        for photo in [on_canvas(&seen, 900, 900), seen] {
+            let v = verdict(&photo);
+            assert!(!v.usable && !v.findings.is_empty(), "{v:?}");
+            // Nobody's face is compared with anybody's.
+            assert!(ENGINE.judge(&jpeg(&photo)).unwrap().1.is_none());
+        }
+    }
 }
 
 #[test]

@@ -129,6 +129,7 @@ fn waiting(status: &'static str, ahead: i64, made: i64) -> Waiting {
         ahead,
         made,
         total: 40,
+        percent: None,
         photos: (0..made).map(card).collect(),
     }
 }

@@ -1,6 +1,6 @@
 //! Organizations, teams, credits, people, memberships, sessions, links, failed sign-ins.
 
-use headshot_domain::{Credits, OrgId, Plan, Role, SessionId, TeamId, UserId};
+use headshot_domain::{Credits, OrgId, Package, Plan, Role, SessionId, TeamId, UserId};
 use headshot_storage::organizations::Organization;
 use headshot_storage::sessions::{self, LIST_MAX, Session};
 use headshot_storage::sign_in::{self, Failures, LinkPurpose, OneTimeLink};
@@ -23,6 +23,7 @@ async fn organizations_come_back_as_they_were_stored(#[case] kind: Kind) {
         name: "O'Brien \"&\" Söhne 漢字 🦀 %_\\".into(),
         website: "https://example.com/?a='b'".into(),
         plan: Plan::Unlimited,
+        package: Package::Lite,
         credits_unlimited: true,
         whitelabel: true,
         ..organization("org_b")

@@ -4,8 +4,10 @@ use headshot_domain::{KeyId, OrgId, RequestId};
 use headshot_storage::api_requests::{
     self, DeadKeyUse, Filter, Gap, HourCount, KeyState, Logged, Request,
 };
+use headshot_storage::{AsConn as _, Conn};
 use headshot_testkit::TestDb;
 use rstest::rstest;
+use sqlx::AssertSqlSafe;
 
 use crate::support::{Kind, at, read, write};
 
@@ -556,4 +558,208 @@ async fn old_requests_expire_oldest_first(#[case] kind: Kind) {
     let mut conn = read(&database).await;
     let other = api_requests::list(&mut conn, &OrgId::from("org_2"), &Filter::default(), 9).await;
     assert_eq!(other.unwrap().len(), 1);
+}
+
+/// How many rows a table has.
+async fn count(database: &TestDb, sql: &'static str) -> i64 {
+    let mut conn = read(database).await;
+    let row: Result<(i64,), sqlx::Error> = match conn.conn() {
+        Conn::Sqlite(conn) => sqlx::query_as(sql).fetch_one(conn).await,
+        Conn::Postgres(conn) => sqlx::query_as(sql).fetch_one(conn).await,
+    };
+    row.unwrap().0
+}
+
+const SHAPES: &str = "SELECT COUNT(*) FROM api_log_shapes";
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
+async fn what_requests_have_in_common_is_stored_once(#[case] kind: Kind) {
+    let database = kind.open().await;
+    let same: Vec<Request> = (0..300).map(|ms| request("org_1", ms, 7)).collect();
+    store(&database, &same).await;
+    store(&database, &[request("org_2", 0, 7)]).await;
+    assert_eq!(count(&database, SHAPES).await, 1);
+    let base = request("org_1", 1_000, 7);
+    // Whatever differs makes another one; texts do not run into each other, nothing is not empty.
+    let others = [
+        Request {
+            key: None,
+            ..base.clone()
+        },
+        Request {
+            key: Some("".into()),
+            ..base.clone()
+        },
+        Request {
+            key_state: KeyState::Expired,
+            ..base.clone()
+        },
+        Request {
+            fingerprint: Some("f".into()),
+            ..base.clone()
+        },
+        Request {
+            method: "GETX".into(),
+            route: "/b".into(),
+            ..base.clone()
+        },
+        Request {
+            method: "GET".into(),
+            route: "X/b".into(),
+            ..base.clone()
+        },
+        Request {
+            path: "/other".into(),
+            ..base.clone()
+        },
+        Request {
+            status: 201,
+            ..base.clone()
+        },
+        Request {
+            code: Some("FORBIDDEN"),
+            ..base.clone()
+        },
+        Request {
+            refused_by: Some("scope"),
+            ..base.clone()
+        },
+        Request {
+            request_bytes: 1,
+            ..base.clone()
+        },
+        Request {
+            response_bytes: 98,
+            ..base.clone()
+        },
+        Request {
+            address: "10.0.0.2".parse().unwrap(),
+            ..base.clone()
+        },
+        Request {
+            address: "::ffff:10.0.0.1".parse().unwrap(),
+            ..base.clone()
+        },
+        Request {
+            user_agent: "curl/9".into(),
+            ..base.clone()
+        },
+        Request {
+            browser: true,
+            ..base.clone()
+        },
+    ];
+    let others: Vec<Request> = (1_001..)
+        .zip(others)
+        .map(|(ms, other)| Request {
+            id: RequestId::new(at(ms), 7),
+            at: at(ms),
+            ..other
+        })
+        .collect();
+    store(&database, &others).await;
+    assert_eq!(count(&database, SHAPES).await, 1 + 16);
+    let mut conn = read(&database).await;
+    let org = OrgId::from("org_1");
+    for other in &others {
+        let found = api_requests::find(&mut conn, &org, other.id.as_str()).await;
+        let found = found.unwrap().unwrap();
+        assert_eq!(found.user_agent, other.user_agent);
+        assert_eq!(found.address, other.address.to_string());
+        assert_eq!(found.key.as_ref().map(KeyId::as_str), other.key.as_deref());
+        assert_eq!(
+            (found.path, found.status),
+            (other.path.clone(), i64::from(other.status))
+        );
+    }
+}
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
+async fn a_shape_goes_when_its_last_request_is_gone(#[case] kind: Kind) {
+    const HOUR: i64 = 3_600_000;
+    let database = kind.open().await;
+    let old = Request {
+        path: "/old".into(),
+        ..request("org_1", 0, 7)
+    };
+    store(&database, &[old, request("org_1", 1, 7)]).await;
+    // Days later the second one is seen again.
+    store(&database, &[request("org_1", 50 * HOUR, 7)]).await;
+    let expire = async |before: i64| {
+        let mut tx = write(&database).await;
+        let requests = api_requests::expire(&mut tx, "org_1", at(before), 9)
+            .await
+            .unwrap();
+        let shapes = api_requests::expire_shapes(&mut tx, at(before), 9)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        (requests, shapes)
+    };
+    // Within its hour nobody knows whether another request of the shape came.
+    assert_eq!(expire(2).await, (2, 0));
+    assert_eq!(expire(3 * HOUR).await, (0, 1));
+    assert_eq!(listed(&database, &Filter::default(), 9).await, [50 * HOUR]);
+    assert_eq!(expire(60 * HOUR).await, (1, 1));
+    assert_eq!(count(&database, SHAPES).await, 0);
+}
+
+/// Rows of the table that the log had before are moved when the schema is.
+#[rstest]
+#[case::sqlite(Kind::Sqlite, include_str!("../../migrations/sqlite/0007_api_log.sql"))]
+#[case::postgres(Kind::Postgres, include_str!("../../migrations/postgres/0007_api_log.sql"))]
+#[tokio::test]
+async fn rows_of_the_old_table_move(#[case] kind: Kind, #[case] migration: &'static str) {
+    let database = kind.open().await;
+    let (_, moves) = migration.split_once("-- Each old row becomes").unwrap();
+    let moves = format!("-- {moves}");
+    let row = |org: &str, ms: i64, kind: &str, state: &str| {
+        let (id, at) = (RequestId::new(at(ms), 7), at(ms).unix_ms());
+        format!(
+            "INSERT INTO api_requests (org_id, id, at, kind, node, key_id, key_state, method, route, path, \
+             status, duration_us, request_bytes, response_bytes, address, user_agent, browser) VALUES \
+             ('{org}', '{id}', {at}, '{kind}', 'node_1', 'key_1', '{state}', 'GET', '/r', '/p', 3, 5, 0, 9, \
+             '10.0.0.1', 'curl/8', 1);"
+        )
+    };
+    let rows = [
+        row("org_1", 1, "request", "live"),
+        row("org_1", 2, "request", "deleted"),
+        row("", 3, "gap", "missing"),
+    ];
+    let sql = format!("{}{moves}", rows.concat());
+    let mut tx = write(&database).await;
+    match tx.conn() {
+        Conn::Sqlite(conn) => sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(conn)
+            .await
+            .map(drop),
+        Conn::Postgres(conn) => sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(conn)
+            .await
+            .map(drop),
+    }
+    .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(listed(&database, &Filter::default(), 9).await, [2, 1]);
+    let mut conn = read(&database).await;
+    let used = api_requests::dead_key_use(&mut conn, &KeyId::from("key_1"))
+        .await
+        .unwrap();
+    assert_eq!(used.unwrap().attempts, 1);
+    let gaps = api_requests::gaps(&mut conn, &Filter::default(), 9)
+        .await
+        .unwrap();
+    assert_eq!((gaps.len(), gaps[0].lost), (1, 3));
+    drop(conn);
+    assert_eq!(
+        count(&database, "SELECT COUNT(*) FROM api_requests").await,
+        0
+    );
 }

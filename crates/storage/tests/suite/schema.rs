@@ -104,5 +104,5 @@ async fn partial_indexes_have_the_same_condition() {
         found.push(literals.collect::<Vec<_>>());
     }
     assert_eq!(found[0], found[1]);
-    assert_eq!(found[0].len(), 5);
+    assert_eq!(found[0].len(), 6);
 }

@@ -1,6 +1,6 @@
 //! Both kinds of database, and rows to fill them with.
 
-use headshot_domain::{Credits, Email, KeyHint, KeyId, OrgId, Plan, Timestamp, UserId};
+use headshot_domain::{Credits, Email, KeyHint, KeyId, OrgId, Package, Plan, Timestamp, UserId};
 use headshot_storage::api_keys::{ApiKey, Secret};
 use headshot_storage::organizations::Organization;
 use headshot_storage::users::User;
@@ -53,6 +53,7 @@ pub(crate) fn organization(id: &str) -> Organization {
         name: format!("Organization {id}"),
         website: String::new(),
         plan: Plan::Standard,
+        package: Package::Normal,
         credits_unlimited: false,
         whitelabel: false,
         created_at: at(0),

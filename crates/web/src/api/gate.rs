@@ -2,6 +2,8 @@
 //!
 //! Order of the checks (contract: errors.md): key 401, rate limit 429, network and scope 403.
 
+use std::borrow::Cow;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,8 @@ use headshot_domain::Timestamp;
 
 use crate::Web;
 use crate::api::error::{ApiError, Cause, Refusal};
-use crate::api::operation;
+use crate::api::idempotent;
+use crate::api::operation::{self, Operation};
 use crate::arrival::{self, Arrival};
 
 /// The most bytes that all headers of a request may have together.
@@ -29,6 +32,9 @@ pub(crate) const HEADERS_MAX: usize = 32 * 1024;
 
 /// The longest path and query that is kept in the log, in bytes.
 const PATH_MAX: usize = 2_048;
+
+/// How many headers each answer gets here, about.
+const HEADERS_ADDED: usize = 7;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -51,13 +57,22 @@ pub(crate) async fn gate(State(web): State<Web>, request: Request, next: Next) -
     let arrival = Arrival::of(&web, &request);
     let seen = Seen::of(&request);
     let (mut parts, body) = request.into_parts();
-    let checked = check(&web, &arrival, &parts, &seen.route).await;
+    let checked = check(&web, &arrival, &parts, seen.operation).await;
     let response = match &checked.result {
         Err(error) => error.clone().into_response(),
         Ok(_) if parts.method == Method::OPTIONS => options(&seen.route),
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
-            run(Request::from_parts(parts, body), next).await
+            let request = Request::from_parts(parts, body);
+            if seen.operation.is_some_and(idempotent::heeds) {
+                run(request, |request| {
+                    // Boxed: what only reads must not carry this state along.
+                    Box::pin(idempotent::run(&web, request, next))
+                })
+                .await
+            } else {
+                run(request, |request| next.run(request)).await
+            }
         }
     };
     finish(&web, (arrival, started), seen, checked, response)
@@ -76,7 +91,7 @@ pub(crate) async fn open_gate(State(web): State<Web>, request: Request, next: Ne
     } else {
         let mut request = request;
         request.extensions_mut().insert(arrival.clone());
-        run(request, next).await
+        run(request, |request| next.run(request)).await
     };
     let state = KeyState::Missing;
     let result = Err(ApiError::NoSuchRoute);
@@ -131,8 +146,9 @@ fn wants_page(headers: &HeaderMap) -> bool {
 
 /// What the log keeps of a request.
 struct Seen {
-    method: Arc<str>,
-    route: Arc<str>,
+    operation: Option<&'static Operation>,
+    method: Cow<'static, str>,
+    route: Cow<'static, str>,
     path: String,
     user_agent: String,
     browser: bool,
@@ -154,14 +170,32 @@ impl Seen {
             uri.path_and_query()
                 .map_or(uri.path(), |both| both.as_str())
         };
+        let operation = operation::find(request.method(), route);
         Self {
-            method: arrival::clean(request.method().as_str(), 32).into(),
-            route: route.into(),
+            operation,
+            method: method_name(request.method()),
+            route: match operation {
+                Some(operation) => Cow::Borrowed(operation.path),
+                None => Cow::Owned(route.to_owned()),
+            },
             path: arrival::clean(path, PATH_MAX),
             user_agent: arrival::user_agent(headers),
             browser: arrival::is_browser(headers),
             bytes: body_length(request.body()),
         }
+    }
+}
+
+/// The methods that callers send are not copied for each request.
+fn method_name(method: &Method) -> Cow<'static, str> {
+    match method.as_str() {
+        "GET" => Cow::Borrowed("GET"),
+        "HEAD" => Cow::Borrowed("HEAD"),
+        "POST" => Cow::Borrowed("POST"),
+        "PUT" => Cow::Borrowed("PUT"),
+        "DELETE" => Cow::Borrowed("DELETE"),
+        "OPTIONS" => Cow::Borrowed("OPTIONS"),
+        other => Cow::Owned(arrival::clean(other, 32)),
     }
 }
 
@@ -183,7 +217,12 @@ fn headers_error() -> ApiError {
     ApiError::InvalidRequest(format!("The headers are larger than {HEADERS_MAX} bytes"))
 }
 
-async fn check(web: &Web, arrival: &Arrival, request: &Parts, route: &str) -> Checked {
+async fn check(
+    web: &Web,
+    arrival: &Arrival,
+    request: &Parts,
+    operation: Option<&Operation>,
+) -> Checked {
     let app = web.app();
     let refused = |quota, refused: Refused, error| Checked {
         quota,
@@ -207,7 +246,7 @@ async fn check(web: &Web, arrival: &Arrival, request: &Parts, route: &str) -> Ch
         Ok(key) => {
             let limit = key.record.plan.requests_per_minute();
             let quota = key.org.budget.take(arrival.at, limit);
-            let result = permit(quota, &key, arrival, request, route);
+            let result = permit((quota, &key), arrival, (request, operation));
             if result.is_ok() {
                 key.note_use(arrival.at);
             }
@@ -282,17 +321,15 @@ fn authorization(headers: &HeaderMap) -> Option<&[u8]> {
 
 /// The checks of a valid key, in the contract's order.
 fn permit(
-    quota: Quota,
-    key: &Key,
+    (quota, key): (Quota, &Key),
     arrival: &Arrival,
-    request: &Parts,
-    route: &str,
+    (request, operation): (&Parts, Option<&Operation>),
 ) -> Result<Caller, ApiError> {
     if !quota.allowed {
         return Err(ApiError::RateLimited);
     }
     let caller = Caller::new(Arc::clone(key), arrival.address).map_err(ApiError::Forbidden)?;
-    if let Some(operation) = operation::find(&request.method, route) {
+    if let Some(operation) = operation {
         caller
             .require(operation.scope, operation.access)
             .map_err(ApiError::Forbidden)?;
@@ -304,11 +341,14 @@ fn permit(
 }
 
 /// Runs the operation within its time; a panic is an internal error like any other.
-async fn run(mut request: Request, next: Next) -> Response {
+async fn run<F>(mut request: Request, operation: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     if !request.body().is_end_stream() {
         DefaultBodyLimit::max(crate::BODY_MAX).apply(&mut request);
     }
-    let running = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let running = AssertUnwindSafe(operation(request)).catch_unwind();
     match tokio::time::timeout(crate::TIME_MAX, running).await {
         Ok(Ok(response)) => response,
         Ok(Err(panicked)) => {
@@ -350,6 +390,7 @@ fn finish(
     mut response: Response,
 ) -> Response {
     let headers = response.headers_mut();
+    headers.reserve(HEADERS_ADDED);
     add_quota(headers, web, &checked.quota, arrival.at);
     if let Ok(id) = HeaderValue::from_str(arrival.id.as_str()) {
         headers.insert(REQUEST_ID, id);

@@ -2,8 +2,8 @@
 //! gives a repeated one its first answer.
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use headshot_app::caller::Caller;
@@ -11,8 +11,9 @@ use headshot_app::idempotency::{self, Begun, KEY_MAX};
 use headshot_domain::Access;
 
 use crate::Web;
+use crate::api::operation::Operation;
 use crate::api::request::{Claimed, too_large};
-use crate::api::{ApiError, json_text, operation};
+use crate::api::{ApiError, json_text};
 
 /// The header's name as it is documented.
 pub(crate) const HEADER: &str = "Idempotency-Key";
@@ -20,16 +21,22 @@ pub(crate) const HEADER: &str = "Idempotency-Key";
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Runs a request, at most once for each key that its organization sends with it.
-pub(crate) async fn run(State(web): State<Web>, request: Request, next: Next) -> Response {
-    match claimed(&web, request, next).await {
+/// Runs a request of an operation that [`heeds`] the header, at most once for each key that its
+/// organization sends with it.
+pub(crate) async fn run(web: &Web, request: Request, next: Next) -> Response {
+    match claimed(web, request, next).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
 }
 
+/// Whether an operation heeds the header.
+pub(crate) fn heeds(operation: &Operation) -> bool {
+    operation.method == "POST" && operation.access == Access::Write
+}
+
 async fn claimed(web: &Web, request: Request, next: Next) -> Result<Response, ApiError> {
-    let Some(key) = key(&request)? else {
+    let Some(key) = of_headers(request.headers())? else {
         return Ok(next.run(request).await);
     };
     let Some(caller) = request.extensions().get::<Caller>().cloned() else {
@@ -61,19 +68,6 @@ async fn claimed(web: &Web, request: Request, next: Next) -> Result<Response, Ap
         released.now().await;
     }
     Ok(response)
-}
-
-/// The key, where the operation heeds one.
-fn key(request: &Request) -> Result<Option<String>, ApiError> {
-    let heeds = |operation: &operation::Operation| operation.access == Access::Write;
-    let route = request.extensions().get::<axum::extract::MatchedPath>();
-    let route = route.map_or("", axum::extract::MatchedPath::as_str);
-    if request.method() != Method::POST
-        || !operation::find(request.method(), route).is_some_and(heeds)
-    {
-        return Ok(None);
-    }
-    of_headers(request.headers())
 }
 
 fn of_headers(headers: &HeaderMap) -> Result<Option<String>, ApiError> {

@@ -1,5 +1,10 @@
 use std::time::Duration;
 
+use headshot_app::audit::Actor;
+use headshot_app::members::{self, RemoveError};
+use headshot_app::organizations;
+use headshot_domain::{Credits, Package};
+use headshot_storage::tallies;
 use rstest::rstest;
 use serde_json::json;
 
@@ -154,4 +159,78 @@ async fn pages_of_members(#[case] kind: Kind) {
 async fn an_owner_without_a_session_is_no_member() {
     let world = World::new(Kind::Sqlite).await;
     assert_eq!(world.get(TEAM).await.expect(200)["pagination"]["total"], 0);
+}
+
+/// Everything of a removed member goes at once; the person may be invited again.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn a_removed_member_leaves_nothing(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let model = world.joined("ann@example.com", None).await;
+    world.submitted(&model).await;
+    world.joined("bob@example.com", None).await;
+    let actor = Actor::command_line();
+    let remove = async |email: &str| {
+        let email = email.parse().unwrap();
+        members::remove(&world.app, (&world.org, &actor), &email).await
+    };
+    assert!(matches!(
+        remove("nobody@example.com").await,
+        Err(RemoveError::NotFound(_))
+    ));
+    assert!(matches!(
+        remove("owner@acme.example").await,
+        Err(RemoveError::Owner)
+    ));
+    remove("Ann@Example.com").await.unwrap();
+    let members = world.get(TEAM).await.expect(200);
+    assert_eq!(members["pagination"]["total"], 1, "{members}");
+    assert_eq!(members["members"][0]["email"], "bob@example.com");
+    let path = format!("/api/v2/organization/models/{model}");
+    let gone = world.get(&path).await.expect(200);
+    assert_eq!(gone["model"]["status"], "deleted", "{gone}");
+    let photos = world.get(&format!("{path}/photos")).await.expect(200);
+    assert_eq!(photos["photos"], json!([]), "{photos}");
+    assert!(matches!(
+        remove("ann@example.com").await,
+        Err(RemoveError::NotFound(_))
+    ));
+    let mut conn = world.app.db.read().await.unwrap();
+    assert_eq!(tallies::wrong(&mut conn, 9).await.unwrap(), []);
+    drop(conn);
+
+    let body = json!({ "email": "ann@example.com" });
+    let again = world.post("/api/v2/organization/invites", &body).await;
+    again.expect(200);
+    world.joined("cleo@example.com", None).await;
+    // An invite that nobody has used is revoked with the member who left it behind.
+    remove("cleo@example.com").await.unwrap();
+    let members = world.get(TEAM).await.expect(200);
+    assert_eq!(members["pagination"]["total"], 1, "{members}");
+}
+
+/// A quarter of a credit, reserved and taken.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn on_the_lite_package_a_shoot_costs_a_quarter(#[case] kind: Kind) {
+    let world = World::with(kind, Some(Credits::from_hundredths(50)), false).await;
+    let invited = json!({ "email": "ann@example.com" });
+    let invites = "/api/v2/organization/invites";
+    assert_eq!(world.post(invites, &invited).await.status, 402);
+    let actor = Actor::command_line();
+    organizations::set_package(&world.app, &actor, &world.org, Package::Lite)
+        .await
+        .unwrap();
+    let first = world.joined("ann@example.com", None).await;
+    let second = world.joined("bob@example.com", None).await;
+    let third = json!({ "email": "cleo@example.com" });
+    assert_eq!(world.post(invites, &third).await.status, 402, "all is held");
+    world.submitted(&first).await;
+    assert_eq!(world.credits().await, json!(0.25));
+    world.submitted(&second).await;
+    assert_eq!(world.credits().await, json!(0));
 }
