@@ -51,11 +51,6 @@ fn test() -> anyhow::Result<()> {
     step::cargo("Tests", &["test", "--workspace", "--quiet"])
         .path_first(&tools.python)
         .run()?;
-    step::cargo(
-        "Binary for the clients and the browser",
-        &["build", "--workspace", "--bins"],
-    )
-    .run()?;
     clients(&tools)?;
     browser(&tools)
 }
@@ -77,7 +72,8 @@ fn clients(tools: &tools::Tools) -> anyhow::Result<()> {
         .run()
 }
 
-/// The built binary.
+/// The binary, which the tests have built. A build without the tests would have fewer features switched
+/// on in the dependencies, and compile them anew.
 fn binary() -> String {
     let path = step::target().join("debug/headshot");
     path.display().to_string()
