@@ -343,7 +343,10 @@ async fn the_outbox_shows_the_newest_and_each_invite_its_newest_mail(#[case] on:
     assert_eq!(page[last].error.as_deref(), Some("no"));
     assert!(!page.contains_key(first));
     let rest = fates(200, 200).await;
-    assert_eq!(rest.into_keys().collect::<Vec<_>>(), [first.clone()]);
+    assert_eq!(
+        rest.into_keys().collect::<Vec<_>>(),
+        std::slice::from_ref(first)
+    );
 }
 
 /// The balance falls below three credits once: one mail to each owner and admin.

@@ -213,7 +213,11 @@ async fn a_logo_is_drawn_until_it_is_switched_off_or_removed(#[case] on: On) {
     let shown = brand::shown(&place.app, &place.org, &first).await;
     assert_eq!(shown.unwrap(), Some((Kind::Logo, logo(1).to_vec())));
     let second = place.add(Kind::Logo, logo(2)).await.unwrap().digest;
-    assert_eq!(place.digests().await, [second.clone()], "it took the place");
+    assert_eq!(
+        place.digests().await,
+        std::slice::from_ref(&second),
+        "it took the place"
+    );
     assert_eq!(place.looks().await.logo, Some(second.clone()));
 
     // A logo is no backdrop, and an image no logo.

@@ -597,7 +597,7 @@ async fn a_session_s_photos_show_one_person(#[case] on: On) {
     let told = |usable: bool, code: &str| (usable, code.to_owned());
     let fine = told(true, "");
     let stranger = add("astronaut").await;
-    assert_eq!(said().await, [fine.clone()]);
+    assert_eq!(said().await, std::slice::from_ref(&fine));
     // One against one: both are told, neither is left out.
     let first = add("obama").await;
     assert!(first.verdict.has("people_differ"), "{first:?}");

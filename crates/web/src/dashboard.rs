@@ -33,6 +33,19 @@ mod shell;
 mod webhooks;
 
 pub(crate) fn routes() -> Router<Web> {
+    ways_in()
+        .merge(api_pages())
+        .merge(mail_pages())
+        .merge(settings_pages())
+        .route("/app", get(to_overview))
+        .route("/app/admin", get(to_overview))
+        .route("/app/admin/overview", get(overview::page))
+        .route("/app/admin/jobs", get(jobs::page))
+        .route("/app/admin/jobs/{id}/retry", post(jobs::retry))
+        .route("/app/admin/audit", get(audit::page))
+}
+
+fn ways_in() -> Router<Web> {
     Router::new()
         .route("/", get(access::home))
         .route("/auth/login", get(access::login_page).post(access::login))
@@ -44,9 +57,10 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/auth/setup", get(access::setup_page).post(access::setup))
         .route("/auth/magic", get(access::magic_page).post(access::magic))
         .route("/auth/organization", post(access::switch))
-        .route("/app", get(to_overview))
-        .route("/app/admin", get(to_overview))
-        .route("/app/admin/overview", get(overview::page))
+}
+
+fn api_pages() -> Router<Web> {
+    Router::new()
         .route("/app/admin/api", get(api_keys::page))
         .route(
             "/app/admin/api/keys",
@@ -84,6 +98,10 @@ pub(crate) fn routes() -> Router<Web> {
             "/app/admin/webhooks/{id}/replay",
             get(webhooks::to_list).post(webhooks::replay),
         )
+}
+
+fn mail_pages() -> Router<Web> {
+    Router::new()
         .route(
             "/app/admin/invites",
             get(invites::page).post(invites::create),
@@ -98,9 +116,10 @@ pub(crate) fn routes() -> Router<Web> {
         )
         .route("/app/admin/outbox", get(invites::outbox))
         .route("/app/admin/outbox/{id}", get(invites::outbox_mail))
-        .route("/app/admin/jobs", get(jobs::page))
-        .route("/app/admin/jobs/{id}/retry", post(jobs::retry))
-        .route("/app/admin/audit", get(audit::page))
+}
+
+fn settings_pages() -> Router<Web> {
+    settings::studio::routes()
         .route("/app/admin/settings", get(settings::to_security))
         .route("/app/admin/settings/security", get(settings::page))
         .route("/app/admin/settings/api", get(settings::to_api))
@@ -116,7 +135,6 @@ pub(crate) fn routes() -> Router<Web> {
             "/app/admin/settings/organization/mails",
             get(settings::organization::to_page).post(settings::organization::mails),
         )
-        .merge(settings::studio::routes())
         .route("/app/admin/settings/password", post(settings::password))
         .route(
             "/app/admin/settings/sessions/end-others",

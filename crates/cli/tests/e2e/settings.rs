@@ -305,7 +305,7 @@ fn images_and_a_logo_are_uploaded_used_and_removed() {
     ];
     owner.submit(STUDIO, LOOKS, &fields);
     let page = owner.get(STUDIO).text();
-    assert_eq!(ticked(&page, "backdrop"), [own.clone()]);
+    assert_eq!(ticked(&page, "backdrop"), std::slice::from_ref(&own));
     assert_eq!(ticked(&page, "logo"), ["on"]);
     // The command line knows the image, keeps the logo, and says what there is.
     let uid = &served.org.uid;

@@ -8,7 +8,8 @@ use headshot_imaging::{Descriptor, Identity};
 
 fn face(photo: &[u8]) -> Descriptor {
     let (verdict, face) = ENGINE.judge(photo).unwrap();
-    face.unwrap_or_else(|| panic!("{verdict:?}"))
+    assert!(face.is_some(), "{verdict:?}");
+    face.unwrap()
 }
 
 #[test]
