@@ -273,7 +273,7 @@ pub(crate) enum Org {
         /// The organization.
         #[arg(long, value_name = "UID")]
         org: String,
-        /// A backdrop's name, #RRGGBB, or image:<digest> of an image of the organization; may be given
+        /// A backdrop's name, #RRGGBB, or image:DIGEST of an image of the organization; may be given
         /// several times.
         #[arg(long, value_name = "NAME")]
         backdrop: Vec<String>,

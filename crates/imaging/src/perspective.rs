@@ -170,7 +170,7 @@ impl Field {
     }
 
     /// Draws the photo, which is `scale` times the analysed image, anew. Nothing further than
-    /// [`REACH`] face widths from the face changes.
+    /// `REACH` face widths from the face changes.
     pub fn apply(&self, photo: &mut Rgb8, scale: f32) {
         let reach = REACH * self.width;
         let low = |c: f32| ((c - reach) * scale).floor().max(0.0) as usize;

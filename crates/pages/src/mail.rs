@@ -99,11 +99,6 @@ pub struct InviteRow {
 }
 
 impl InviteRow {
-    /// The signup link, to be copied.
-    fn copied(&self) -> Code {
-        Code::new(format!("link-{}", self.id), "Link", self.link.as_str())
-    }
-
     fn badge(&self) -> Badge {
         let tone = match self.state {
             "Joined" => Tone::Good,
