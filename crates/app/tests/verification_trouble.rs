@@ -9,17 +9,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headshot_app::audit::Actor;
+use headshot_app::audit::{self, Actor};
 use headshot_app::caller::Caller;
 use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, DeleteError, Deleted, NewKey, Verification};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::peppers::Peppers;
 use headshot_app::verification::{LEASE, SETTLE};
-use headshot_app::{App, maintenance, teams};
+use headshot_app::{App, Roles, maintenance, teams};
 use headshot_domain::{ApiKeySecret, Clock, KeyId, Networks, OrgId, Plan, Timestamp};
 use headshot_storage::api_requests::{self, Filter, KeyState};
-use headshot_storage::{Db, Watcher, api_keys, auth};
+use headshot_storage::{Db, Watcher, api_keys, auth, jobs};
 use headshot_testkit::{self as testkit, ManualClock, Proxy, TestDb};
 use tokio_util::sync::CancellationToken;
 
@@ -177,6 +177,8 @@ macro_rules! on_both {
 
 on_both! {
     a_deletion_answers_when_every_node_has_acknowledged
+    a_node_is_up_to_date_with_its_own_deletion
+    a_receipt_that_was_cut_off_is_written_later_and_once
     a_node_without_its_database_serves_until_its_lease_ends
     a_slow_fill_does_not_bring_a_dead_key_back
     a_paused_process_wakes_without_a_lease
@@ -219,6 +221,57 @@ async fn a_deletion_answers_when_every_node_has_acknowledged(database: TestDb) {
     for _ in 0..2 {
         assert_eq!(call(&world.a, &key).await, Call::Refused(KeyState::Deleted));
     }
+}
+
+/// Nobody looks here but the deletion itself: it waits for no acknowledgement of its own node.
+async fn a_node_is_up_to_date_with_its_own_deletion(database: TestDb) {
+    let world = World::new(database).await;
+    let (id, key) = world.key().await;
+    let (_, other) = world.key().await;
+    world.remember(&key).await;
+    let began = world.clock.monotonic();
+    let receipt = delete(&world.a, &id).await.unwrap().receipt;
+    assert_eq!(receipt.acknowledged, [world.a.node.id()]);
+    assert_eq!(receipt.lapsed, Vec::<String>::new());
+    assert_eq!(world.clock.monotonic(), began, "no lease was waited out");
+    assert!(world.a.node.memory.is_leased());
+    assert_eq!(call(&world.a, &key).await, Call::Refused(KeyState::Deleted));
+    assert_eq!(call(&world.a, &other).await, Call::AcceptedFromDatabase);
+    assert_eq!(call(&world.a, &other).await, Call::AcceptedFromMemory);
+}
+
+async fn a_receipt_that_was_cut_off_is_written_later_and_once(database: TestDb) {
+    let world = World::new(database).await;
+    let receipts = async || {
+        let newest = audit::newest(&world.a, Some(&world.org), (i64::MAX, 100)).await;
+        let entries = newest.unwrap().into_iter();
+        let effective = entries.filter(|entry| entry.action == "key.deletion.effective");
+        effective.map(|entry| entry.target).collect::<Vec<_>>()
+    };
+    let (recorded, _) = world.key().await;
+    let (cut_off, _) = world.key().await;
+    let deleted = delete(&world.a, &recorded).await.unwrap();
+    deleted.recorded.await.unwrap();
+    assert_eq!(receipts().await, [format!("key:{recorded}")]);
+    // As a kill after the answer does.
+    let deleted = delete(&world.a, &cut_off).await.unwrap();
+    deleted.recorded.abort();
+    assert!(deleted.recorded.await.unwrap_err().is_cancelled());
+    assert_eq!(receipts().await.len(), 1);
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(Arc::clone(&world.b).run(Roles::Worker, stop.clone()));
+    while receipts().await.len() < 2 {
+        world.clock.advance(Duration::from_secs(10));
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    worker.await.unwrap();
+    assert_eq!(
+        receipts().await,
+        [format!("key:{cut_off}"), format!("key:{recorded}")]
+    );
+    let mut conn = world.a.db.read().await.unwrap();
+    assert_eq!(jobs::next_due(&mut conn).await.unwrap(), None);
 }
 
 async fn a_node_without_its_database_serves_until_its_lease_ends(database: TestDb) {

@@ -128,7 +128,7 @@ statements! {
     HEARTBEAT = "UPDATE jobs SET lease_until = $2 WHERE state = 'running' AND lease_by = $1 \
         RETURNING id, attempts";
     FINISH = "DELETE FROM jobs WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
-    WITHDRAW = "DELETE FROM jobs WHERE id = $1 AND state = 'queued'";
+    WITHDRAW = "DELETE FROM jobs WHERE id = $1";
     RETRY = "UPDATE jobs SET state = 'queued', run_at = $4, lease_until = NULL, lease_by = NULL, \
         last_error = $5 WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
     RELEASE = "UPDATE jobs SET state = 'queued', attempts = attempts - 1, run_at = $4, lease_until = NULL, \
@@ -280,7 +280,8 @@ pub async fn finish(tx: &mut WriteTx, lease: &Lease) -> Result<bool, Error> {
     Ok(execute!(tx, FINISH, id, &lease.by, lease.attempts)? == 1)
 }
 
-/// Removes a job that nobody has begun. `false` when somebody has, or it is done.
+/// Removes a job in the transaction that does it, whoever holds its lease. `false` when it is gone: of
+/// two that do the same, one wins.
 pub async fn withdraw(tx: &mut WriteTx, id: &JobId) -> Result<bool, Error> {
     Ok(execute!(tx, WITHDRAW, id.as_str())? == 1)
 }

@@ -204,7 +204,7 @@ fn record(
                 };
                 api_keys::used(&mut tx, &key, &last, None).await?;
             }
-            // A job that is gone, or runs, writes it.
+            // A job that is gone has written it.
             if job_rows::withdraw(&mut tx, &job).await? {
                 let now = clock.now();
                 entry.write(&mut tx, now, (&receipt, last_use)).await?;
@@ -229,10 +229,13 @@ pub(crate) async fn record_late(app: &App, job: &Running) -> Outcome {
     let receipt = app.settle(entry.epoch).await;
     let written = async {
         let mut tx = app.db.write().await?;
-        let key = api_keys::find(&mut tx, &KeyId::from(entry.key.as_str())).await?;
-        let last_use = key.and_then(|key| key.last_use).map(|last| last.at);
-        let now = app.clock.now();
-        entry.write(&mut tx, now, (&receipt, last_use)).await?;
+        // In one transaction: a kill before the job is done writes no second row.
+        if job_rows::withdraw(&mut tx, &job.id).await? {
+            let key = api_keys::find(&mut tx, &KeyId::from(entry.key.as_str())).await?;
+            let last_use = key.and_then(|key| key.last_use).map(|last| last.at);
+            let now = app.clock.now();
+            entry.write(&mut tx, now, (&receipt, last_use)).await?;
+        }
         tx.commit().await
     };
     let written: Result<(), Error> = written.await;
