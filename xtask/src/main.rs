@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
+
 mod dependencies;
 mod step;
 mod tools;
@@ -81,6 +83,7 @@ fn binary() -> String {
 
 fn lint() -> anyhow::Result<()> {
     step::cargo("Formatting", &["fmt", "--all", "--check"]).run()?;
+    merged()?;
     dependencies::check()?;
     let clippy = [
         "clippy",
@@ -98,6 +101,24 @@ fn lint() -> anyhow::Result<()> {
     )
     .env("RUSTDOCFLAGS", "-D warnings")
     .run()
+}
+
+/// A merge that was committed half done compiles where it hit a document.
+fn merged() -> anyhow::Result<()> {
+    let found = std::process::Command::new("git")
+        .args(["grep", "--line-number", "--extended-regexp"])
+        .arg("^(<{7}|>{7}|[|]{7}) ")
+        .current_dir(step::root())
+        .output()
+        .context("git grep")?;
+    // 1: nothing found.
+    anyhow::ensure!(
+        found.status.code() == Some(1),
+        "left over from a merge:\n{}{}",
+        String::from_utf8_lossy(&found.stdout),
+        String::from_utf8_lossy(&found.stderr)
+    );
+    Ok(())
 }
 
 /// The stories in a real browser, against the built binary.
