@@ -248,6 +248,7 @@ impl App {
             .then(|| tokio::spawn(jobs::work(Arc::clone(&self), jobs::run, stop.clone())));
         let deletions = (roles != Roles::Web)
             .then(|| tokio::spawn(objects::run(Arc::clone(&self), stop.clone())));
+        let checkpoints = tokio::spawn(maintenance::checkpoints(Arc::clone(&self), stop.clone()));
         if roles != Roles::Worker {
             let log_stop = CancellationToken::new();
             let log = tokio::spawn(request_log::run(Arc::clone(&self), log_stop.clone()));
@@ -259,7 +260,10 @@ impl App {
             }
         }
         stop.cancelled().await;
-        for work in [clean_up, deletions].into_iter().flatten() {
+        for work in [clean_up, deletions, Some(checkpoints)]
+            .into_iter()
+            .flatten()
+        {
             // What it had begun is rolled back; the next start does it.
             work.abort();
         }

@@ -13,6 +13,26 @@ use crate::{invites, mail, models, request_log, retention, webhooks};
 
 const EVERY: Duration = Duration::from_hours(1);
 
+/// How often what was written is copied into SQLite's file at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// Keeps SQLite's write-ahead log short until `stop`, so that no commit has to, and nobody waits for it.
+pub async fn checkpoints(app: Arc<App>, stop: CancellationToken) {
+    let each = async {
+        loop {
+            app.db.written().await;
+            if let Err(error) = app.db.checkpoint().await {
+                app.report(
+                    &error,
+                    "the write-ahead log can't be copied; it is tried again",
+                );
+            }
+            tokio::time::sleep(CHECKPOINT_EVERY).await;
+        }
+    };
+    let _stopped: Option<()> = stop.run_until_cancelled(each).await;
+}
+
 /// Cleans up once an hour until `stop`.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     loop {

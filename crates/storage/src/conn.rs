@@ -59,6 +59,8 @@ impl AsConn for ReadConn {
 pub struct WriteTx {
     pub(crate) inner: WriteInner,
     pub(crate) location: Arc<str>,
+    /// Notified when the transaction has committed.
+    pub(crate) written: Option<Arc<Notify>>,
     pub(crate) wake: Option<Arc<Notify>>,
 }
 
@@ -74,6 +76,7 @@ impl WriteTx {
         let Self {
             inner,
             location,
+            written,
             wake,
         } = self;
         match inner {
@@ -81,8 +84,8 @@ impl WriteTx {
             WriteInner::Postgres(tx) => tx.commit().await,
         }
         .map_err(|source| Error::of(source, &location))?;
-        if let Some(wake) = wake {
-            wake.notify_one();
+        for waiting in [written, wake].into_iter().flatten() {
+            waiting.notify_one();
         }
         Ok(())
     }

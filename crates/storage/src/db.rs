@@ -8,6 +8,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
+use tokio::sync::Notify;
 
 use crate::auth;
 use crate::conn::{ReadConn, ReadInner, WriteInner, WriteTx, fetch_all};
@@ -19,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a caller waits for a connection to PostgreSQL: a lost server must not hold requests up.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Connections to PostgreSQL that are kept open.
+const POSTGRES_READY: u32 = 4;
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ pub(crate) enum Pools {
         read: SqlitePool,
         write: SqlitePool,
         path: PathBuf,
+        /// Notified by each commit.
+        written: Arc<Notify>,
     },
     Postgres(PgPool),
 }
@@ -90,6 +96,7 @@ impl Db {
                 read,
                 write,
                 path: path.to_owned(),
+                written: Arc::default(),
             },
             location,
         })
@@ -102,6 +109,8 @@ impl Db {
         let location: Arc<str> = postgres_location(&options).into();
         let pool = PgPoolOptions::new()
             .max_connections(10)
+            // Opening one takes longer than what it is wanted for.
+            .min_connections(POSTGRES_READY)
             .acquire_timeout(POSTGRES_PATIENCE)
             .after_connect(|conn, _| {
                 Box::pin(async {
@@ -223,22 +232,48 @@ impl Db {
 
     /// A transaction that writes.
     pub async fn write(&self) -> Result<WriteTx, Error> {
-        let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => write
-                .begin_with(dialect::SQLITE_BEGIN)
-                .await
-                .map(WriteInner::Sqlite),
-            Pools::Postgres(pool) => pool.begin().await.map(WriteInner::Postgres),
+        let (inner, written) = match &self.pools {
+            Pools::Sqlite { write, written, .. } => (
+                write
+                    .begin_with(dialect::SQLITE_BEGIN)
+                    .await
+                    .map(WriteInner::Sqlite),
+                Some(Arc::clone(written)),
+            ),
+            Pools::Postgres(pool) => (pool.begin().await.map(WriteInner::Postgres), None),
         };
         let location = Arc::clone(&self.location);
         match inner {
             Ok(inner) => Ok(WriteTx {
                 inner,
                 location,
+                written,
                 wake: None,
             }),
             Err(source) => Err(Error::of(source, &location)),
         }
+    }
+
+    /// Returns once something was committed that [`Db::checkpoint`] has to do with; on PostgreSQL,
+    /// which does that by itself, never.
+    pub async fn written(&self) {
+        match &self.pools {
+            Pools::Sqlite { written, .. } => written.notified().await,
+            Pools::Postgres(_) => std::future::pending().await,
+        }
+    }
+
+    /// Copies what was committed from SQLite's write-ahead log into the database file. Done beside the
+    /// commits, because the commit that finds the log too long does it before it returns.
+    pub async fn checkpoint(&self) -> Result<(), Error> {
+        let Pools::Sqlite { read, .. } = &self.pools else {
+            return Ok(());
+        };
+        sqlx::query(dialect::SQLITE_CHECKPOINT)
+            .execute(read)
+            .await
+            .map(|_| ())
+            .map_err(|source| Error::of(source, &self.location))
     }
 
     /// Path or address, without a password. For messages.
@@ -334,4 +369,5 @@ pub(crate) fn sqlite_base(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
+        .pragma("wal_autocheckpoint", dialect::SQLITE_PAGES_MAX)
 }

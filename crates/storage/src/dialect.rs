@@ -30,6 +30,14 @@ pub(crate) const POSTGRES_NO_TIMEOUTS: &str = "SET lock_timeout = 0; SET stateme
 /// Writes a copy as of one moment, without what was deleted in it. The file has to be empty.
 pub(crate) const SQLITE_COPY: &str = "VACUUM INTO $1";
 
+/// Copies what readers no longer need from SQLite's write-ahead log into the database file. Waits for
+/// nobody and holds nobody up; what it can't copy yet, the next one does.
+pub(crate) const SQLITE_CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// From how many pages of 4 KiB on a commit does the same by itself, which it then waits for. Only a
+/// bound: [`Db::checkpoint`] comes first.
+pub(crate) const SQLITE_PAGES_MAX: &str = "8192";
+
 /// The migrator's own table, on both.
 pub(crate) const APPLIED_MIGRATIONS: &str =
     "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";

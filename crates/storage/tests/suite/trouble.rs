@@ -61,6 +61,44 @@ async fn sqlite_is_opened_so_that_commits_survive() {
     assert_eq!(synchronous, 2);
 }
 
+/// The epoch in the database's file alone, without its write-ahead log.
+async fn epoch_in_the_file(database: &TestDb) -> i64 {
+    let file = database.url.strip_prefix("sqlite://").unwrap();
+    std::fs::copy(file, format!("{file}.copy")).unwrap();
+    let copy = Db::connect(&format!("{}.copy", database.url))
+        .await
+        .unwrap();
+    let mut conn = copy.read().await.unwrap();
+    let epoch = auth::epoch(&mut conn).await.unwrap();
+    drop(conn);
+    copy.close().await;
+    epoch
+}
+
+#[tokio::test]
+async fn what_was_written_is_copied_into_the_file_beside_the_commits() {
+    let database = Kind::Sqlite.open().await;
+    database.db.checkpoint().await.unwrap();
+    let before = epoch_in_the_file(&database).await;
+    for _ in 0..2_000 {
+        let mut tx = write(&database).await;
+        auth::bump(&mut tx, None).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(
+        epoch_in_the_file(&database).await,
+        before,
+        "no commit does it"
+    );
+    let mut open = write(&database).await;
+    auth::bump(&mut open, None).await.unwrap();
+    database.db.written().await;
+    database.db.checkpoint().await.unwrap();
+    assert_eq!(epoch_in_the_file(&database).await, before + 2_000);
+    open.commit().await.unwrap();
+    database.db.written().await;
+}
+
 #[tokio::test]
 async fn a_stopped_process_cannot_hold_postgres_up() {
     let database = Kind::Postgres.open().await;
