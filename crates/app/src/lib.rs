@@ -43,6 +43,7 @@ pub mod photos;
 pub mod rate_limit;
 pub mod request_log;
 pub mod retention;
+pub mod roles;
 pub mod shoots;
 pub mod studio;
 pub mod teams;

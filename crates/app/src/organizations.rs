@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headshot_domain::{Credits, Email, OrgId, Package, Plan, Role, TeamId, UserId};
+use headshot_domain::{Credits, Email, OrgId, Package, Plan, Role};
 use headshot_storage::organizations;
 use headshot_storage::users::{self, User};
 use headshot_storage::{AsConn, Error, auth, credits, teams};
@@ -315,21 +315,4 @@ pub async fn set_package(
     audit::record(&mut tx, actor, app.clock.now(), event).await?;
     tx.commit().await?;
     Ok(())
-}
-
-/// Adds a person to an organization as `role`; does nothing for one who is in it.
-pub async fn add_member(
-    app: &App,
-    org: &OrgId,
-    (email, name): (&Email, &str),
-    (role, team): (Role, Option<&TeamId>),
-) -> Result<UserId, Error> {
-    let mut tx = app.db.write().await?;
-    let user = match users::find_by_email(&mut tx, email).await? {
-        Some(user) => user,
-        None => accounts::insert_user(app, &mut tx, email, Some(name)).await?,
-    };
-    users::insert_membership(&mut tx, org, &user.id, (role, team), app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(user.id)
 }

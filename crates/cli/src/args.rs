@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
-use headshot_domain::{Credits, Email, Package, Plan, ScopeSet};
+use headshot_domain::{Credits, Email, Package, Plan, Role as MemberRole, ScopeSet};
 use headshot_imaging::{Backdrop, Crop, OutputFormat, Size, Style};
 
 /// Self-hosted team headshots with the HeadshotPro HTTP API.
@@ -447,6 +447,22 @@ pub(crate) enum User {
     ResetPassword {
         /// Whose.
         email: Email,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Make a person an admin, who opens the dashboard, or a member of an organization
+    #[command(
+        after_help = "Example:\n  headshot user role jane@acme.com admin --org org_abc123def456"
+    )]
+    Role {
+        /// Whom.
+        email: Email,
+        /// The role; the owner's can't be given or taken.
+        #[arg(value_parser = PossibleValuesParser::new(["admin", "member"]).try_map(|role| role.parse::<MemberRole>()))]
+        role: MemberRole,
+        /// In which organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
         #[command(flatten)]
         json: Json,
     },

@@ -9,16 +9,16 @@ use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::members;
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::retention;
 use headshot_app::shoots;
-use headshot_domain::{ApiKeySecret, KeyId, OrgId, Timestamp};
+use headshot_app::{App, retention, roles};
+use headshot_domain::{ApiKeySecret, Email, KeyId, OrgId, Role, Timestamp};
 use headshot_storage::api_keys::ApiKey;
 use headshot_storage::organizations::Organization;
 use headshot_storage::sign_in::LinkPurpose;
 use serde_json::{Value, json};
 
 use crate::args::{
-    Args, Audit, Command, ConfigCommand, CreditsCommand, Key, KeyCreate, Log, Org, OrgCreate,
+    Args, Audit, Command, ConfigCommand, CreditsCommand, Json, Key, KeyCreate, Log, Org, OrgCreate,
     Secrets, User,
 };
 use crate::config::Config;
@@ -194,7 +194,7 @@ fn org_json(org: &Organization) -> Value {
     })
 }
 
-async fn org_create(app: &headshot_app::App, given: OrgCreate) -> anyhow::Result<()> {
+async fn org_create(app: &App, given: OrgCreate) -> anyhow::Result<()> {
     let new = NewOrganization {
         name: given.name,
         website: given.website,
@@ -270,10 +270,7 @@ async fn key(config: &Config, command: Key) -> anyhow::Result<()> {
 }
 
 /// The organization that was given, if one was; it must exist.
-async fn known_org(
-    app: &headshot_app::App,
-    given: Option<String>,
-) -> anyhow::Result<Option<OrgId>> {
+async fn known_org(app: &App, given: Option<String>) -> anyhow::Result<Option<OrgId>> {
     let Some(org) = given.map(OrgId::from) else {
         return Ok(None);
     };
@@ -314,7 +311,7 @@ fn key_json(key: &ApiKey) -> Value {
     })
 }
 
-async fn key_create(app: &headshot_app::App, given: KeyCreate) -> anyhow::Result<()> {
+async fn key_create(app: &App, given: KeyCreate) -> anyhow::Result<()> {
     let now: Timestamp = app.clock.now();
     let new = NewKey {
         name: given.name,
@@ -383,10 +380,49 @@ async fn credits(config: &Config, command: CreditsCommand) -> anyhow::Result<()>
     Ok(())
 }
 
+async fn user_role(
+    app: &App,
+    org: &OrgId,
+    (email, role): (&Email, Role),
+    json: Json,
+) -> anyhow::Result<()> {
+    let actor = Actor::command_line();
+    let user = roles::set(app, (org, &actor), (email, None), (role, None)).await?;
+    let token = if user.password_hash.is_none() {
+        accounts::make_link(app, &actor, email, LinkPurpose::Setup).await?
+    } else {
+        None
+    };
+    let setup_url =
+        token.map(|token| format!("{}/auth/setup?token={token}", app.settings.public_url));
+    if json.json {
+        output::json(&json!({
+            "organization": org.as_str(),
+            "email": email.as_str(),
+            "role": role.name(),
+            "setupUrl": setup_url,
+        }));
+        return Ok(());
+    }
+    output::line(format!("{email} is {role} of {org}."));
+    if let Some(url) = setup_url {
+        output::line(format!(
+            "The person sets a password with this link, once, within 7 days:\n{url}"
+        ));
+    }
+    Ok(())
+}
+
 async fn user(config: &Config, command: User) -> anyhow::Result<()> {
     let app = wiring::app(config).await?;
     let (email, json) = match command {
         User::ResetPassword { email, json } => (email, json),
+        User::Role {
+            email,
+            role,
+            org,
+            json,
+        } => return user_role(&app, &OrgId::from(org), (&email, role), json).await,
         User::Remove { email, org } => {
             let by = (&OrgId::from(org), &Actor::command_line());
             members::remove(&app, by, &email).await?;

@@ -13,7 +13,7 @@ use headshot_app::audit::Actor;
 use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::{App, Roles, consent, gallery, invites, shoots, teams, uploads};
+use headshot_app::{App, Roles, consent, gallery, invites, roles, shoots, teams, uploads};
 use headshot_domain::{
     ApiKeySecret, Credits, Email, Liked, ModelStatus, Networks, OrgId, Plan, Role, ScopeSet, TeamId,
 };
@@ -143,8 +143,8 @@ async fn create(app: &Arc<App>, folder: &Path) -> anyhow::Result<Login> {
     }
     for (name, address, team) in MEMBERS {
         let team = teams.get(team).map(|team| &team.id);
-        let person = (&address.parse()?, name);
-        organizations::add_member(app, org, person, (Role::Member, team)).await?;
+        let person = (&address.parse()?, Some(name));
+        roles::set(app, (org, &actor), person, (Role::Member, team)).await?;
     }
     let mut visits = Vec::new();
     for sample in samples() {

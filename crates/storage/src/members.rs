@@ -1,7 +1,9 @@
 //! Members: people of an organization who get headshots. Owners and admins are listed once they
 //! have a session.
 
-use headshot_domain::{Email, MemberStage, ModelId, ModelStatus, OrgId, TeamId, Timestamp, UserId};
+use headshot_domain::{
+    Email, MemberStage, ModelId, ModelStatus, OrgId, Role, TeamId, Timestamp, UserId,
+};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_optional, statements};
 use crate::error::Error;
@@ -52,6 +54,7 @@ statements! {
     PLACE = "SELECT p.stage, p.listed, p.model_id, p.team_id FROM memberships p WHERE p.org_id = $1 AND p.user_id = $2";
     FOLLOW = "UPDATE memberships SET stage = $3, listed = 1, model_id = $4 WHERE org_id = $1 AND user_id = $2";
     SET_TEAM = "UPDATE memberships SET team_id = $3 WHERE org_id = $1 AND user_id = $2";
+    SET_ROLE = "UPDATE memberships SET role = $3, listed = $4 WHERE org_id = $1 AND user_id = $2";
     FIND_BY_EMAIL = "SELECT p.user_id FROM users u JOIN memberships p ON p.user_id = u.id AND p.org_id = $1 WHERE u.email_key = $2";
     REMOVE = "DELETE FROM memberships WHERE org_id = $1 AND user_id = $2 RETURNING stage, listed";
     LEAVE_TEAM = "UPDATE memberships SET team_id = NULL WHERE team_id = $1";
@@ -175,6 +178,29 @@ pub(crate) async fn follow(tx: &mut WriteTx, model: &Model, current: bool) -> Re
             tallies::add(tx, &model.org, Tally::Members(before), -1).await?;
         }
         tallies::add(tx, &model.org, Tally::Members(after), 1).await?;
+    }
+    Ok(())
+}
+
+/// Changes a member's role; does nothing for whoever is none.
+pub async fn set_role(
+    tx: &mut WriteTx,
+    org: &OrgId,
+    user: &UserId,
+    role: Role,
+) -> Result<(), Error> {
+    type Place = (String, i64, Option<String>, Option<String>);
+    let (org_id, user) = (org.as_str(), user.as_str());
+    let Some((stage, listed, ..)) = fetch_optional!(tx, Place, PLACE, org_id, user)? else {
+        return Ok(());
+    };
+    // Owners and admins are listed as members once they have a session of their own, and stay it.
+    let lists = listed == 0 && role == Role::Member;
+    let listed = i64::from(listed != 0 || lists);
+    execute!(tx, SET_ROLE, org_id, user, role.name(), listed)?;
+    if lists {
+        let stage = parsed(&stage, "memberships", "stage")?;
+        tallies::add(tx, org, Tally::Members(stage), 1).await?;
     }
     Ok(())
 }

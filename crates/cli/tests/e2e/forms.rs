@@ -659,3 +659,44 @@ fn pages_are_guarded() {
     }
     assert_eq!(browser.get(LIST).header("cache-control"), Some("no-store"));
 }
+
+/// The published page lets a Team Owner *or Admin* generate keys.
+#[test]
+fn an_admin_generates_a_key_until_the_role_is_taken() {
+    let Served { place, org, server } = served();
+    let amara = "amara@acme.example";
+    let role = |role| place.json(&["user", "role", amara, role, "--org", &org.uid, "--json"]);
+    let made = role("admin");
+    assert_eq!(made["role"], "admin");
+    let setup_url = made["setupUrl"].as_str().unwrap();
+    let mut browser = Browser::new(&server);
+    let answer = browser.set_up(setup_url, PASSWORD);
+    assert_eq!(answer.header("location"), Some("/app/admin/overview"));
+    let key = secret(&generate(&mut browser, &[("kind", "full")]));
+    assert_eq!(get(ORGANIZATION).bearer(&key).send(&server).status, 200);
+    let audit = browser.get("/app/admin/audit").text();
+    assert!(audit.contains("gave the role admin to"), "{audit}");
+
+    let again = role("admin");
+    assert!(again["setupUrl"].is_null(), "{again}");
+    let team = "/api/v2/organization/team";
+    let listed = || get(team).bearer(&key).send(&server).json()["pagination"]["total"].clone();
+    assert_eq!(
+        listed(),
+        0,
+        "an admin without a session is no listed member"
+    );
+    role("member");
+    assert_eq!(listed(), 1);
+    assert_eq!(browser.get(LIST).status, 403);
+    assert_eq!(get(ORGANIZATION).bearer(&key).send(&server).status, 200);
+
+    let refused = |email, role| place.failure(&["user", "role", email, role, "--org", &org.uid]);
+    assert!(refused(OWNER, "member").contains("the organization's owner"));
+    assert!(refused(amara, "owner").contains("invalid value"));
+    let nowhere = place.failure(&["user", "role", amara, "admin", "--org", "org_none"]);
+    assert!(
+        nowhere.contains("there is no organization org_none"),
+        "{nowhere}"
+    );
+}

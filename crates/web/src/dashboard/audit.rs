@@ -95,6 +95,8 @@ fn action_words(action: &str) -> &str {
         "invite.used" => "joined by an invite",
         "model.created" => "created a session",
         "model.deleted" => "deleted a session and its photos",
+        "member.made_admin" => "gave the role admin to",
+        "member.made_member" => "gave the role member to",
         "member.removed" => "removed the member",
         "consent.given" => "agreed to the photo terms",
         "uploads.deleted" => "deleted uploaded photos",
