@@ -47,7 +47,7 @@ struct Args {
     #[arg(long, global = true, default_value_t = 64)]
     connections: usize,
     /// Keys that are deleted in each arrangement of processes.
-    #[arg(long, global = true, default_value_t = 100)]
+    #[arg(long, global = true, default_value_t = 400)]
     deletions: usize,
     /// The large detail network; measured beside the embedded one.
     #[arg(long, global = true, value_name = "FILE")]

@@ -20,6 +20,9 @@ use tempfile::TempDir;
 /// Of these databases only.
 pub(crate) const PEPPER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/// An organization has a limit of live keys.
+const KEYS_EACH: usize = 100;
+
 /// A database and what is in it.
 pub(crate) struct Seed {
     folder: TempDir,
@@ -30,7 +33,8 @@ pub(crate) struct Seed {
 }
 
 impl Seed {
-    /// An SQLite file with one organization on the plan `unlimited`, three teams and `keys` keys.
+    /// An SQLite file with an organization on the plan `unlimited`, three teams and `keys` keys, of
+    /// which most belong to further organizations where there are many.
     pub(crate) async fn sqlite(keys: usize) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let url = format!("sqlite://{}", folder.path().join("headshot.db").display());
@@ -45,20 +49,16 @@ impl Seed {
     async fn fill(folder: TempDir, database_url: String, keys: usize) -> anyhow::Result<Self> {
         let app = app(&database_url, 1_000).await?;
         let actor = Actor::command_line();
-        let new = NewOrganization {
-            name: "Acme Corporation".to_owned(),
-            website: "https://acme.example".to_owned(),
-            owner: "owner@acme.example".parse().map_err(anyhow::Error::msg)?,
-            plan: Plan::Unlimited,
-            credits: None,
-            whitelabel: false,
-        };
-        let org = organizations::create(&app, &actor, new).await?.org.id;
+        let org = organization(&app).await?;
         for team in ["Marketing", "Engineering", "Sales"] {
             teams::create(&app, (&org, &actor), team, Once::unkept()).await?;
         }
         let mut made = Vec::with_capacity(keys);
-        for _ in 0..keys {
+        let mut of = org.clone();
+        for number in 1..=keys {
+            if number % KEYS_EACH == 0 {
+                of = organization(&app).await?;
+            }
             let new = NewKey {
                 name: String::new(),
                 scopes: ScopeSet::FULL,
@@ -66,7 +66,7 @@ impl Seed {
                 expires_at: None,
                 nonce: None,
             };
-            let (_, secret) = keys::create(&app, &actor, &org, new).await?;
+            let (_, secret) = keys::create(&app, &actor, &of, new).await?;
             made.push(secret.expose().to_owned());
         }
         app.db.close().await;
@@ -81,6 +81,19 @@ impl Seed {
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+async fn organization(app: &App) -> anyhow::Result<OrgId> {
+    let new = NewOrganization {
+        name: "Acme Corporation".to_owned(),
+        website: "https://acme.example".to_owned(),
+        owner: "owner@acme.example".parse().map_err(anyhow::Error::msg)?,
+        plan: Plan::Unlimited,
+        credits: None,
+        whitelabel: false,
+    };
+    let created = organizations::create(app, &Actor::command_line(), new).await?;
+    Ok(created.org.id)
 }
 
 /// An application in this process.
