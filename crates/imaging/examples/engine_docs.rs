@@ -54,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             selfie.detail.as_ref().map(|d| d.disagreement)
         );
         stages(&engine, &selfie, &out, &stem)?;
+        restored(&engine, &selfie, &out, &stem)?;
     }
     Ok(())
 }
@@ -134,6 +135,44 @@ fn stages(engine: &Engine, selfie: &Selfie, out: &Path, stem: &str) -> Result<()
         crops.push(sitting.picture(&look, &assets)?.pixels);
     }
     save(out, &format!("{stem}-7-crops"), &crops)
+}
+
+/// The face of a photo that arrives half as large, pixel by pixel as in the finished picture: only
+/// enlarged, restored, and as it was. Nothing where half as large is too small.
+fn restored(
+    engine: &Engine,
+    selfie: &Selfie,
+    out: &Path,
+    stem: &str,
+) -> Result<(), Box<dyn Error>> {
+    let (w, h) = (selfie.pixels.width(), selfie.pixels.height());
+    let whole = Rect {
+        x: 0.0,
+        y: 0.0,
+        w: w as f32,
+        h: h as f32,
+    };
+    let half = resize_rgb8(&selfie.pixels, whole, w / 2, h / 2, Kernel::Sharp);
+    let upload = encode(&half, OutputFormat::Jpeg, 80, "")?;
+    let Ok(small) = engine.open(&upload) else {
+        return Ok(());
+    };
+    let look = Look::default();
+    let mut sitting = engine.sitting(&small);
+    let cutout = sitting.cutout(look.crop, look.size)?;
+    let finished = sitting.picture(&look, &Assets::default())?.pixels;
+    let frame = cutout.frame;
+    let enlarged = frame.extract(&small.pixels, small.scale()).to_u8();
+    let truth = frame.extract(&selfie.pixels, w as f32 / small.small.width() as f32);
+    let nose = cutout.landmarks.point(168);
+    let from = |c: f32, side: usize| (c as usize).saturating_sub(PANEL / 2).min(side - PANEL);
+    let (x, y) = (
+        from(nose.0, finished.width()),
+        from(nose.1 + 40.0, finished.height()),
+    );
+    let panels = [enlarged, cutout.photo.to_u8(), truth.to_u8(), finished];
+    let panels = panels.map(|p| p.crop(x, y, x + PANEL, y + PANEL));
+    save(out, &format!("{stem}-8-restored"), &panels)
 }
 
 /// The analysed photo with the face's outline, eyes and lips.

@@ -12,15 +12,16 @@ use crate::analysis::verdict::Verdict;
 use crate::backdrop::{Backdrop, Logo, Scene};
 use crate::decode::{self, DecodeError, Decoded};
 use crate::encode::EncodeError;
-use crate::frame::{Size, Subject};
+use crate::frame::{Frame, Size, Subject};
 use crate::matte::coarse::{self, Coarse};
 use crate::matte::detail::{self, Detail};
 use crate::net::{self, NetError, Network};
 use crate::perspective::{Field, Perspective};
 use crate::raster::{Kernel, Rect, Rgb8, resize_rgb8};
+use crate::restore::{Part, Restorer, Tiles};
 use crate::weights::{
     self, DETAIL_SMALL, DETECT_FAR, DETECT_NEAR, DetailNetwork, DetailWeights, DigestMismatch,
-    FACE_MESH, IDENTITY, IRIS, PERSON, Weights, sha256_hex,
+    FACE_MESH, IDENTITY, IRIS, PERSON, RESTORE, Weights, sha256_hex,
 };
 use rten::ThreadPool;
 use std::collections::BTreeMap;
@@ -166,6 +167,8 @@ pub struct Selfie {
     /// The correction of a face seen from arm's length: made when the selfie is opened, so that
     /// pixels and landmarks show the face as from further away.
     pub perspective: Option<Perspective>,
+    /// What was drawn larger for pictures that need it, kept for the next one.
+    restored: Mutex<Tiles>,
 }
 
 impl Selfie {
@@ -178,7 +181,6 @@ impl Selfie {
     pub fn subject(&self) -> Subject<'_> {
         Subject {
             image: (self.small.width(), self.small.height()),
-            scale: self.scale(),
             landmarks: &self.landmarks,
             coarse: &self.coarse,
         }
@@ -196,6 +198,7 @@ pub struct Engine {
     landmarker: Landmarker,
     person: Network,
     identity: Network,
+    restore: Network,
     detail: Option<Network>,
     detail_kind: DetailNetwork,
     scenes: Mutex<Vec<(SceneKey, Arc<Scene>)>>,
@@ -248,6 +251,7 @@ impl Engine {
             },
             person: load(PERSON)?,
             identity: load(IDENTITY)?,
+            restore: load(RESTORE)?,
             detail,
             detail_kind,
             scenes: Mutex::new(Vec::new()),
@@ -260,7 +264,8 @@ impl Engine {
         self.detail_kind
     }
 
-    /// SHA-256 of the weights that decide a picture's bytes, by name.
+    /// SHA-256 of the weights that decide every picture's bytes, by name. [`RESTORE`] joins them in
+    /// the recipe of a restored photo.
     pub fn weights(&self) -> BTreeMap<String, String> {
         let mut out: BTreeMap<String, String> = [DETECT_NEAR, DETECT_FAR, FACE_MESH, IRIS, PERSON]
             .iter()
@@ -391,6 +396,7 @@ impl Engine {
             detail: None,
             verdict,
             perspective,
+            restored: Mutex::default(),
         })
     }
 
@@ -423,6 +429,32 @@ impl Engine {
             &selfie.landmarks,
             &selfie.coarse,
         )?)
+    }
+
+    /// What a frame shows of the photo drawn `times` as large.
+    fn restored(&self, selfie: &Selfie, frame: &Frame, times: u32) -> Result<Part, NetError> {
+        let scale = selfie.scale();
+        let shows_person = |area: Rect| selfie.coarse.touches(area.scaled(1.0 / scale));
+        let lock = || {
+            let kept = selfie.restored.lock();
+            kept.unwrap_or_else(PoisonError::into_inner)
+        };
+        // Not held while the network runs: this thread might be given another picture meanwhile.
+        let mut tiles = std::mem::take(&mut *lock());
+        let part = Restorer {
+            net: &self.restore,
+            photo: &selfie.pixels,
+            shows_person: &shows_person,
+            tiles: &mut tiles,
+        }
+        .part(
+            frame
+                .around(scale * times as f32)
+                .scaled(1.0 / times as f32),
+            times,
+        );
+        lock().extend(tiles);
+        part
     }
 
     /// The scene behind a picture, rendered or kept from before.

@@ -133,9 +133,46 @@ impl Frame {
         )
     }
 
-    /// Cuts the picture out of the upload, which is `scale` times the analysed image. Outside the
-    /// photo the nearest edge is continued.
-    pub fn extract(&self, source: &Rgb8, scale: f32) -> Rgb {
+    /// Pixels of the picture per pixel of the photo, which is `scale` times the analysed image.
+    pub fn enlargement(&self, scale: f32) -> f32 {
+        1.0 / (self.step * scale)
+    }
+
+    /// Reduces the picture when the photo, `scale` times the analysed image, has too few pixels for
+    /// it: never a blown-up blur.
+    #[must_use]
+    pub fn within(self, scale: f32) -> Self {
+        let enlargement = self.enlargement(scale);
+        if enlargement <= MAX_ENLARGEMENT {
+            return self;
+        }
+        let shrink = MAX_ENLARGEMENT / enlargement;
+        let side = |s: usize| ((s as f32 * shrink).round() as usize).max(Size::MIN_SIDE);
+        let size = Size {
+            width: side(self.size.width),
+            height: side(self.size.height),
+        };
+        let step = self.step * self.size.height as f32 / size.height as f32;
+        Self {
+            size,
+            step,
+            reduced: true,
+            ..self
+        }
+    }
+
+    /// The same frame in a photo whose first `x` columns and `y` rows, in pixels of the analysed
+    /// image, are missing.
+    #[must_use]
+    pub fn without(self, x: f32, y: f32) -> Self {
+        Self {
+            centre: (self.centre.0 - x, self.centre.1 - y),
+            ..self
+        }
+    }
+
+    /// What [`Self::extract`] looks at, in pixels of the photo; reaches outside it where the frame does.
+    pub fn around(&self, scale: f32) -> Rect {
         let (w, h) = (self.size.width, self.size.height);
         let step = self.step * scale;
         let corners = [
@@ -150,13 +187,20 @@ impl Frame {
             corners.iter().map(pick).fold(start, f)
         };
         let margin = 4.0 * step.max(1.0);
-        let around = Rect::from_edges(
+        Rect::from_edges(
             fold(f32::min, |c| c.0, f32::MAX) - margin,
             fold(f32::min, |c| c.1, f32::MAX) - margin,
             fold(f32::max, |c| c.0, f32::MIN) + margin,
             fold(f32::max, |c| c.1, f32::MIN) + margin,
         )
-        .clipped(source.width(), source.height());
+    }
+
+    /// Cuts the picture out of the upload, which is `scale` times the analysed image. Outside the
+    /// photo the nearest edge is continued.
+    pub fn extract(&self, source: &Rgb8, scale: f32) -> Rgb {
+        let (w, h) = (self.size.width, self.size.height);
+        let step = self.step * scale;
+        let around = self.around(scale).clipped(source.width(), source.height());
         // Straight frames are resampled once, onto the picture's own grid; turned ones are first
         // reduced to a somewhat finer grid, so that turning costs no sharpness.
         let zoom = if self.angle == 0.0 {
@@ -232,8 +276,6 @@ pub fn crown(coarse: &Coarse, landmarks: &Landmarks) -> f32 {
 pub struct Subject<'a> {
     /// Size of the analysed image.
     pub image: (usize, usize),
-    /// The upload is this many times larger.
-    pub scale: f32,
     /// The face.
     pub landmarks: &'a Landmarks,
     /// The person.
@@ -242,7 +284,7 @@ pub struct Subject<'a> {
 
 /// Chooses the frame: head height and free space as the crop wants them, the face in the middle,
 /// the head level; pushed inside the photo where the body meets its edge, then tightened, and only
-/// then turned less.
+/// then turned less. The frame has the wished size, whatever the photo has: see [`Frame::within`].
 pub fn choose(subject: &Subject<'_>, crop: Crop, size: Size) -> Frame {
     let roll = subject.landmarks.pose().roll;
     let full = if roll.abs() < LEVEL_FROM {
@@ -256,7 +298,7 @@ pub fn choose(subject: &Subject<'_>, crop: Crop, size: Size) -> Frame {
             continue;
         };
         if tightness > 0.8 {
-            return finished(subject, frame, size);
+            return frame;
         }
         if best.as_ref().is_none_or(|b| tightness > b.1 + 0.05) {
             best = Some((frame, tightness));
@@ -265,8 +307,7 @@ pub fn choose(subject: &Subject<'_>, crop: Crop, size: Size) -> Frame {
             break;
         }
     }
-    let frame = best.map_or_else(|| last_resort(subject, size), |b| b.0);
-    finished(subject, frame, size)
+    best.map_or_else(|| last_resort(subject, size), |b| b.0)
 }
 
 /// The largest fitting frame at one angle, and its height over the wished height.
@@ -402,26 +443,5 @@ fn last_resort(subject: &Subject<'_>, size: Size) -> Frame {
         angle: 0.0,
         tightened: true,
         reduced: false,
-    }
-}
-
-/// Reduces the picture when the photo has too few pixels for it: never a blown-up blur.
-fn finished(subject: &Subject<'_>, frame: Frame, wished: Size) -> Frame {
-    let enlargement = 1.0 / (frame.step * subject.scale);
-    if enlargement <= MAX_ENLARGEMENT {
-        return frame;
-    }
-    let shrink = MAX_ENLARGEMENT / enlargement;
-    let side = |s: usize| ((s as f32 * shrink).round() as usize).max(Size::MIN_SIDE);
-    let size = Size {
-        width: side(wished.width),
-        height: side(wished.height),
-    };
-    let step = frame.step * wished.height as f32 / size.height as f32;
-    Frame {
-        size,
-        step,
-        reduced: true,
-        ..frame
     }
 }

@@ -3,10 +3,11 @@
 //! Bytes in, bytes out, on the CPU. Nothing here opens a file or a socket, reads the environment or
 //! the clock, or needs an async runtime; every buffer is bounded by [`decode::MAX_PIXELS`] and
 //! [`Size::MAX_SIDE`]. The same upload, look and engine version give the same bytes whatever the
-//! number of threads, and nothing about the face is invented: networks only find where things are.
+//! number of threads, and nothing about the face is invented: networks only find where things are,
+//! and sharpen the edges of a photo that has too few pixels.
 //!
 //! The way of a photo, module by module: [`decode`] → [`analysis`] (faces, landmarks,
-//! measurements, verdict) → [`perspective`] → [`frame`] → [`matte`] → [`light`] → [`backdrop`] → [`composite`] →
+//! measurements, verdict) → [`perspective`] → [`frame`] → [`restore`] → [`matte`] → [`light`] → [`backdrop`] → [`composite`] →
 //! [`encode`]. [`recipe`] says how to do it again, [`engine`] holds it together.
 //!
 //! ```no_run
@@ -57,6 +58,7 @@ pub mod preview;
 pub mod raster;
 pub mod received;
 pub mod recipe;
+pub mod restore;
 pub mod weights;
 
 pub use analysis::identity::{Descriptor, Identity};

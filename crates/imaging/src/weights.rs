@@ -18,7 +18,7 @@ pub struct Weights {
     pub bytes: &'static [u8],
 }
 
-/// The licence of the networks, embedded or not, but for [`IDENTITY`].
+/// The licence of the networks, embedded or not, but for [`IDENTITY`] and [`RESTORE`].
 pub const LICENCE: &str = "Apache-2.0";
 
 macro_rules! weights {
@@ -71,9 +71,15 @@ pub const IDENTITY: Weights = weights!(
     "ec9ba923570874c5e5822a0cb9d44141cbca7f13da786c6d7f15b5e2fb78b72f",
     "CC0-1.0"
 );
+/// Draws small photos twice as large, 78 x 78 input.
+pub const RESTORE: Weights = weights!(
+    "restore_photo",
+    "575ecbaaad419e5c23815671eee67a30f51641f72c26ef01d9b4ddb17b0c4020",
+    "MIT"
+);
 
 /// Every embedded network.
-pub const ALL: [Weights; 7] = [
+pub const ALL: [Weights; 8] = [
     DETECT_NEAR,
     DETECT_FAR,
     FACE_MESH,
@@ -81,6 +87,7 @@ pub const ALL: [Weights; 7] = [
     PERSON,
     DETAIL_SMALL,
     IDENTITY,
+    RESTORE,
 ];
 
 /// Name of the large detail network, as in a recipe.

@@ -318,6 +318,7 @@ fn recipe(generator: &str, image: &Image, look: &Look) -> Recipe {
         weights: BTreeMap::new(),
         input: String::new(),
         perspective: None,
+        restored: None,
         look: look.clone(),
         source: match image.digital_source_type {
             Source::TrainedAlgorithmicMedia => SourceType::TrainedAlgorithmicMedia,

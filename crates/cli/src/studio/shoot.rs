@@ -137,6 +137,7 @@ impl Run<'_> {
                 "crop": look.crop,
                 "tightened": photo.tightened,
                 "reduced": photo.reduced,
+                "restored": photo.recipe.restored,
             }));
             self.progress.inc(1);
         }
@@ -236,6 +237,10 @@ fn print_verdict(input: &Path, verdict: &Verdict) {
 
 fn print_photo(path: &Path, photo: &Photo) {
     let mut line = format!("  {}, {} x {}", path.display(), photo.width, photo.height);
+    if let Some(times) = photo.recipe.restored {
+        let told = format!(", restored: the photo was drawn {times} times as large");
+        line.push_str(&told);
+    }
     if photo.reduced {
         line.push_str(", smaller than asked for: the photo has too few pixels");
     }

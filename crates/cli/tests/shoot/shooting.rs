@@ -191,6 +191,7 @@ fn json_tells_engine_verdicts_and_files() {
               "file": "out/selfie-grey-studio-headshot.jpg",
               "height": "number",
               "reduced": false,
+              "restored": null,
               "style": "studio",
               "tightened": false,
               "width": "number"

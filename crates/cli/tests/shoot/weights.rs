@@ -18,13 +18,14 @@ fn verify_lists_name_digest_and_licence() {
     selfie_segmentation               6e4c67d9d941aab5ec78a4cc098ca2ba1ab95d2f431a6d0e767ecf327679f544  Apache-2.0  embedded
     u2netp                            309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8  Apache-2.0  embedded
     face_descriptor                   ec9ba923570874c5e5822a0cb9d44141cbca7f13da786c6d7f15b5e2fb78b72f  CC0-1.0  embedded
+    restore_photo                     575ecbaaad419e5c23815671eee67a30f51641f72c26ef01d9b4ddb17b0c4020  MIT  embedded
     u2net                             8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491  Apache-2.0  not fetched
     ");
     let told = folder.json(&["weights", "verify", "--json"]);
     let networks = told["networks"].as_array().expect("a list");
-    assert_eq!(networks.len(), 8);
-    assert_eq!(networks[7]["name"], "u2net");
-    assert_eq!(networks[7]["state"], "not fetched");
+    assert_eq!(networks.len(), 9);
+    assert_eq!(networks[8]["name"], "u2net");
+    assert_eq!(networks[8]["state"], "not fetched");
     assert_eq!(folder.names("."), [""; 0]);
 }
 

@@ -100,8 +100,9 @@ pub const RULES: &[Rule] = &[
         sentence: "The face is too small in this photo. Please come closer to the camera.",
         measure: |q| q.eye_distance,
         limit: AtLeast(40.0),
-        reason: "40 px between the eyes give a headshot of about 260 x 325 px at its own size; \
-                 below, lids and lips are guesswork",
+        reason: "40 px between the eyes can be drawn four times as large, which is a full headshot; \
+                 with 29 lids and teeth are drawn out of the JPEG's blocks, and below lids and lips \
+                 are guesswork",
     },
     Rule {
         code: "no_skin_colour",

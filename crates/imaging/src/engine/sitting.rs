@@ -9,6 +9,8 @@ use crate::light::{self, Prepared, SourceQuality, Style};
 use crate::matte::{self, Matte, foreground, noise};
 use crate::raster::{Kernel, Rect, Rgb, Rgb8, resize_rgb8};
 use crate::recipe::{ENGINE, Look, Recipe, SourceType};
+use crate::restore;
+use crate::weights::RESTORE;
 use std::sync::Arc;
 
 /// A person cut out at one crop and size, with everything the styles share.
@@ -16,8 +18,10 @@ use std::sync::Arc;
 pub struct Cutout {
     /// Which part of the photo it is.
     pub frame: Frame,
-    /// The framed photo as it was.
+    /// The framed photo, as it was or restored.
     pub photo: Rgb,
+    /// How many times larger than the upload the photo was drawn by the network: 1, 2 or 4.
+    pub restored: u32,
     /// The matte.
     pub matte: Matte,
     /// The person's own colours.
@@ -131,19 +135,15 @@ impl<'a> Sitting<'a> {
     ///
     /// When the size is out of range.
     pub fn cutout(&mut self, crop: Crop, size: Size) -> Result<Arc<Cutout>, EngineError> {
-        if !size.is_valid() {
-            return Err(EngineError::Size {
-                width: size.width,
-                height: size.height,
-            });
-        }
+        check(size)?;
         if let Some((key, cutout)) = &self.cutout
             && *key == (crop, size)
         {
             return Ok(Arc::clone(cutout));
         }
         let selfie = self.selfie;
-        let cutout = Arc::new(self.engine.pool.run(|| cut(selfie, crop, size)));
+        let engine = self.engine;
+        let cutout = Arc::new(engine.pool.run(|| cut(engine, selfie, crop, size))?);
         self.graded = None;
         self.cutout = Some(((crop, size), Arc::clone(&cutout)));
         Ok(cutout)
@@ -180,7 +180,7 @@ impl<'a> Sitting<'a> {
         })?;
         Ok(Picture {
             pixels,
-            recipe: self.recipe(look),
+            recipe: self.recipe(look, cutout.restored),
             tightened: cutout.frame.tightened,
             reduced: cutout.frame.reduced,
         })
@@ -202,7 +202,9 @@ impl<'a> Sitting<'a> {
     /// [`EngineError::Recipe`] when the recipe is of another engine, other weights or another
     /// selfie.
     pub fn remake(&mut self, recipe: &Recipe, assets: &Assets) -> Result<Photo, EngineError> {
-        let own = self.recipe(&recipe.look);
+        let Look { crop, size, .. } = recipe.look;
+        check(size)?;
+        let own = self.recipe(&recipe.look, plan(self.selfie, crop, size).1);
         let difference = if recipe.engine != own.engine {
             format!("made by {}, this is {}", recipe.engine, own.engine)
         } else if recipe.weights != own.weights {
@@ -211,18 +213,26 @@ impl<'a> Sitting<'a> {
             "made from another selfie".to_owned()
         } else if recipe.perspective != own.perspective {
             "made with another correction of the perspective".to_owned()
+        } else if recipe.restored != own.restored {
+            "made from a photo enlarged by another factor".to_owned()
         } else {
             return self.photo(&recipe.look, assets);
         };
         Err(EngineError::Recipe { difference })
     }
 
-    fn recipe(&self, look: &Look) -> Recipe {
+    fn recipe(&self, look: &Look, restored: u32) -> Recipe {
+        let mut weights = self.engine.weights();
+        let restored = Some(restored).filter(|times| *times > 1);
+        if restored.is_some() {
+            weights.insert(RESTORE.name.to_owned(), RESTORE.sha256.to_owned());
+        }
         Recipe {
             engine: ENGINE.to_owned(),
-            weights: self.engine.weights(),
+            weights,
             input: self.selfie.digest.clone(),
             perspective: self.selfie.perspective,
+            restored,
             look: look.clone(),
             source: SourceType::default(),
         }
@@ -245,9 +255,33 @@ impl<'a> Sitting<'a> {
     }
 }
 
-fn cut(selfie: &Selfie, crop: Crop, size: Size) -> Cutout {
+fn check(size: Size) -> Result<(), EngineError> {
+    let Size { width, height } = size;
+    if size.is_valid() {
+        Ok(())
+    } else {
+        Err(EngineError::Size { width, height })
+    }
+}
+
+/// Which part of the photo is shown, and how many times larger the photo is drawn for it.
+fn plan(selfie: &Selfie, crop: Crop, size: Size) -> (Frame, u32) {
     let frame = frame::choose(&selfie.subject(), crop, size);
-    let photo = frame.extract(&selfie.pixels, selfie.scale());
+    let times = restore::times(&frame, selfie.scale());
+    (frame.within(selfie.scale() * times as f32), times)
+}
+
+fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Result<Cutout, EngineError> {
+    let (frame, restored) = plan(selfie, crop, size);
+    let scale = selfie.scale() * restored as f32;
+    let photo = if restored == 1 {
+        frame.extract(&selfie.pixels, scale)
+    } else {
+        let part = engine.restored(selfie, &frame, restored)?;
+        let (x, y) = part.origin;
+        let frame = frame.without(x as f32 / scale, y as f32 / scale);
+        frame.extract(&part.pixels, scale)
+    };
     let landmarks = selfie
         .landmarks
         .mapped(|x, y| frame.to_picture(x, y), 1.0 / frame.step);
@@ -269,17 +303,18 @@ fn cut(selfie: &Selfie, crop: Crop, size: Size) -> Cutout {
     foreground::despill(&mut foreground, &matte.alpha, face * 0.05, 0.6);
     let source = SourceQuality {
         noise: sigma,
-        enlargement: 1.0 / (frame.step * selfie.scale()),
+        enlargement: frame.enlargement(scale),
     };
     let prepared = light::prepare(&foreground, &matte.alpha, &landmarks, source);
     let edge = Edge::new(&matte.alpha);
-    Cutout {
+    Ok(Cutout {
         frame,
         photo,
+        restored,
         matte,
         foreground,
         landmarks,
         prepared,
         edge,
-    }
+    })
 }

@@ -30,6 +30,20 @@ impl Coarse {
         let side = SIDE as f32;
         self.alpha.bilinear(u * side, v.min(1.0) * side)
     }
+
+    /// Whether a trace of the person lies in `area`, in pixels of the analysed image.
+    pub fn touches(&self, area: Rect) -> bool {
+        const TRACE: f32 = 0.02;
+        // As fine as the network's own pixels.
+        let columns = (area.w / self.area.w * SIDE as f32).ceil().max(1.0) as usize;
+        let rows = (area.h / self.area.h * SIDE as f32).ceil().max(1.0) as usize;
+        let along =
+            |from: f32, length: f32, i: usize, n: usize| from + length * i as f32 / n as f32;
+        (0..=rows).any(|j| {
+            let y = along(area.y, area.h, j, rows);
+            (0..=columns).any(|i| self.at(along(area.x, area.w, i, columns), y) > TRACE)
+        })
+    }
 }
 
 /// Runs the person network on the surroundings of one face, upright and mirrored, and keeps the

@@ -45,6 +45,7 @@ fn recipe(width: usize, height: usize) -> Recipe {
         weights: BTreeMap::new(),
         input: String::new(),
         perspective: None,
+        restored: None,
         look: Look {
             size: Size { width, height },
             ..Look::default()

@@ -17,6 +17,7 @@ mod identity;
 mod matting;
 mod perspective;
 mod pictures;
+mod restoring;
 mod shooting;
 
 use headshot_imaging::{Engine, Options};

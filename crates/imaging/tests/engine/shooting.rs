@@ -86,6 +86,7 @@ fn bytes_do_not_depend_on_threads_and_a_recipe_repeats_them() {
 
     let recipe = Recipe::from_photo(&photo.bytes).unwrap();
     assert_eq!(recipe, photo.recipe);
+    assert_eq!(recipe.restored, None, "the photo is large enough");
     let remade = ENGINE
         .sitting(&PRESIDENT)
         .remake(&recipe, &Assets::default())
@@ -170,8 +171,10 @@ fn sizes_are_bounded_and_never_blown_up() {
     };
     let picture = sitting.picture(&large, &Assets::default()).unwrap();
     assert!(picture.reduced);
-    let own = sitting.cutout(large.crop, large.size).unwrap().frame.step * PRESIDENT.scale();
-    assert!(1.0 / own < 1.16, "enlarged {:.2} times", 1.0 / own);
+    let cutout = sitting.cutout(large.crop, large.size).unwrap();
+    let drawn = PRESIDENT.scale() * cutout.restored as f32;
+    let enlargement = cutout.frame.enlargement(drawn);
+    assert!(enlargement < 1.16, "enlarged {enlargement:.2} times");
 }
 
 #[test]
