@@ -362,15 +362,15 @@ pub async fn join(
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let invite = invites::find(&mut tx, id).await?;
+    let org = invite.ok_or(JoinError::NotFound)?.org;
+    organizations::lock(&mut tx, &org).await?;
+    // Read again: what was found may be older than the lock.
+    let invite = invites::find(&mut tx, id).await?;
     let invite = invite.ok_or(JoinError::NotFound)?;
-    tallies::lock_credits(&mut tx, &invite.org).await?;
     if !invite.is_open(now) {
         return Err(JoinError::Closed);
     }
-    let user = match users::find_by_email(&mut tx, email).await? {
-        Some(user) => user,
-        None => accounts::insert_user(app, &mut tx, email, name).await?,
-    };
+    let user = accounts::account(app, &mut tx, email, name).await?;
     let team = invite.team.as_ref().map(|team| &team.id);
     let membership = users::find_membership(&mut tx, &user.id, &invite.org).await?;
     if membership.is_some() {

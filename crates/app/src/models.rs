@@ -152,7 +152,9 @@ pub async fn create(
             some => some,
         },
     };
-    if users::find_by_email(&mut tx, &new.email).await?.is_some() {
+    if let Some(user) = users::find_by_email(&mut tx, &new.email).await?
+        && !accounts::end_anonymous(&mut tx, (org, &user.id)).await?
+    {
         return Err(CreateError::AlreadyExists);
     }
     let reserved = if found.credits_unlimited || new.development {
@@ -162,7 +164,11 @@ pub async fn create(
     } else {
         found.package.cost()
     };
-    let user = accounts::insert_user(app, &mut tx, &new.email, None).await?;
+    let user = match accounts::insert_user(app, &mut tx, &new.email, None).await {
+        // Another organization was faster.
+        Err(Error::Conflict) => return Err(CreateError::AlreadyExists),
+        inserted => inserted?,
+    };
     users::set_anonymous(&mut tx, &user.id).await?;
     let place = (Role::Member, team.as_ref().map(|team| &team.id));
     users::insert_membership(&mut tx, org, &user.id, place, now).await?;
@@ -209,19 +215,14 @@ pub async fn create(
 }
 
 /// The organization's model with this id, which no other transaction changes until this one ends.
+/// To be called first: see [`organizations::lock`].
 pub(crate) async fn held(
     tx: &mut WriteTx,
     (org, id): (&OrgId, &ModelId),
 ) -> Result<Option<Model>, Error> {
-    let Some(found) = models::find(tx, org, id).await? else {
-        return Ok(None);
-    };
-    if models::hold(tx, (org, id), found.status).await? {
-        // Read again: what was found may be older than the hold.
-        models::find(tx, org, id).await
-    } else {
-        Err(Error::Conflict)
-    }
+    organizations::lock(tx, org).await?;
+    models::lock(tx, id).await?;
+    models::find(tx, org, id).await
 }
 
 async fn organization(tx: &mut WriteTx, org: &OrgId) -> Result<Organization, Error> {
@@ -258,7 +259,8 @@ pub(crate) enum AdvanceError {
 }
 
 /// Lets `event` happen to a session: the only way in which a status changes. Sets the times, frees
-/// what is held back, takes `charged`, and tells the organization's receiver, all in `tx`.
+/// what is held back, takes `charged`, and tells the organization's receiver, all in `tx`, by which
+/// `before` is [`held`].
 pub(crate) async fn advance(
     app: &App,
     tx: &mut WriteTx,
@@ -355,13 +357,10 @@ pub const LINK_LIFE: Duration = Duration::from_hours(90 * 24);
 pub async fn submit(app: &App, org: &OrgId, id: &ModelId) -> Result<Model, SubmitError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let before = models::find(&mut tx, org, id).await?;
+    // Nobody adds or removes a photo from here on.
+    let before = held(&mut tx, (org, id)).await?;
     let before = before.ok_or(SubmitError::NotFound)?;
     if before.status != ModelStatus::Onboarding {
-        return Err(SubmitError::NotNow(before.status));
-    }
-    // Nobody adds or removes a photo from here on.
-    if !models::hold(&mut tx, (org, id), before.status).await? {
         return Err(SubmitError::NotNow(before.status));
     }
     if !shoots::is_ready(&mut tx, &before).await? {
@@ -408,16 +407,21 @@ pub async fn delete(
     id: &ModelId,
 ) -> Result<(), DeleteError> {
     let mut tx = app.db.write().await?;
-    let before = models::find(&mut tx, org, id).await?;
+    let before = held(&mut tx, (org, id)).await?;
     let before = before.ok_or(DeleteError::NotFound)?;
     match advance(app, &mut tx, (&before, ModelEvent::Delete), Credits::ZERO).await {
         Ok(_) => {}
-        Err(AdvanceError::NotNow(_)) => return Err(DeleteError::AlreadyDeleted),
+        Err(AdvanceError::NotNow(ModelStatus::Deleted)) => {
+            return Err(DeleteError::AlreadyDeleted);
+        }
+        // What is not deleted can be deleted, and nobody else changes it now.
+        Err(AdvanceError::NotNow(_)) => return Err(Error::Conflict.into()),
         Err(AdvanceError::Internal(error)) => return Err(error.into()),
     }
     let doomed = objects::doom_model(app, &mut tx, (org, id)).await?;
     models::delete_links(&mut tx, id).await?;
     people::forget_address(&mut tx, id).await?;
+    accounts::end_anonymous(&mut tx, (org, &before.user)).await?;
     record(app, &mut tx, actor, ("model.deleted", &before)).await?;
     tx.commit().await?;
     // A shoot that waits for a generator stops it.

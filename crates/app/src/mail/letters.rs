@@ -91,6 +91,7 @@ pub async fn remind(
 ) -> Result<(), RemindError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    organizations::lock(&mut tx, org).await?;
     let invite = rows::find(&mut tx, id).await?;
     let invite = invite.filter(|invite| invite.org == *org && invite.is_open(now));
     let invite = invite.ok_or(RemindError::Closed)?;
