@@ -18,6 +18,7 @@ use crate::idempotency::Once;
 use crate::invites;
 use crate::jobs::{self, NewJob};
 use crate::mail;
+use crate::maintenance::Each;
 use crate::objects;
 use crate::page::{Page, Slice};
 use crate::shoots;
@@ -434,18 +435,26 @@ pub async fn delete(
 pub(crate) async fn expire(app: &App) -> Result<(), Error> {
     const AT_ONCE: i64 = 200;
     loop {
-        let mut tx = app.db.write().await?;
-        let run_out = models::run_out(&mut tx, app.clock.now(), AT_ONCE).await?;
-        if run_out.is_empty() {
-            return Ok(());
-        }
+        let run_out = {
+            let mut conn = app.db.read().await?;
+            models::run_out(&mut conn, app.clock.now(), AT_ONCE).await?
+        };
+        let mut all = Each::of(app, "a session's credits were not freed");
         for (org, id) in run_out {
-            if let Some(before) = models::find(&mut tx, &org, &id).await? {
-                let mut after = before.clone();
-                after.reserved = Credits::ZERO;
-                models::update(&mut tx, &before, &after).await?;
-            }
+            all.note(&id, free(app, (&org, &id)).await);
         }
-        tx.commit().await?;
+        if all.done == 0 {
+            return all.result();
+        }
     }
+}
+
+async fn free(app: &App, ids: (&OrgId, &ModelId)) -> Result<(), Error> {
+    let mut tx = app.db.write().await?;
+    if let Some(before) = held(&mut tx, ids).await? {
+        let mut after = before.clone();
+        after.reserved = Credits::ZERO;
+        models::update(&mut tx, &before, &after).await?;
+    }
+    tx.commit().await
 }
