@@ -87,6 +87,38 @@ pub enum RemoveError {
     Internal(#[from] Error),
 }
 
+/// Why a member can't begin again.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    /// Nobody in the organization has this address.
+    #[error("nobody in the organization has the address {0}")]
+    NotFound(Email),
+    /// The member's session can't be begun again.
+    #[error(transparent)]
+    Session(#[from] crate::models::RetryError),
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Lets a member begin again, at no cost: see [`crate::models::retry`].
+pub async fn retry(
+    app: &App,
+    (org, actor): (&OrgId, &Actor),
+    email: &Email,
+) -> Result<(), RetryError> {
+    let newest = {
+        let mut conn = app.db.read().await?;
+        match members::find_by_email(&mut conn, org, email).await? {
+            Some(user) => models::find_of_user(&mut conn, org, &user).await?,
+            None => None,
+        }
+    };
+    let newest = newest.ok_or_else(|| RetryError::NotFound(email.clone()))?;
+    crate::models::retry(app, (org, actor), &newest.id).await?;
+    Ok(())
+}
+
 /// Sessions that are deleted at a time.
 const AT_ONCE: i64 = 100;
 

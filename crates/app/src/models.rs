@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use headshot_domain::{
-    Credits, Email, JobKind, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId,
-    Timestamp, entropy,
+    Credits, Email, JobKind, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, PhotoStatus,
+    Role, TeamId, Timestamp, entropy,
 };
 use headshot_storage::models;
 use headshot_storage::organizations::Organization;
-use headshot_storage::{Error, WriteTx, organizations, people, tallies, teams, users};
+use headshot_storage::{Error, WriteTx, organizations, people, photos, tallies, teams, users};
 
 use crate::App;
 use crate::accounts;
@@ -384,6 +384,58 @@ pub async fn submit(app: &App, org: &OrgId, id: &ModelId) -> Result<Model, Submi
     };
     jobs::enqueue(app, &mut tx, job).await?;
     tx.commit().await?;
+    Ok(after)
+}
+
+/// Why nobody can begin again.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    /// The organization has no such session.
+    #[error("Model not found")]
+    NotFound,
+    /// Only whoever has headshots can have others made.
+    #[error("a model that is {0} has no headshots to be made again")]
+    NotNow(ModelStatus),
+    /// One is free, and it was given.
+    #[error("this person has had a retry already")]
+    Given,
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Lets a person with headshots begin again, once and at no cost; the headshots are deleted, and the
+/// person is told (contract: data-lifecycle.md).
+pub async fn retry(
+    app: &App,
+    (org, actor): (&OrgId, &Actor),
+    id: &ModelId,
+) -> Result<Model, RetryError> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let before = held(&mut tx, (org, id)).await?;
+    let before = before.ok_or(RetryError::NotFound)?;
+    // Only a retry deletes the photos of a session that lives.
+    let photos = photos::places(&mut tx, id).await?;
+    if before.status != ModelStatus::Deleted
+        && photos
+            .iter()
+            .any(|(_, status)| *status == PhotoStatus::Deleted)
+    {
+        return Err(RetryError::Given);
+    }
+    let event = (&before, ModelEvent::Retry);
+    let after = match advance(app, &mut tx, event, before.charged).await {
+        Ok(after) => after,
+        Err(AdvanceError::NotNow(status)) => return Err(RetryError::NotNow(status)),
+        Err(AdvanceError::Internal(error)) => return Err(error.into()),
+    };
+    let doomed = objects::doom_photos(app, &mut tx, (org, id)).await?;
+    models::extend_links(&mut tx, id, (now, now.plus(LINK_LIFE))).await?;
+    mail::retry_given(app, &mut tx, &after).await?;
+    record(app, &mut tx, actor, ("model.retried", &after)).await?;
+    tx.commit().await?;
+    objects::erase(app, doomed).await;
     Ok(after)
 }
 

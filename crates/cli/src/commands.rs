@@ -387,6 +387,14 @@ async fn user(config: &Config, command: User) -> anyhow::Result<()> {
     let app = wiring::app(config).await?;
     let (email, json) = match command {
         User::ResetPassword { email, json } => (email, json),
+        User::Retry { email, org } => {
+            let by = (&OrgId::from(org), &Actor::command_line());
+            members::retry(&app, by, &email).await?;
+            output::line(format!(
+                "{email} can begin again; the headshots that were there are deleted."
+            ));
+            return Ok(());
+        }
         User::Remove { email, org } => {
             let by = (&OrgId::from(org), &Actor::command_line());
             members::remove(&app, by, &email).await?;

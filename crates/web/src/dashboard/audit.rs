@@ -95,6 +95,7 @@ fn action_words(action: &str) -> &str {
         "invite.used" => "joined by an invite",
         "model.created" => "created a session",
         "model.deleted" => "deleted a session and its photos",
+        "model.retried" => "let a person begin again",
         "member.removed" => "removed the member",
         "consent.given" => "agreed to the photo terms",
         "uploads.deleted" => "deleted uploaded photos",
