@@ -17,7 +17,7 @@ pub use links::{
     MAILED_LINK_LIFE, OpenLink, SETUP_LINK_LIFE, SIGN_IN_LINK_LIFE, make_link, open_link,
 };
 pub(crate) use links::{mailed_link, setup_link};
-pub(crate) use people::insert_user;
+pub(crate) use people::{account, end_anonymous, insert_user};
 pub use sessions::{
     ABSOLUTE_TIMEOUT, IDLE_TIMEOUT, Others, RECENT, SignedIn, list_sessions, organizations_of,
     session, sign_out, sign_out_others, switch_org,

@@ -9,7 +9,7 @@ use headshot_storage::{Error, models};
 use crate::App;
 use crate::access::Visit;
 use crate::audit::{self, Event};
-use crate::models::Model;
+use crate::models::{Model, held};
 
 pub use headshot_storage::people::Consent;
 
@@ -121,7 +121,7 @@ pub async fn give(
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let (org, id) = visit.ids();
-    let before = models::find(&mut tx, org, id).await?;
+    let before = held(&mut tx, (org, id)).await?;
     let before = before.ok_or(ConsentError::NotNow(ModelStatus::Deleted))?;
     if before.status != ModelStatus::Onboarding {
         return Err(ConsentError::NotNow(before.status));

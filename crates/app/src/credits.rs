@@ -9,7 +9,8 @@ use headshot_storage::{Error, WriteTx, tallies};
 use crate::App;
 use crate::mail;
 
-/// Takes what the shoot of `model` costs; nothing for tests and where credits are not counted.
+/// Takes what the shoot of `model` costs; nothing for tests, for a retry, and where credits are not
+/// counted.
 ///
 /// `None` when there is no credit to take. What the session holds back is its own; one whose hold ran out needs a free credit.
 pub(crate) async fn take(
@@ -17,6 +18,10 @@ pub(crate) async fn take(
     tx: &mut WriteTx,
     (org, model): (&Organization, &Model),
 ) -> Result<Option<Credits>, Error> {
+    // It was paid before: an admin lets the person begin again.
+    if model.submitted_at.is_some() {
+        return Ok(Some(model.charged));
+    }
     if org.credits_unlimited || model.development {
         return Ok(Some(Credits::ZERO));
     }

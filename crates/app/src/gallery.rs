@@ -115,9 +115,9 @@ pub async fn rate(app: &App, visit: &Visit, id: &PhotoId, liked: Liked) -> Resul
 pub async fn choose(app: &App, visit: &Visit, id: &PhotoId) -> Result<(), PhotoError> {
     let (org, model) = (&visit.org.id, &visit.model.id);
     let mut tx = app.db.write().await?;
-    own(&mut tx, visit, id).await?;
     let before = crate::models::held(&mut tx, (org, model)).await?;
     let before = before.ok_or(PhotoError::NoSuchModel)?;
+    own(&mut tx, visit, id).await?;
     // A photo can be chosen while others are still being made; a deleted session has none.
     if before.status == ModelStatus::Deleted {
         return Err(PhotoError::NoSuchModel);

@@ -18,6 +18,7 @@ use crate::accounts;
 use crate::audit::{self, Actor, Event};
 use crate::idempotency::Once;
 use crate::mail;
+use crate::maintenance::Each;
 use crate::page::{Page, STEP, Slice};
 
 pub use headshot_storage::invites::Invite;
@@ -159,16 +160,29 @@ async fn close_run_out(app: &App, tx: &mut WriteTx, org: &OrgId) -> Result<(), E
 /// Frees the credits of invites that ran out, in all organizations.
 pub(crate) async fn expire(app: &App) -> Result<(), Error> {
     loop {
-        let mut tx = app.db.write().await?;
-        let invites = invites::run_out_anywhere(&mut tx, app.clock.now(), RUN_OUT_MAX).await?;
-        if invites.is_empty() {
-            return Ok(());
+        let run_out = {
+            let mut conn = app.db.read().await?;
+            invites::run_out_anywhere(&mut conn, app.clock.now(), RUN_OUT_MAX).await?
+        };
+        let mut all = Each::of(app, "an invite that ran out was not closed");
+        for (org, id) in run_out {
+            all.note(&org, close(app, (&org, &id)).await);
         }
-        for invite in invites {
-            invites::close(&mut tx, &invite, InviteState::Expired).await?;
+        if all.done == 0 {
+            return all.result();
         }
-        tx.commit().await?;
     }
+}
+
+/// Closes an invite that ran out, unless somebody was faster.
+async fn close(app: &App, (org, id): (&OrgId, &InviteId)) -> Result<(), Error> {
+    let mut tx = app.db.write().await?;
+    organizations::lock(&mut tx, org).await?;
+    let invite = invites::find(&mut tx, id).await?;
+    if let Some(invite) = invite.filter(|invite| invite.state == InviteState::Open) {
+        invites::close(&mut tx, &invite, InviteState::Expired).await?;
+    }
+    tx.commit().await
 }
 
 async fn record(
@@ -362,15 +376,15 @@ pub async fn join(
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let invite = invites::find(&mut tx, id).await?;
+    let org = invite.ok_or(JoinError::NotFound)?.org;
+    organizations::lock(&mut tx, &org).await?;
+    // Read again: what was found may be older than the lock.
+    let invite = invites::find(&mut tx, id).await?;
     let invite = invite.ok_or(JoinError::NotFound)?;
-    tallies::lock_credits(&mut tx, &invite.org).await?;
     if !invite.is_open(now) {
         return Err(JoinError::Closed);
     }
-    let user = match users::find_by_email(&mut tx, email).await? {
-        Some(user) => user,
-        None => accounts::insert_user(app, &mut tx, email, name).await?,
-    };
+    let user = accounts::account(app, &mut tx, email, name).await?;
     let team = invite.team.as_ref().map(|team| &team.id);
     let membership = users::find_membership(&mut tx, &user.id, &invite.org).await?;
     if membership.is_some() {

@@ -131,6 +131,8 @@ async fn store(
 ) -> Result<(), CreateError> {
     let digest = app.peppers.digest(secret);
     let mut tx = app.db.write().await?;
+    // From here on no other transaction generates a key, so that the limit holds.
+    headshot_storage::organizations::lock(&mut tx, &key.org).await?;
     if headshot_storage::organizations::find(&mut tx, &key.org)
         .await?
         .is_none()

@@ -29,7 +29,7 @@ pub use letters::{
     LOW_CREDITS, RemindError, SwitchError, remind, tell_low_credits, tells_low_credits,
 };
 pub(crate) use letters::{
-    invited, key_deleted, key_generated, keys_expiring, low_credits, results_ready,
+    invited, key_deleted, key_generated, keys_expiring, low_credits, results_ready, retry_given,
 };
 
 /// Owners and admins who are told something, at most.
@@ -325,5 +325,10 @@ async fn org_name(tx: &mut WriteTx, org: &OrgId) -> Result<String, Error> {
 
 /// Whether a person gets mail about a session: nobody without an account of ours does.
 fn is_told(status: ModelStatus, uid: &str) -> bool {
-    status == ModelStatus::Active && !uid.starts_with("anon_")
+    status == ModelStatus::Active && has_account(uid)
+}
+
+/// Whether somebody is more than a session that a partner has created.
+fn has_account(uid: &str) -> bool {
+    !uid.starts_with("anon_")
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use headshot_domain::Timestamp;
 use headshot_storage::{Error, auth, idempotency, sessions, sign_in};
 use tokio_util::sync::CancellationToken;
 
@@ -36,9 +37,8 @@ pub async fn checkpoints(app: Arc<App>, stop: CancellationToken) {
 /// Cleans up once an hour until `stop`.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     loop {
-        if let Err(error) = clean_up(&app).await {
-            app.report(&error, "the clean-up failed; it is tried again in an hour");
-        }
+        // What failed was reported there, and is tried again in an hour.
+        clean_up(&app).await.ok();
         if stop
             .run_until_cancelled(tokio::time::sleep(EVERY))
             .await
@@ -52,23 +52,72 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 /// Removes sessions and links that ended, old failure counts, answers past their day, and rows of
 /// the API and webhook logs past the retention; frees the credits of invites and sessions that ran
 /// out; deletes photos, uploads and mails that were kept for long enough; tells of keys that run out.
+///
+/// Each of these is done whatever becomes of the others, and each failure is reported.
+///
+/// # Errors
+/// The first failure.
 pub async fn clean_up(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
+    let kept_from = now.minus(app.settings.log_retention);
+    let mut all = Each::of(app, "a part of the clean-up failed");
+    all.note("sign-in", forget_sign_ins(app, now).await);
+    all.note("invites", invites::expire(app).await);
+    all.note("sessions", models::expire(app).await);
+    all.note("webhook log", webhooks::expire(app, kept_from).await);
+    let expired = request_log::expire(&app.db, kept_from).await;
+    all.note("API log", expired.map(drop));
+    all.note("retention", retention::run(app).await);
+    all.note("mails", mail::expire(app, now).await);
+    all.note("keys that run out", mail::keys_expiring(app).await);
+    all.result()
+}
+
+async fn forget_sign_ins(app: &App, now: Timestamp) -> Result<(), Error> {
     let mut tx = app.db.write().await?;
     sessions::delete_ended(&mut tx, now, now.minus(IDLE_TIMEOUT)).await?;
     sign_in::delete_expired_links(&mut tx, now).await?;
     sign_in::delete_old_failures(&mut tx, now.minus(FAILURE_WINDOW)).await?;
     idempotency::expire(&mut tx, now.minus(LIFE)).await?;
-    tx.commit().await?;
-    invites::expire(app).await?;
-    models::expire(app).await?;
-    let kept_from = now.minus(app.settings.log_retention);
-    webhooks::expire(app, kept_from).await?;
-    request_log::expire(&app.db, kept_from).await?;
-    retention::run(app).await?;
-    mail::expire(app, now).await?;
-    mail::keys_expiring(app).await?;
-    Ok(())
+    tx.commit().await
+}
+
+/// Several things, each of which is done whatever becomes of the others.
+pub(crate) struct Each<'a> {
+    app: &'a App,
+    what: &'static str,
+    first: Option<Error>,
+    /// How many succeeded.
+    pub(crate) done: usize,
+}
+
+impl<'a> Each<'a> {
+    /// `what` says in the server's log what it is when one of them failed.
+    pub(crate) fn of(app: &'a App, what: &'static str) -> Self {
+        Self {
+            app,
+            what,
+            first: None,
+            done: 0,
+        }
+    }
+
+    /// Counts what became of `one`, and reports a failure.
+    pub(crate) fn note(&mut self, one: impl std::fmt::Display, result: Result<(), Error>) {
+        match result {
+            Ok(()) => self.done += 1,
+            Err(error) => {
+                let what = format!("{} ({one}); it is tried again in an hour", self.what);
+                self.app.report(&error, &what);
+                self.first.get_or_insert(error);
+            }
+        }
+    }
+
+    /// The first failure, if there was one.
+    pub(crate) fn result(self) -> Result<(), Error> {
+        self.first.map_or(Ok(()), Err)
+    }
 }
 
 /// Finds out which of the registered nodes are alive and expels the others, which leaves a gap row

@@ -3,9 +3,12 @@
 use headshot_domain::{Email, InviteState, MemberStage, OrgId, Role};
 use headshot_storage::tallies::{self, Tally};
 use headshot_storage::users::{self, User};
-use headshot_storage::{Error, ReadConn, WriteTx, invites, members, models, sessions};
+use headshot_storage::{
+    Error, ReadConn, WriteTx, invites, members, models, organizations, sessions,
+};
 
 use crate::App;
+use crate::accounts;
 use crate::audit::{self, Actor, Event};
 use crate::models::DeleteError;
 use crate::page::{Page, Slice};
@@ -84,6 +87,38 @@ pub enum RemoveError {
     Internal(#[from] Error),
 }
 
+/// Why a member can't begin again.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    /// Nobody in the organization has this address.
+    #[error("nobody in the organization has the address {0}")]
+    NotFound(Email),
+    /// The member's session can't be begun again.
+    #[error(transparent)]
+    Session(#[from] crate::models::RetryError),
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Lets a member begin again, at no cost: see [`crate::models::retry`].
+pub async fn retry(
+    app: &App,
+    (org, actor): (&OrgId, &Actor),
+    email: &Email,
+) -> Result<(), RetryError> {
+    let newest = {
+        let mut conn = app.db.read().await?;
+        match members::find_by_email(&mut conn, org, email).await? {
+            Some(user) => models::find_of_user(&mut conn, org, &user).await?,
+            None => None,
+        }
+    };
+    let newest = newest.ok_or_else(|| RetryError::NotFound(email.clone()))?;
+    crate::models::retry(app, (org, actor), &newest.id).await?;
+    Ok(())
+}
+
 /// Sessions that are deleted at a time.
 const AT_ONCE: i64 = 100;
 
@@ -91,8 +126,8 @@ const AT_ONCE: i64 = 100;
 const ROUNDS_MAX: usize = 100;
 
 /// Removes a member with all headshots, uploads and open invites, at once and for good (contract:
-/// data-lifecycle.md). The person's own account stays, outside of the organization. Cut off in the
-/// middle, it can be called again.
+/// data-lifecycle.md). The person's own account stays, outside of the organization; one that existed
+/// for sessions only goes as well. Cut off in the middle, it can be called again.
 pub async fn remove(
     app: &App,
     (org, actor): (&OrgId, &Actor),
@@ -104,13 +139,16 @@ pub async fn remove(
         let user = users::find_by_email(&mut conn, email).await?;
         user.ok_or_else(not_found)?
     };
-    for _ in 0..ROUNDS_MAX {
+    for round in 0..ROUNDS_MAX {
         let mut tx = app.db.write().await?;
-        // In the order in which everybody locks: a session that is begun now waits.
-        tallies::lock_credits(&mut tx, org).await?;
-        let membership = users::find_membership(&mut tx, &user.id, org).await?;
-        if membership.ok_or_else(not_found)?.role == Role::Owner {
-            return Err(RemoveError::Owner);
+        // A session that is begun now waits.
+        organizations::lock(&mut tx, org).await?;
+        match users::find_membership(&mut tx, &user.id, org).await? {
+            Some(membership) if membership.role == Role::Owner => return Err(RemoveError::Owner),
+            Some(_) => {}
+            None if round == 0 => return Err(not_found()),
+            // It went with the last session: the person existed for sessions only.
+            None => {}
         }
         let live = models::live_of_user(&mut tx, (org, &user.id), AT_ONCE).await?;
         if live.is_empty() {
@@ -140,8 +178,10 @@ async fn leave(
     {
         invites::close(tx, &invite, InviteState::Revoked).await?;
     }
-    members::remove(tx, org, &user.id).await?;
-    sessions::delete_in(tx, &user.id, org).await?;
+    if !accounts::end_anonymous(tx, (org, &user.id)).await? {
+        members::remove(tx, org, &user.id).await?;
+        sessions::delete_in(tx, &user.id, org).await?;
+    }
     let event = Event {
         org: Some(org),
         action: "member.removed",

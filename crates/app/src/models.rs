@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use headshot_domain::{
-    Credits, Email, JobKind, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, Role, TeamId,
-    Timestamp, entropy,
+    Credits, Email, JobKind, ModelEvent, ModelId, ModelStatus, ModelVersion, OrgId, PhotoStatus,
+    Role, TeamId, Timestamp, entropy,
 };
 use headshot_storage::models;
 use headshot_storage::organizations::Organization;
-use headshot_storage::{Error, WriteTx, organizations, people, tallies, teams, users};
+use headshot_storage::{Error, WriteTx, organizations, people, photos, tallies, teams, users};
 
 use crate::App;
 use crate::accounts;
@@ -18,6 +18,7 @@ use crate::idempotency::Once;
 use crate::invites;
 use crate::jobs::{self, NewJob};
 use crate::mail;
+use crate::maintenance::Each;
 use crate::objects;
 use crate::page::{Page, Slice};
 use crate::shoots;
@@ -152,7 +153,9 @@ pub async fn create(
             some => some,
         },
     };
-    if users::find_by_email(&mut tx, &new.email).await?.is_some() {
+    if let Some(user) = users::find_by_email(&mut tx, &new.email).await?
+        && !accounts::end_anonymous(&mut tx, (org, &user.id)).await?
+    {
         return Err(CreateError::AlreadyExists);
     }
     let reserved = if found.credits_unlimited || new.development {
@@ -162,7 +165,11 @@ pub async fn create(
     } else {
         found.package.cost()
     };
-    let user = accounts::insert_user(app, &mut tx, &new.email, None).await?;
+    let user = match accounts::insert_user(app, &mut tx, &new.email, None).await {
+        // Another organization was faster.
+        Err(Error::Conflict) => return Err(CreateError::AlreadyExists),
+        inserted => inserted?,
+    };
     users::set_anonymous(&mut tx, &user.id).await?;
     let place = (Role::Member, team.as_ref().map(|team| &team.id));
     users::insert_membership(&mut tx, org, &user.id, place, now).await?;
@@ -209,19 +216,14 @@ pub async fn create(
 }
 
 /// The organization's model with this id, which no other transaction changes until this one ends.
+/// To be called first: see [`organizations::lock`].
 pub(crate) async fn held(
     tx: &mut WriteTx,
     (org, id): (&OrgId, &ModelId),
 ) -> Result<Option<Model>, Error> {
-    let Some(found) = models::find(tx, org, id).await? else {
-        return Ok(None);
-    };
-    if models::hold(tx, (org, id), found.status).await? {
-        // Read again: what was found may be older than the hold.
-        models::find(tx, org, id).await
-    } else {
-        Err(Error::Conflict)
-    }
+    organizations::lock(tx, org).await?;
+    models::lock(tx, id).await?;
+    models::find(tx, org, id).await
 }
 
 async fn organization(tx: &mut WriteTx, org: &OrgId) -> Result<Organization, Error> {
@@ -258,7 +260,8 @@ pub(crate) enum AdvanceError {
 }
 
 /// Lets `event` happen to a session: the only way in which a status changes. Sets the times, frees
-/// what is held back, takes `charged`, and tells the organization's receiver, all in `tx`.
+/// what is held back, takes `charged`, and tells the organization's receiver, all in `tx`, by which
+/// `before` is [`held`].
 pub(crate) async fn advance(
     app: &App,
     tx: &mut WriteTx,
@@ -355,13 +358,10 @@ pub const LINK_LIFE: Duration = Duration::from_hours(90 * 24);
 pub async fn submit(app: &App, org: &OrgId, id: &ModelId) -> Result<Model, SubmitError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let before = models::find(&mut tx, org, id).await?;
+    // Nobody adds or removes a photo from here on.
+    let before = held(&mut tx, (org, id)).await?;
     let before = before.ok_or(SubmitError::NotFound)?;
     if before.status != ModelStatus::Onboarding {
-        return Err(SubmitError::NotNow(before.status));
-    }
-    // Nobody adds or removes a photo from here on.
-    if !models::hold(&mut tx, (org, id), before.status).await? {
         return Err(SubmitError::NotNow(before.status));
     }
     if !shoots::is_ready(&mut tx, &before).await? {
@@ -387,6 +387,58 @@ pub async fn submit(app: &App, org: &OrgId, id: &ModelId) -> Result<Model, Submi
     Ok(after)
 }
 
+/// Why nobody can begin again.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    /// The organization has no such session.
+    #[error("Model not found")]
+    NotFound,
+    /// Only whoever has headshots can have others made.
+    #[error("a model that is {0} has no headshots to be made again")]
+    NotNow(ModelStatus),
+    /// One is free, and it was given.
+    #[error("this person has had a retry already")]
+    Given,
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] Error),
+}
+
+/// Lets a person with headshots begin again, once and at no cost; the headshots are deleted, and the
+/// person is told (contract: data-lifecycle.md).
+pub async fn retry(
+    app: &App,
+    (org, actor): (&OrgId, &Actor),
+    id: &ModelId,
+) -> Result<Model, RetryError> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let before = held(&mut tx, (org, id)).await?;
+    let before = before.ok_or(RetryError::NotFound)?;
+    // Only a retry deletes the photos of a session that lives.
+    let photos = photos::places(&mut tx, id).await?;
+    if before.status != ModelStatus::Deleted
+        && photos
+            .iter()
+            .any(|(_, status)| *status == PhotoStatus::Deleted)
+    {
+        return Err(RetryError::Given);
+    }
+    let event = (&before, ModelEvent::Retry);
+    let after = match advance(app, &mut tx, event, before.charged).await {
+        Ok(after) => after,
+        Err(AdvanceError::NotNow(status)) => return Err(RetryError::NotNow(status)),
+        Err(AdvanceError::Internal(error)) => return Err(error.into()),
+    };
+    let doomed = objects::doom_photos(app, &mut tx, (org, id)).await?;
+    models::extend_links(&mut tx, id, (now, now.plus(LINK_LIFE))).await?;
+    mail::retry_given(app, &mut tx, &after).await?;
+    record(app, &mut tx, actor, ("model.retried", &after)).await?;
+    tx.commit().await?;
+    objects::erase(app, doomed).await;
+    Ok(after)
+}
+
 /// Why a session can't be deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
@@ -408,16 +460,21 @@ pub async fn delete(
     id: &ModelId,
 ) -> Result<(), DeleteError> {
     let mut tx = app.db.write().await?;
-    let before = models::find(&mut tx, org, id).await?;
+    let before = held(&mut tx, (org, id)).await?;
     let before = before.ok_or(DeleteError::NotFound)?;
     match advance(app, &mut tx, (&before, ModelEvent::Delete), Credits::ZERO).await {
         Ok(_) => {}
-        Err(AdvanceError::NotNow(_)) => return Err(DeleteError::AlreadyDeleted),
+        Err(AdvanceError::NotNow(ModelStatus::Deleted)) => {
+            return Err(DeleteError::AlreadyDeleted);
+        }
+        // What is not deleted can be deleted, and nobody else changes it now.
+        Err(AdvanceError::NotNow(_)) => return Err(Error::Conflict.into()),
         Err(AdvanceError::Internal(error)) => return Err(error.into()),
     }
     let doomed = objects::doom_model(app, &mut tx, (org, id)).await?;
     models::delete_links(&mut tx, id).await?;
     people::forget_address(&mut tx, id).await?;
+    accounts::end_anonymous(&mut tx, (org, &before.user)).await?;
     record(app, &mut tx, actor, ("model.deleted", &before)).await?;
     tx.commit().await?;
     // A shoot that waits for a generator stops it.
@@ -430,18 +487,26 @@ pub async fn delete(
 pub(crate) async fn expire(app: &App) -> Result<(), Error> {
     const AT_ONCE: i64 = 200;
     loop {
-        let mut tx = app.db.write().await?;
-        let run_out = models::run_out(&mut tx, app.clock.now(), AT_ONCE).await?;
-        if run_out.is_empty() {
-            return Ok(());
-        }
+        let run_out = {
+            let mut conn = app.db.read().await?;
+            models::run_out(&mut conn, app.clock.now(), AT_ONCE).await?
+        };
+        let mut all = Each::of(app, "a session's credits were not freed");
         for (org, id) in run_out {
-            if let Some(before) = models::find(&mut tx, &org, &id).await? {
-                let mut after = before.clone();
-                after.reserved = Credits::ZERO;
-                models::update(&mut tx, &before, &after).await?;
-            }
+            all.note(&id, free(app, (&org, &id)).await);
         }
-        tx.commit().await?;
+        if all.done == 0 {
+            return all.result();
+        }
     }
+}
+
+async fn free(app: &App, ids: (&OrgId, &ModelId)) -> Result<(), Error> {
+    let mut tx = app.db.write().await?;
+    if let Some(before) = held(&mut tx, ids).await? {
+        let mut after = before.clone();
+        after.reserved = Credits::ZERO;
+        models::update(&mut tx, &before, &after).await?;
+    }
+    tx.commit().await
 }

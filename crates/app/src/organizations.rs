@@ -198,10 +198,7 @@ pub async fn create(
     };
     let mut tx = app.db.write().await?;
     organizations::insert(&mut tx, &org).await?;
-    let owner = match users::find_by_email(&mut tx, &new.owner).await? {
-        Some(owner) => owner,
-        None => accounts::insert_user(app, &mut tx, &new.owner, None).await?,
-    };
+    let owner = accounts::account(app, &mut tx, &new.owner, None).await?;
     users::insert_membership(&mut tx, &org.id, &owner.id, (Role::Owner, None), now).await?;
     if let Some(amount) = new.credits.filter(|amount| *amount != Credits::ZERO) {
         let entry = grant_entry(app, actor, amount);
@@ -267,6 +264,7 @@ pub async fn grant(
         return Err(GrantError::Amount);
     }
     let mut tx = app.db.write().await?;
+    organizations::lock(&mut tx, org).await?;
     if organizations::find(&mut tx, org).await?.is_none() {
         return Err(GrantError::NoSuchOrganization(org.clone()));
     }

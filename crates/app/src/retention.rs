@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use headshot_domain::{ModelId, OrgId, Timestamp};
-use headshot_storage::{Error, retention};
+use headshot_storage::{Error, models as model_rows, organizations, retention};
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
+use crate::maintenance::Each;
 use crate::models::{self, DeleteError};
 use crate::objects;
 
@@ -96,14 +97,17 @@ const AT_ONCE: i64 = 200;
 /// Deletes what has been kept for long enough, each deletion with its row in the audit log.
 pub async fn run(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
-    delete_models(app, Rule::Organization, now).await?;
+    let mut all = Each::of(app, "a part of the retention failed");
+    let by_switch = delete_models(app, Rule::Organization, now).await;
+    all.note("organizations' own times", by_switch);
     if let Some(age) = app.settings.retention.results {
-        delete_models(app, Rule::Server, now.minus(age)).await?;
+        let by_age = delete_models(app, Rule::Server, now.minus(age)).await;
+        all.note("results", by_age);
     }
     if let Some(age) = app.settings.retention.inputs {
-        delete_uploads(app, now.minus(age)).await?;
+        all.note("uploads", delete_uploads(app, now.minus(age)).await);
     }
-    Ok(())
+    all.result()
 }
 
 /// Whose rule a deletion follows.
@@ -136,15 +140,17 @@ async fn delete_models(app: &App, rule: Rule, until: Timestamp) -> Result<(), Er
                 Rule::Server => retention::due_by_age(&mut conn, until, AT_ONCE).await?,
             }
         };
-        if due.is_empty() {
-            return Ok(());
-        }
+        let mut all = Each::of(app, "a session was not deleted");
         for (org, model) in due {
-            match models::delete(app, (&org, &rule.actor()), &model).await {
+            let deleted = match models::delete(app, (&org, &rule.actor()), &model).await {
                 // Somebody else was faster.
-                Ok(()) | Err(DeleteError::NotFound | DeleteError::AlreadyDeleted) => {}
-                Err(DeleteError::Internal(error)) => return Err(error),
-            }
+                Ok(()) | Err(DeleteError::NotFound | DeleteError::AlreadyDeleted) => Ok(()),
+                Err(DeleteError::Internal(error)) => Err(error),
+            };
+            all.note(&model, deleted);
+        }
+        if all.done == 0 {
+            return all.result();
         }
     }
 }
@@ -155,11 +161,13 @@ async fn delete_uploads(app: &App, until: Timestamp) -> Result<(), Error> {
             let mut conn = app.db.read().await?;
             retention::due_uploads(&mut conn, until, AT_ONCE).await?
         };
-        if due.is_empty() {
-            return Ok(());
-        }
+        let mut all = Each::of(app, "a session's uploads were not deleted");
         for (org, model) in due {
-            delete_uploads_of(app, (&org, &model), until).await?;
+            let deleted = delete_uploads_of(app, (&org, &model), until).await;
+            all.note(&model, deleted);
+        }
+        if all.done == 0 {
+            return all.result();
         }
     }
 }
@@ -170,6 +178,8 @@ async fn delete_uploads_of(
     until: Timestamp,
 ) -> Result<(), Error> {
     let mut tx = app.db.write().await?;
+    organizations::lock(&mut tx, org).await?;
+    model_rows::lock(&mut tx, model).await?;
     let (doomed, uploads) = objects::doom_uploads(app, &mut tx, (org, model), until).await?;
     let event = Event {
         org: Some(org),

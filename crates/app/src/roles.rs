@@ -2,7 +2,7 @@
 
 use headshot_domain::{Email, OrgId, Role, TeamId};
 use headshot_storage::users::{self, User};
-use headshot_storage::{Error, members, organizations, tallies};
+use headshot_storage::{Error, members, organizations};
 
 use crate::App;
 use crate::accounts;
@@ -41,11 +41,8 @@ pub async fn set(
         return Err(RoleError::NoSuchOrganization(org.clone()));
     }
     // In the order in which everybody locks.
-    tallies::lock_credits(&mut tx, org).await?;
-    let user = match users::find_by_email(&mut tx, email).await? {
-        Some(user) => user,
-        None => accounts::insert_user(app, &mut tx, email, name).await?,
-    };
+    organizations::lock(&mut tx, org).await?;
+    let user = accounts::account(app, &mut tx, email, name).await?;
     let before = users::find_membership(&mut tx, &user.id, org).await?;
     let before = before.map(|membership| membership.role);
     let action = match (before, role) {

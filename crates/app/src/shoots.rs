@@ -26,7 +26,7 @@ use crate::access::Visit;
 use crate::brand;
 use crate::consent;
 use crate::jobs::{self, Outcome, Running};
-use crate::models::{AdvanceError, Model, SubmitError, advance};
+use crate::models::{AdvanceError, Model, SubmitError, advance, held};
 use crate::objects::{photo_key, upload_key, whole};
 use crate::studio::{StudioError, apart};
 use crate::uploads::{CompareError, compare};
@@ -285,7 +285,7 @@ async fn step(
     event: ModelEvent,
 ) -> Result<Model, ShootError> {
     let mut tx = app.db.write().await?;
-    let before = models::find(&mut tx, org, id).await?;
+    let before = held(&mut tx, (org, id)).await?;
     let before = before.ok_or(ShootError::Gone)?;
     let after = advance(app, &mut tx, (&before, event), before.charged).await?;
     tx.commit().await?;

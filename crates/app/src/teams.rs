@@ -2,11 +2,14 @@
 
 use headshot_domain::{Email, OrgId, TeamId};
 use headshot_storage::teams::{self, TEAMS_MAX, Team};
-use headshot_storage::{Error, WriteTx, auth, invites, members, models};
+use headshot_storage::{
+    Error, WriteTx, auth, invites, members, models, organizations as organization_rows,
+};
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
 use crate::idempotency::Once;
+use crate::models::held;
 use crate::organizations::{self, NAME_MAX, OrgDetails};
 
 /// The most addresses that one request may move.
@@ -38,11 +41,12 @@ pub enum TeamError {
     NobodyFound,
     /// The database failed.
     #[error(transparent)]
-    Internal(Error),
+    Internal(#[from] Error),
 }
 
-impl From<Error> for TeamError {
-    fn from(error: Error) -> Self {
+impl TeamError {
+    /// Of storing a name, where a conflict is another team of that name.
+    fn of_name(error: Error) -> Self {
         match error {
             Error::Conflict => Self::AlreadyExists,
             other => Self::Internal(other),
@@ -80,10 +84,12 @@ pub async fn create(
     };
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    organization_rows::lock(&mut tx, org).await?;
     if teams::count(&mut tx, org).await? >= TEAMS_MAX {
         return Err(TeamError::TooMany);
     }
-    teams::insert(&mut tx, org, &team, now).await?;
+    let inserted = teams::insert(&mut tx, org, &team, now).await;
+    inserted.map_err(TeamError::of_name)?;
     let detail = serde_json::json!({ "name": team.name });
     let change = Change::of("team.created", &team.id, detail);
     let details = finish(app, tx, (org, actor), change, once).await?;
@@ -98,7 +104,9 @@ pub async fn rename(
 ) -> Result<OrgDetails, TeamError> {
     let name = checked(name)?;
     let mut tx = app.db.write().await?;
-    if !teams::rename(&mut tx, org, id, name).await? {
+    organization_rows::lock(&mut tx, org).await?;
+    let renamed = teams::rename(&mut tx, org, id, name).await;
+    if !renamed.map_err(TeamError::of_name)? {
         return Err(TeamError::NotFound);
     }
     let change = Change::of("team.renamed", id, serde_json::json!({ "name": name }));
@@ -112,6 +120,7 @@ pub async fn delete(
     id: &TeamId,
 ) -> Result<OrgDetails, TeamError> {
     let mut tx = app.db.write().await?;
+    organization_rows::lock(&mut tx, org).await?;
     let team = teams::find(&mut tx, org, id).await?;
     let team = team.ok_or(TeamError::NotFound)?;
     members::leave_team(&mut tx, id).await?;
@@ -155,9 +164,7 @@ async fn finish(
     audit::record(&mut tx, actor, app.clock.now(), event).await?;
     let epoch = auth::bump(&mut tx, Some(org)).await?;
     let details = organizations::read_details(&mut tx, org).await?;
-    once.keep(app, &mut tx, &details)
-        .await
-        .map_err(TeamError::Internal)?;
+    once.keep(app, &mut tx, &details).await?;
     tx.commit().await?;
     app.settle(epoch).await;
     Ok(details)
@@ -170,38 +177,40 @@ pub async fn add_members(
     (id, emails): (&TeamId, &[Email]),
     once: Once<'_, Team>,
 ) -> Result<usize, TeamError> {
+    let mut emails: Vec<&Email> = emails.iter().collect();
+    emails.sort_by_cached_key(|email| email.key());
+    emails.dedup_by_key(|email| email.key());
     let mut tx = app.db.write().await?;
+    organization_rows::lock(&mut tx, org).await?;
     let team = teams::find(&mut tx, org, id).await?;
     let team = team.ok_or(TeamError::NotFound)?;
-    let mut moved = Vec::new();
+    let mut moved = 0;
     for email in emails {
         let Some(user) = members::find_by_email(&mut tx, org, email).await? else {
             continue;
         };
-        if moved.contains(&user) {
-            continue;
-        }
         members::set_team(&mut tx, org, &user, Some(id)).await?;
-        if let Some(before) = models::find_of_user(&mut tx, org, &user).await? {
+        let newest = models::find_of_user(&mut tx, org, &user).await?;
+        if let Some(newest) = newest
+            && let Some(before) = held(&mut tx, (org, &newest.id)).await?
+        {
             let mut after = before.clone();
             after.team = Some(team.clone());
             models::update(&mut tx, &before, &after).await?;
         }
-        moved.push(user);
+        moved += 1;
     }
-    if moved.is_empty() {
+    if moved == 0 {
         return Err(TeamError::NobodyFound);
     }
     let event = Event {
         org: Some(org),
         action: "team.members-added",
         target: format!("team:{id}"),
-        detail: serde_json::json!({ "team": team.name, "people": moved.len() }),
+        detail: serde_json::json!({ "team": team.name, "people": moved }),
     };
     audit::record(&mut tx, actor, app.clock.now(), event).await?;
-    once.keep(app, &mut tx, &team)
-        .await
-        .map_err(TeamError::Internal)?;
+    once.keep(app, &mut tx, &team).await?;
     tx.commit().await?;
-    Ok(moved.len())
+    Ok(moved)
 }

@@ -13,12 +13,16 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use headshot_app::audit::Actor;
 use headshot_app::doctor::{Check, Doctor};
-use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::{App, Settings, maintenance, models, objects, retention};
+use headshot_app::idempotency::Once;
+use headshot_app::models::RetryError;
+use headshot_app::organizations::{self, CreditsLeft, NewOrganization};
+use headshot_app::{
+    App, Settings, invites, mail, maintenance, members, models, objects, retention,
+};
 use headshot_blobs::{Location, Objects};
 use headshot_domain::{
-    Clock as _, Credits, ModelId, ModelStatus, ModelVersion, OrgId, PhotoId, PhotoStatus, Plan,
-    Timestamp, UploadId,
+    Clock as _, Credits, InviteState, MailKind, ModelId, ModelStatus, ModelVersion, OrgId, PhotoId,
+    PhotoStatus, Plan, Role, Timestamp, UploadId,
 };
 use headshot_storage::models::Model;
 use headshot_storage::photos::{self, Photo};
@@ -492,4 +496,124 @@ async fn every_tally_is_compared_with_what_it_counts(#[case] kind: Kind) {
     assert_eq!(place.problems().await, expected);
     place.doctor(true).await;
     assert_eq!(place.problems().await, [""; 0]);
+}
+
+/// What can't be read or deleted is reported; everything else is cleaned up all the same.
+#[rstest]
+#[case(Kind::SqliteAndFolder)]
+#[case(Kind::PostgresAndFolder)]
+#[tokio::test]
+async fn one_broken_row_stops_no_clean_up(#[case] kind: Kind) {
+    let place = kind.open().await;
+    let mut settings = headshot_testkit::settings();
+    settings.retention.results = Some(90 * DAY);
+    let app = place.app_with(settings);
+    let (broken, good) = (place.shoot(&app).await, place.shoot(&app).await);
+    let by = (&place.org, &Actor::command_line());
+    let mut invited = Vec::new();
+    for email in ["a@acme.example", "b@acme.example"] {
+        let to = (&email.parse().unwrap(), None);
+        let invite = invites::create(&app, by, to, Once::unkept()).await;
+        invited.push(invite.unwrap().id);
+    }
+    place
+        .raw(&format!(
+            "UPDATE models SET version = 'none' WHERE id = '{broken}'; \
+             UPDATE invites SET expires_at = 0; \
+             UPDATE models SET reserved = 100, invite_expires_at = 0 WHERE id IN ('{broken}', '{good}')"
+        ))
+        .await;
+    place.clock.advance(90 * DAY);
+    let failed = maintenance::clean_up(&app).await;
+    assert_eq!(
+        failed.unwrap_err().to_string(),
+        "models.version holds a value that is not valid"
+    );
+    assert_eq!(place.status(&good).await, ModelStatus::Deleted);
+    // The uploads of both are past their days.
+    let left = place.stored().await;
+    assert!(
+        left.iter()
+            .all(|path| path.contains(broken.as_str()) && path.contains("/photos/")),
+        "{left:?}"
+    );
+    for id in &invited {
+        let invite = invites::find(&app, &place.org, id).await.unwrap().unwrap();
+        assert_eq!(invite.state, InviteState::Expired);
+    }
+
+    place
+        .raw(&format!(
+            "UPDATE models SET version = 'lora' WHERE id = '{broken}'"
+        ))
+        .await;
+    maintenance::clean_up(&app).await.unwrap();
+    assert_eq!(place.status(&broken).await, ModelStatus::Deleted);
+    assert_eq!(place.stored().await, [""; 0]);
+}
+
+/// An admin lets a person begin again: once, at no cost, and without what was there.
+#[rstest]
+#[case(Kind::SqliteAndFolder)]
+#[case(Kind::PostgresAndFolder)]
+#[tokio::test]
+async fn a_retry_is_given_once_and_costs_nothing(#[case] kind: Kind) {
+    let place = kind.open().await;
+    let app = place.app();
+    let by = (&place.org, &Actor::command_line());
+    let id = place.shoot(&app).await;
+    let email = "jane@acme.example".parse().unwrap();
+    let role = (Role::Member, None);
+    let user = organizations::add_member(&app, &place.org, (&email, "Jane"), role).await;
+    let uid = user.unwrap();
+    let favorite = {
+        let mut conn = place.database.db.read().await.unwrap();
+        let photos = photos::active(&mut conn, (&place.org, &id)).await.unwrap();
+        photos[0].id.clone()
+    };
+    place
+        .raw(&format!(
+            "UPDATE models SET uid = '{uid}', user_id = '{uid}', favorite_id = '{favorite}' WHERE id = '{id}'; \
+             INSERT INTO tallies (org_id, name, n) VALUES ('{org}', 'favorites.', 1)",
+            org = place.org
+        ))
+        .await;
+    members::retry(&app, by, &email).await.unwrap();
+    let begun = models::find(&app, &place.org, &id).await.unwrap().unwrap();
+    assert_eq!(begun.status, ModelStatus::Onboarding);
+    assert_eq!((begun.finished_at, begun.favorite), (None, None));
+    // The uploads may be used again.
+    let left = place.stored().await;
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(place.problems().await, [""; 0]);
+    let told = mail::list(&app, &place.org).await.unwrap();
+    assert_eq!(
+        (told[0].kind, told[0].recipient.as_str()),
+        (MailKind::Retry, "jane@acme.example")
+    );
+    let early = models::retry(&app, by, &id).await;
+    assert!(matches!(early, Err(RetryError::Given)), "{early:?}");
+
+    let again = models::submit(&app, &place.org, &id).await.unwrap();
+    assert_eq!(again.charged, Credits::whole(1));
+    let left = organizations::credits_left(&app, &place.org).await.unwrap();
+    assert_eq!(left, CreditsLeft::Balance(Credits::whole(10)));
+    place
+        .raw(&format!(
+            "UPDATE models SET status = 'active' WHERE id = '{id}'"
+        ))
+        .await;
+    let second = models::retry(&app, by, &id).await;
+    assert!(matches!(second, Err(RetryError::Given)), "{second:?}");
+
+    let other = place.shoot(&app).await;
+    models::delete(&app, by, &other).await.unwrap();
+    let deleted = models::retry(&app, by, &other).await;
+    let deleted = deleted.unwrap_err();
+    assert!(
+        matches!(deleted, RetryError::NotNow(ModelStatus::Deleted)),
+        "{deleted}"
+    );
+    let nobody = members::retry(&app, by, &"nobody@acme.example".parse().unwrap()).await;
+    assert!(matches!(nobody, Err(members::RetryError::NotFound(_))));
 }

@@ -466,6 +466,15 @@ pub(crate) enum User {
         #[command(flatten)]
         json: Json,
     },
+    /// Let a member have new headshots made, once and at no cost. Those that are there are deleted.
+    #[command(after_help = "Example:\n  headshot user retry jane@acme.com --org org_abc123def456")]
+    Retry {
+        /// Whose.
+        email: Email,
+        /// In which organization.
+        #[arg(long, value_name = "UID")]
+        org: String,
+    },
     /// Remove a member with all headshots and uploads, at once and for good.
     #[command(after_help = "Example:\n  headshot user remove jane@acme.com --org org_abc123def456")]
     Remove {

@@ -423,6 +423,14 @@ async fn user(config: &Config, command: User) -> anyhow::Result<()> {
             org,
             json,
         } => return user_role(&app, &OrgId::from(org), (&email, role), json).await,
+        User::Retry { email, org } => {
+            let by = (&OrgId::from(org), &Actor::command_line());
+            members::retry(&app, by, &email).await?;
+            output::line(format!(
+                "{email} can begin again; the headshots that were there are deleted."
+            ));
+            return Ok(());
+        }
         User::Remove { email, org } => {
             let by = (&OrgId::from(org), &Actor::command_line());
             members::remove(&app, by, &email).await?;

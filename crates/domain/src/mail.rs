@@ -13,6 +13,8 @@ words! {
         SignIn = "sign-in",
         /// Headshots are ready.
         Results = "results",
+        /// An admin lets the person begin again.
+        Retry = "retry",
         /// Few credits are left.
         LowCredits = "low-credits",
         /// An API key was generated.

@@ -112,6 +112,41 @@ pub(crate) async fn lock_jobs(tx: &mut WriteTx) -> Result<(), Error> {
         .map_err(|source| Error::of(source, tx.location()))
 }
 
+/// Not `FOR UPDATE`: rows that name the organization or the model can still be inserted meanwhile.
+const LOCK_ORGANIZATION: &str = "SELECT 1 FROM organizations WHERE id = $1 FOR NO KEY UPDATE";
+
+const LOCK_MODEL: &str = "SELECT 1 FROM models WHERE id = $1 FOR NO KEY UPDATE";
+
+/// `FOR UPDATE`: nobody can insert a row that names a person who is about to be deleted.
+const LOCK_USER: &str = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
+
+/// Lets one transaction at a time change what belongs to an organization. SQLite's writer is alone
+/// anyway.
+pub(crate) async fn lock_organization(tx: &mut WriteTx, org: &str) -> Result<(), Error> {
+    lock_row(tx, LOCK_ORGANIZATION, org).await
+}
+
+/// Keeps others from changing a model until the transaction ends.
+pub(crate) async fn lock_model(tx: &mut WriteTx, model: &str) -> Result<(), Error> {
+    lock_row(tx, LOCK_MODEL, model).await
+}
+
+/// Waits for whoever stores something that belongs to a person, and keeps others from it until the
+/// transaction ends.
+pub(crate) async fn lock_user(tx: &mut WriteTx, user: &str) -> Result<(), Error> {
+    lock_row(tx, LOCK_USER, user).await
+}
+
+async fn lock_row(tx: &mut WriteTx, sql: &'static str, id: &str) -> Result<(), Error> {
+    let locked = match tx.conn() {
+        Conn::Sqlite(_) => return Ok(()),
+        Conn::Postgres(conn) => sqlx::query(sql).bind(id).execute(conn).await,
+    };
+    locked
+        .map(|_| ())
+        .map_err(|source| Error::of(source, tx.location()))
+}
+
 /// Tells when another process has stored a job.
 #[derive(Debug)]
 pub struct JobListener {

@@ -77,7 +77,7 @@ statements! {
     FIND_BY_ACCOUNT = select!("WHERE i.org_id = $1 AND i.user_email_key = $2 ORDER BY i.created_at DESC, i.id DESC LIMIT 1");
     LIST = select!("WHERE i.org_id = $1 ORDER BY i.created_at DESC, i.id DESC LIMIT $2 OFFSET $3");
     AFTER = select!("WHERE i.org_id = $1 AND (i.created_at, i.id) < ($2, $3) ORDER BY i.created_at DESC, i.id DESC LIMIT $4");
-    RUN_OUT_ANYWHERE = select!("WHERE i.state = 'open' AND i.expires_at <= $1 ORDER BY i.expires_at LIMIT $2");
+    RUN_OUT_ANYWHERE = "SELECT org_id, id FROM invites WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at LIMIT $2";
     RUN_OUT = select!("WHERE i.org_id = $1 AND i.state = 'open' AND i.expires_at <= $2 ORDER BY i.expires_at LIMIT $3");
     LEAVE_TEAM = "UPDATE invites SET team_id = NULL WHERE team_id = $1";
 }
@@ -257,9 +257,18 @@ pub async fn run_out_anywhere(
     conn: &mut impl AsConn,
     now: Timestamp,
     limit: i64,
-) -> Result<Vec<Invite>, Error> {
-    let rows = fetch_all!(conn, Row, RUN_OUT_ANYWHERE, now.unix_ms(), limit)?;
-    rows.into_iter().map(Invite::try_from).collect()
+) -> Result<Vec<(OrgId, InviteId)>, Error> {
+    let rows = fetch_all!(
+        conn,
+        (String, String),
+        RUN_OUT_ANYWHERE,
+        now.unix_ms(),
+        limit
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(org, id)| (org.into(), id.into()))
+        .collect())
 }
 
 /// Takes a team out of all invites to it.

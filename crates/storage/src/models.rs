@@ -5,6 +5,7 @@ use headshot_domain::{
 };
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
+use crate::dialect;
 use crate::error::Error;
 use crate::members;
 use crate::parsed;
@@ -210,7 +211,8 @@ pub async fn insert(tx: &mut WriteTx, model: &Model) -> Result<(), Error> {
     members::follow(tx, model, true).await
 }
 
-/// Stores what changed from `before` to `after`, with everything that is counted by it.
+/// Stores what changed from `before` to `after`, with everything that is counted by it. `before` was
+/// read under the locks of the organization and the session: all of it is written again.
 ///
 /// # Errors
 /// [`Error::Conflict`] when another transaction has changed the status meanwhile.
@@ -396,6 +398,11 @@ pub async fn hold(
     status: ModelStatus,
 ) -> Result<bool, Error> {
     Ok(execute!(tx, HOLD, org.as_str(), id.as_str(), status.name())? == 1)
+}
+
+/// Keeps other transactions from changing a session until this one ends, whatever its status.
+pub async fn lock(tx: &mut WriteTx, id: &ModelId) -> Result<(), Error> {
+    dialect::lock_model(tx, id.as_str()).await
 }
 
 /// How many sessions of the whole server wait for their turn since before `submitted_at`.

@@ -3,6 +3,7 @@
 use headshot_domain::{OrgId, Package, Plan, Timestamp};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_optional, statements};
+use crate::dialect;
 use crate::error::Error;
 use crate::parsed;
 
@@ -86,6 +87,17 @@ pub async fn insert(tx: &mut WriteTx, org: &Organization) -> Result<(), Error> {
         org.package.name(),
     )?;
     Ok(())
+}
+
+/// Waits until no other transaction changes what belongs to the organization, and keeps others from
+/// it until this one ends. What is read after it stays as it is; what was read before may be old.
+///
+/// The first lock of every transaction that changes a model, an invite, a membership, a team, a key
+/// or a tally, or counts one of them for a limit. The order of all locks: organization, model, what
+/// belongs to it, person, audit log, epoch. Whoever locks several organizations takes a transaction
+/// for each.
+pub async fn lock(tx: &mut WriteTx, org: &OrgId) -> Result<(), Error> {
+    dialect::lock_organization(tx, org.as_str()).await
 }
 
 /// The organization with this id.

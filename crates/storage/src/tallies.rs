@@ -1,13 +1,15 @@
 //! Sums and counts, kept in the transactions that change what they count.
 //!
-//! They make a limit a row that two transactions can't both pass: adding to a tally locks it until
-//! the transaction ends (SQLite has one writer anyway). And they make a list's total as cheap in a
-//! large table as in a small one.
+//! They make a list's total as cheap in a large table as in a small one. Whoever changes one, or
+//! reads one for a limit, has locked the organization before ([`organizations::lock`]): a
+//! transaction changes several, and two that lock them in different orders would wait for each
+//! other.
 
 use headshot_domain::{Credits, MemberStage, ModelStatus, OrgId, TeamId};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
+use crate::organizations;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +93,7 @@ statements! {
         WHERE org_id = $1 AND name >= $2 AND name < $3";
 }
 
-/// Adds `by` and gives the new value. Other transactions that add to it wait for this one's end.
+/// Adds `by` and gives the new value. The organization is locked by then.
 pub async fn add(tx: &mut WriteTx, org: &OrgId, tally: Tally<'_>, by: i64) -> Result<i64, Error> {
     Ok(fetch_one!(tx, (i64,), ADD, org.as_str(), tally.name(), by)?.0)
 }
@@ -99,8 +101,9 @@ pub async fn add(tx: &mut WriteTx, org: &OrgId, tally: Tally<'_>, by: i64) -> Re
 /// Waits until no other transaction changes the organization's credits, and keeps others from it
 /// until this one ends; gives the balance and what is reserved of it.
 pub async fn lock_credits(tx: &mut WriteTx, org: &OrgId) -> Result<(Credits, Credits), Error> {
-    let balance = add(tx, org, Tally::Credits, 0).await?;
-    let reserved = add(tx, org, Tally::Reserved, 0).await?;
+    organizations::lock(tx, org).await?;
+    let balance = get(tx, org, Tally::Credits).await?;
+    let reserved = get(tx, org, Tally::Reserved).await?;
     Ok((
         Credits::from_hundredths(balance),
         Credits::from_hundredths(reserved),
@@ -126,7 +129,8 @@ pub async fn number(conn: &mut impl AsConn) -> Result<i64, Error> {
 /// Counts again what a tally counts, and corrects it.
 pub async fn recount(tx: &mut WriteTx, wrong: &Wrong) -> Result<(), Error> {
     let (org, name) = (&wrong.org_id, &wrong.name);
-    // First the lock: whoever has counted something uncommitted is waited for.
+    // First the locks: whoever has counted something uncommitted is waited for.
+    organizations::lock(tx, &OrgId::from(org.as_str())).await?;
     execute!(tx, LOCK, org, name)?;
     if let Some(wrong) = fetch_optional!(tx, Wrong, WRONG_ONE, org, name)? {
         execute!(tx, SET, org, name, wrong.counted)?;

@@ -3,6 +3,7 @@
 use headshot_domain::{Email, MemberStage, OrgId, Role, TeamId, Timestamp, UserId};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
+use crate::dialect;
 use crate::error::Error;
 use crate::parsed;
 use crate::tallies::{self, Tally};
@@ -44,11 +45,15 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email_key) DO NOTHING";
     FIND = "SELECT id, email, name, password_hash FROM users WHERE id = $1";
     FIND_BY_EMAIL = "SELECT id, email, name, password_hash FROM users WHERE email_key = $1";
-    SET_PASSWORD = "UPDATE users SET password_hash = $2 WHERE id = $1";
+    SET_PASSWORD = "UPDATE users SET password_hash = $2, anonymous = 0 WHERE id = $1";
     SET_NAME = "UPDATE users SET name = $2 WHERE id = $1";
     INSERT_MEMBERSHIP = "INSERT INTO memberships (org_id, user_id, role, team_id, created_at, stage, listed) \
         VALUES ($1, $2, $3, $4, $5, 'accepted', $6) ON CONFLICT (org_id, user_id) DO NOTHING";
     SET_ANONYMOUS = "UPDATE users SET anonymous = 1 WHERE id = $1";
+    KEEP = "UPDATE users SET anonymous = 0 WHERE id = $1";
+    HOLD_ANONYMOUS = "UPDATE users SET anonymous = anonymous WHERE id = $1 AND anonymous = 1 \
+        AND NOT EXISTS (SELECT 1 FROM models m WHERE m.user_id = $1 AND m.status <> 'deleted')";
+    DELETE = "DELETE FROM users WHERE id = $1";
     MEMBERSHIPS = "SELECT org_id, role FROM memberships WHERE user_id = $1 ORDER BY created_at, org_id LIMIT 100";
     FIND_MEMBERSHIP = "SELECT org_id, role FROM memberships WHERE user_id = $1 AND org_id = $2";
     COUNT_MEMBERS = "SELECT COUNT(*) FROM memberships WHERE org_id = $1";
@@ -163,6 +168,29 @@ pub async fn insert_membership(
 /// Marks a person as one without an account, who exists for one session only.
 pub async fn set_anonymous(tx: &mut WriteTx, id: &UserId) -> Result<(), Error> {
     execute!(tx, SET_ANONYMOUS, id.as_str())?;
+    Ok(())
+}
+
+/// Makes sure that a person's account stays, also where it existed for sessions only until now, and
+/// keeps others from deleting it until the transaction ends; `false` when there is no such person
+/// any more.
+pub async fn keep(tx: &mut WriteTx, id: &UserId) -> Result<bool, Error> {
+    Ok(execute!(tx, KEEP, id.as_str())? == 1)
+}
+
+/// Whether a person exists for sessions only, of which none is left; nobody changes that until the
+/// transaction ends.
+pub async fn hold_anonymous(tx: &mut WriteTx, id: &UserId) -> Result<bool, Error> {
+    if execute!(tx, HOLD_ANONYMOUS, id.as_str())? == 0 {
+        return Ok(false);
+    }
+    dialect::lock_user(tx, id.as_str()).await?;
+    Ok(true)
+}
+
+/// Deletes a person who has no memberships, sessions and links any more.
+pub async fn delete(tx: &mut WriteTx, id: &UserId) -> Result<(), Error> {
+    execute!(tx, DELETE, id.as_str())?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod proxy;
 mod receiver;
 mod s3;
 mod smtp;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub use proxy::Proxy;
 pub use receiver::{Call, Receiver};
 pub use s3::{S3, s3};
 pub use smtp::MailServer;
+pub use waiting::waits_for;
 
 /// A migrated database of one test. Its files go when it is dropped; a PostgreSQL database goes
 /// with its server.

@@ -1,8 +1,8 @@
 //! The people themselves.
 
-use headshot_domain::{Email, UserId};
+use headshot_domain::{Email, OrgId, SessionId, UserId};
 use headshot_storage::users::{self, User};
-use headshot_storage::{Error, WriteTx};
+use headshot_storage::{Error, WriteTx, members, sessions, sign_in};
 
 use crate::App;
 use crate::audit::{self, Actor, Event};
@@ -26,7 +26,51 @@ pub(super) async fn record_of_person(
     Ok(())
 }
 
+/// The person with this address, who has an account from now on; a new one where nobody has it.
+pub(crate) async fn account(
+    app: &App,
+    tx: &mut WriteTx,
+    email: &Email,
+    name: Option<&str>,
+) -> Result<User, Error> {
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        if let Some(user) = users::find_by_email(tx, email).await?
+            && users::keep(tx, &user.id).await?
+        {
+            return Ok(user);
+        }
+        match insert_user(app, tx, email, name).await {
+            // Another organization was faster: the person is there now.
+            Err(Error::Conflict) => {}
+            inserted => return inserted,
+        }
+    }
+    Err(Error::Conflict)
+}
+
+/// Ends the account of a person who existed for sessions of the organization only, when none of
+/// them is left (contract: data-lifecycle.md); `false` for everybody else. The address is free then.
+pub(crate) async fn end_anonymous(
+    tx: &mut WriteTx,
+    (org, user): (&OrgId, &UserId),
+) -> Result<bool, Error> {
+    if users::find_membership(tx, user, org).await?.is_none()
+        || !users::hold_anonymous(tx, user).await?
+    {
+        return Ok(false);
+    }
+    members::remove(tx, org, user).await?;
+    sign_in::delete_links_of_user(tx, user).await?;
+    sessions::delete_others(tx, user, &SessionId::from("")).await?;
+    users::delete(tx, user).await?;
+    Ok(true)
+}
+
 /// Stores a new person without a password.
+///
+/// # Errors
+/// [`Error::Conflict`] when somebody has that address, perhaps since an instant ago.
 pub(crate) async fn insert_user(
     app: &App,
     tx: &mut WriteTx,

@@ -9,7 +9,7 @@ use headshot_storage::models::Model;
 use headshot_storage::organizations::{self, Organization};
 use headshot_storage::{Error, WriteTx, invites as rows, mails, models as model_rows, users};
 
-use super::{Mail, NewMail, is_told, org_name, post, post_to_admins};
+use super::{Mail, NewMail, has_account, is_told, org_name, post, post_to_admins};
 use crate::App;
 use crate::accounts;
 use crate::audit::{self, Actor, Event};
@@ -91,6 +91,7 @@ pub async fn remind(
 ) -> Result<(), RemindError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    organizations::lock(&mut tx, org).await?;
     let invite = rows::find(&mut tx, id).await?;
     let invite = invite.filter(|invite| invite.org == *org && invite.is_open(now));
     let invite = invite.ok_or(RemindError::Closed)?;
@@ -149,6 +150,43 @@ pub(crate) async fn results_ready(app: &App, tx: &mut WriteTx, model: &Model) ->
             ],
             action: Some(("See my headshots", url)),
             why: "You get this because you have uploaded photos. The link opens your headshots: \
+                  keep it to yourself."
+                .to_owned(),
+        },
+    };
+    post(app, tx, new).await
+}
+
+/// Tells a person who can begin again, with a link that opens the session. A partner tells its own
+/// people.
+pub(crate) async fn retry_given(app: &App, tx: &mut WriteTx, model: &Model) -> Result<(), Error> {
+    if !has_account(&model.uid) {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let token = accounts::new_token(&*app.entropy);
+    let life = (now, now.plus(LINK_LIFE));
+    model_rows::insert_link(tx, &model.id, &accounts::token_hash(&token), life).await?;
+    let org = name_in_sentence(&org_name(tx, &model.org).await?);
+    let url = format!("{}/auth/social?token={token}", app.settings.public_url);
+    let new = NewMail {
+        org: &model.org,
+        kind: MailKind::Retry,
+        to: &model.email,
+        invite: None,
+        letter: Letter {
+            subject: format!("New headshots for {org}"),
+            paragraphs: vec![
+                format!(
+                    "Hello {}, {org} lets you have new headshots made. Those that you had are deleted.",
+                    name_in_sentence(&model.title)
+                ),
+                "Add other photos of yourself or keep the ones that are still there, and submit them \
+                 again."
+                    .to_owned(),
+            ],
+            action: Some(("Begin again", url)),
+            why: "You get this because you have had headshots made. The link opens your session: \
                   keep it to yourself."
                 .to_owned(),
         },

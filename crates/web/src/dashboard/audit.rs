@@ -97,6 +97,7 @@ fn action_words(action: &str) -> &str {
         "model.deleted" => "deleted a session and its photos",
         "member.made_admin" => "gave the role admin to",
         "member.made_member" => "gave the role member to",
+        "model.retried" => "let a person begin again",
         "member.removed" => "removed the member",
         "consent.given" => "agreed to the photo terms",
         "uploads.deleted" => "deleted uploaded photos",

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use headshot_app::models;
 use headshot_domain::{Credits, ModelId};
+use headshot_storage::tallies;
 use rstest::rstest;
 use serde_json::json;
 
@@ -333,13 +334,76 @@ async fn of_many_at_once_one_gets_the_last_credit(#[case] kind: Kind) {
 async fn of_many_at_once_one_gets_the_address(#[case] kind: Kind) {
     let world = World::new(kind).await;
     let body = json!({ "email": "same@example.com" });
-    let calls = (0..8).map(|_| async { world.post(INVITES, &body).await.status });
-    let statuses = futures_util::future::join_all(calls).await;
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 200).count(),
-        1,
-        "{statuses:?}"
-    );
+    let calls = (0..8).map(|_| world.post(INVITES, &body));
+    let mut answers = futures_util::future::join_all(calls).await;
+    answers.sort_by_key(|answer| answer.status);
+    assert_eq!(answers[0].status, 200, "{}", answers[0].text);
+    for refused in &answers[1..] {
+        assert_eq!(refused.error(), (400, "ALREADY_EXISTS"), "{}", refused.text);
+    }
+}
+
+/// Creations, deletions, invites and moves of one organization, all of which count something.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_at_once_fails_nothing(#[case] kind: Kind) {
+    const ROUNDS: usize = 20;
+    let world = World::with(kind, Some(Credits::whole(1_000)), true).await;
+    let teams = [world.team("Sales").await, world.team("Product").await];
+    let models = "/api/v2/organization/models";
+    let mut old = Vec::new();
+    for n in 0..ROUNDS {
+        let body = json!({ "email": format!("old{n}@example.com") });
+        let created = world.post(models, &body).await.expect(200);
+        old.push(created["modelId"].as_str().unwrap().to_owned());
+        let stays = json!({ "email": format!("stays{n}@example.com") });
+        world.post(models, &stays).await.expect(200);
+    }
+    let creates = async {
+        for n in 0..ROUNDS {
+            let body = json!({ "email": format!("new{n}@example.com"), "teamId": teams[n % 2] });
+            world.post(models, &body).await.expect(200);
+        }
+    };
+    let invites = async {
+        for n in 0..ROUNDS {
+            let body = json!({ "email": format!("invited{n}@example.com") });
+            world.post(INVITES, &body).await.expect(200);
+        }
+    };
+    let deletes = async {
+        for id in &old {
+            world.delete(&format!("{models}/{id}")).await.expect(200);
+        }
+    };
+    let moves = |team: usize| {
+        let world = &world;
+        let path = format!("/api/v2/organization/teams/{}/members", teams[team]);
+        async move {
+            for round in 0..ROUNDS {
+                let mut emails: Vec<String> = (0..ROUNDS)
+                    .map(|n| format!("stays{n}@example.com"))
+                    .collect();
+                if team == round % 2 {
+                    emails.reverse();
+                }
+                let body = json!({ "emails": emails });
+                world.post(&path, &body).await.expect(200);
+            }
+        }
+    };
+    tokio::join!(creates, invites, deletes, moves(0), moves(1));
+    let mut conn = world.app.db.read().await.unwrap();
+    assert_eq!(tallies::wrong(&mut conn, 9).await.unwrap(), []);
+    drop(conn);
+    let page = async |query: &str| {
+        let page = world.get(&format!("{models}?{query}")).await.expect(200);
+        page["pagination"]["total"].as_u64().unwrap()
+    };
+    assert_eq!(page("status=deleted").await, ROUNDS as u64);
+    assert_eq!(page("status=onboarding").await, 2 * ROUNDS as u64);
 }
 
 #[tokio::test]

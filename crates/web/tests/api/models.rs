@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use headshot_domain::Credits;
+use headshot_app::audit::Actor;
+use headshot_app::{invites, members, organizations};
+use headshot_domain::{Credits, InviteId, Role};
+use headshot_storage::{tallies, users};
 use rstest::rstest;
 use serde_json::json;
 
@@ -297,4 +300,67 @@ async fn foreign_ids_are_not_found(#[case] kind: Kind) {
     let of_team = format!("{root}/models?teamId={team}");
     let models = world.as_key(&other, "GET", &of_team, "").await.expect(200);
     assert_eq!(models["models"], json!([]));
+}
+
+/// A person without an account exists for sessions only: the address is free when they are deleted.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn the_address_of_a_deleted_session_is_free(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let body = json!({ "email": "user@example.com" });
+    let create = async || {
+        let created = world.post(MODELS, &body).await.expect(200);
+        created["modelId"].as_str().unwrap().to_owned()
+    };
+    let taken = async || world.post(MODELS, &body).await.error() == (400, "ALREADY_EXISTS");
+    let members = async || {
+        let team = world.get("/api/v2/organization/team").await.expect(200);
+        team["pagination"]["total"].as_i64().unwrap()
+    };
+    let first = create().await;
+    assert!(taken().await);
+    world.delete(&format!("{MODELS}/{first}")).await.expect(200);
+    assert_eq!(members().await, 0);
+    let second = create().await;
+    assert!(taken().await);
+    assert_eq!(members().await, 1);
+
+    // Removing the member deletes the session, and the account with it.
+    let email = "user@example.com".parse().unwrap();
+    let actor = Actor::command_line();
+    members::remove(&world.app, (&world.org, &actor), &email)
+        .await
+        .unwrap();
+    let gone = world.get(&format!("{MODELS}/{second}")).await.expect(200);
+    assert_eq!(gone["model"]["status"], "deleted");
+    assert_eq!(members().await, 0);
+
+    // Whoever uses an invite has an account, which stays.
+    let third = create().await;
+    let (_, key) = world
+        .organization("Other", Some(Credits::whole(5)), true)
+        .await;
+    let invites = "/api/v2/organization/invites";
+    let invited = world.as_key(&key, "POST", invites, &body.to_string()).await;
+    let invite = InviteId::from(invited.expect(200)["id"].as_str().unwrap());
+    let joined = invites::join(&world.app, &invite, (&email, None)).await;
+    joined.unwrap();
+    world.delete(&format!("{MODELS}/{third}")).await.expect(200);
+    assert!(taken().await);
+    assert_eq!(members().await, 1);
+
+    // An account that was left behind without a session is free as well.
+    let place = (Role::Member, None);
+    let who = ("left@example.com".parse().unwrap(), "Left");
+    let left = organizations::add_member(&world.app, &world.org, (&who.0, who.1), place).await;
+    let mut tx = world.app.db.write().await.unwrap();
+    users::set_anonymous(&mut tx, &left.unwrap()).await.unwrap();
+    tx.commit().await.unwrap();
+    let body = json!({ "email": "left@example.com" });
+    world.post(MODELS, &body).await.expect(200);
+    assert_eq!(members().await, 2);
+    let mut conn = world.app.db.read().await.unwrap();
+    assert_eq!(tallies::wrong(&mut conn, 9).await.unwrap(), []);
 }
