@@ -18,6 +18,7 @@
 mod authority;
 mod clock;
 mod generator;
+mod home;
 mod postgres;
 mod proxy;
 mod receiver;
@@ -40,6 +41,7 @@ use tempfile::TempDir;
 pub use authority::Authority;
 pub use clock::ManualClock;
 pub use generator::{GENERATOR_SECRET, GeneratorServer};
+pub use home::{Home, On, organization};
 pub use postgres::postgres;
 pub use proxy::Proxy;
 pub use receiver::{Call, Receiver};
