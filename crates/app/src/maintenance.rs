@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headshot_storage::{Error, auth, idempotency, sessions, sign_in};
+use headshot_domain::JobKind;
+use headshot_storage::{Error, auth, idempotency, jobs, sessions, sign_in};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
@@ -12,6 +13,9 @@ use crate::idempotency::LIFE;
 use crate::{invites, mail, models, request_log, retention, webhooks};
 
 const EVERY: Duration = Duration::from_hours(1);
+
+/// How long sign-in links that could not be mailed are shown to the operator.
+const LINK_JOBS_KEPT: Duration = Duration::from_hours(24);
 
 /// Cleans up once an hour until `stop`.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
@@ -39,6 +43,8 @@ pub async fn clean_up(app: &App) -> Result<(), Error> {
     sign_in::delete_expired_links(&mut tx, now).await?;
     sign_in::delete_old_failures(&mut tx, now.minus(FAILURE_WINDOW)).await?;
     idempotency::expire(&mut tx, now.minus(LIFE)).await?;
+    // They hold an address, and their link would come too late.
+    jobs::forget_dead(&mut tx, JobKind::SignInLink, now.minus(LINK_JOBS_KEPT)).await?;
     tx.commit().await?;
     invites::expire(app).await?;
     models::expire(app).await?;

@@ -486,7 +486,7 @@ async fn a_deleted_session_s_generation_is_stopped() {
     let visit = place.submitted("jane").await;
     let worker = place.work();
     heard(&mut generator, "POST", 202).await;
-    access::erase(&place.app, &visit, HOME).await.unwrap();
+    access::erase(&place.app, &visit).await.unwrap();
     heard(&mut generator, "DELETE", 204).await;
     place.until_idle().await;
     worker.end().await;
@@ -508,7 +508,7 @@ async fn a_deletion_reaches_a_generator_that_was_away() {
     heard(&mut generator, "POST", 202).await;
     // Every call fails until the next list of faults.
     generator.fail("away");
-    access::erase(&place.app, &visit, HOME).await.unwrap();
+    access::erase(&place.app, &visit).await.unwrap();
     heard(&mut generator, "DELETE", 503).await;
     generator.fail("");
     let error = place.waits_again().await;

@@ -214,7 +214,7 @@ async fn a_selfie_becomes_headshots(#[case] on: On) {
     place
         .clock
         .advance(models::LINK_LIFE.saturating_sub(Duration::from_secs(1)));
-    access::erase(app, &visit, HOME).await.unwrap();
+    access::erase(app, &visit).await.unwrap();
     assert_eq!(place.stored().await, [""; 0]);
     assert_eq!(place.credits().await, "Balance(Credits(100))");
     let told = place.told().await;
@@ -398,7 +398,7 @@ async fn a_session_that_is_deleted_meanwhile_leaves_nothing(#[case] on: On) {
     while place.progress(&visit).await.made == 0 {
         tokio::task::yield_now().await;
     }
-    access::erase(&place.app, &visit, HOME).await.unwrap();
+    access::erase(&place.app, &visit).await.unwrap();
     while place.jobs().await > 0 {
         tokio::task::yield_now().await;
     }

@@ -49,6 +49,8 @@ statements! {
     INSERT_MEMBERSHIP = "INSERT INTO memberships (org_id, user_id, role, team_id, created_at, stage, listed) \
         VALUES ($1, $2, $3, $4, $5, 'accepted', $6) ON CONFLICT (org_id, user_id) DO NOTHING";
     SET_ANONYMOUS = "UPDATE users SET anonymous = 1 WHERE id = $1";
+    IS_ANONYMOUS = "SELECT COUNT(*) FROM users WHERE id = $1 AND anonymous = 1 AND password_hash IS NULL";
+    DELETE = "DELETE FROM users WHERE id = $1";
     MEMBERSHIPS = "SELECT org_id, role FROM memberships WHERE user_id = $1 ORDER BY created_at, org_id LIMIT 100";
     FIND_MEMBERSHIP = "SELECT org_id, role FROM memberships WHERE user_id = $1 AND org_id = $2";
     COUNT_MEMBERS = "SELECT COUNT(*) FROM memberships WHERE org_id = $1";
@@ -163,6 +165,17 @@ pub async fn insert_membership(
 /// Marks a person as one without an account, who exists for one session only.
 pub async fn set_anonymous(tx: &mut WriteTx, id: &UserId) -> Result<(), Error> {
     execute!(tx, SET_ANONYMOUS, id.as_str())?;
+    Ok(())
+}
+
+/// Whether a person has no account, and exists for one session only.
+pub async fn is_anonymous(conn: &mut impl AsConn, id: &UserId) -> Result<bool, Error> {
+    Ok(fetch_one!(conn, (i64,), IS_ANONYMOUS, id.as_str())?.0 == 1)
+}
+
+/// Deletes a person who is in no organization, is signed in nowhere, and has no link.
+pub async fn delete(tx: &mut WriteTx, id: &UserId) -> Result<(), Error> {
+    execute!(tx, DELETE, id.as_str())?;
     Ok(())
 }
 

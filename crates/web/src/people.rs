@@ -462,7 +462,7 @@ async fn erase_page(State(web): State<Web>, inside: Inside) -> Result<Response, 
 
 async fn erase(State(web): State<Web>, form: InsideForm) -> Result<Response, PageError> {
     let inside = &form.inside;
-    match access::erase(web.app(), &inside.visit, inside.address).await {
+    match access::erase(web.app(), &inside.visit).await {
         Ok(()) | Err(DeleteError::NotFound | DeleteError::AlreadyDeleted) => {}
         Err(DeleteError::Internal(error)) => return Err(error.into()),
     }
