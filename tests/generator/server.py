@@ -5,18 +5,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 SECRET = os.environ["HEADSHOT_GENERATOR_SECRET"].encode()
 GENERATIONS = {}  # by id; a real generator keeps them when it restarts
 
-
 def sign(timestamp, method, path, body):
     message = f"{timestamp}.{method} {path}\n".encode() + body
     return "sha256=" + hmac.new(SECRET, message, hashlib.sha256).hexdigest()
 
-
 def picture(width, height):
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     rows = zlib.compress((b"\0" + b"\x80" * 3 * width) * height, 1)
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
+    parts = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 def tell(request):
     path, now = "/engine/callbacks/" + request["id"], str(int(time.time()))
@@ -24,49 +21,43 @@ def tell(request):
     with contextlib.suppress(OSError):  # not heard: Headshot asks by itself
         urllib.request.urlopen(urllib.request.Request(request["callbackUrl"], b"{}", headers), timeout=10)
 
-
 def make(generation):
     request, state = generation["request"], generation["state"]
-    for wish in request["photos"]:
+    for made, wish in enumerate(request["photos"], 1):
         if GENERATIONS.get(request["id"]) is not generation:
             return  # deleted
         file = generation["files"][wish["place"]] = picture(wish["width"], wish["height"])
         image = {"place": wish["place"], "sha256": hashlib.sha256(file).hexdigest(), "bytes": len(file)}
         state["images"] = state["images"] + [image | {"digitalSourceType": "trainedAlgorithmicMedia"}]
-        state["progress"] = len(state["images"]) / len(request["photos"])
-        state["status"] = "done" if state["progress"] == 1 else "running"
+        state["progress"] = made / len(request["photos"])
+        state["status"] = "done" if made == len(request["photos"]) else "running"
         tell(request)
-
 
 class Handler(BaseHTTPRequestHandler):
     make, log_message = staticmethod(make), lambda *_: None
 
     def serve(self):
-        body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), 64 << 20))
-        status, content = self.call(body)
-        kind = "image/png" if isinstance(content, bytes) else "application/json"
-        content = content if isinstance(content, bytes) else json.dumps(content).encode() if content else b""
+        status, content = self.call(self.rfile.read(min(int(self.headers.get("Content-Length", 0)), 64 << 20)))
+        is_picture = isinstance(content, bytes)
         self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Type", "image/png" if is_picture else "application/json")
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content if is_picture else json.dumps(content).encode() if content else b"")
 
     def call(self, body):
-        now, timestamp = time.time(), self.headers.get("X-Headshot-Timestamp", "")
-        given, expected = self.headers.get("X-Headshot-Signature", ""), sign(timestamp, self.command, self.path, body)
-        if not (timestamp.isdigit() and abs(now - int(timestamp)) <= 300 and hmac.compare_digest(expected, given)):
+        given, timestamp = (self.headers.get("X-Headshot-" + name, "") for name in ("Signature", "Timestamp"))
+        is_ours = hmac.compare_digest(given, sign(timestamp, self.command, self.path, body))
+        if not is_ours or abs(time.time() - int(timestamp)) > 300:
             return 401, {"error": {"code": "wrong_signature", "message": "it is not signed, or too old"}}
-        for id in [id for id, old in GENERATIONS.items() if old["until"] < now]:
+        for id in [id for id, old in GENERATIONS.items() if old["until"] < time.time()]:
             del GENERATIONS[id]
         if self.command == "POST":
             return self.begin(json.loads(body))
-        id, *rest = self.path.removeprefix("/v1/generations/").split("/images/")
+        id, *place = self.path.removeprefix("/v1/generations/").split("/images/")
         generation = GENERATIONS.get(id, {"files": {}})
-        found = generation["files"].get(int(rest[0])) if rest else generation.get("state")
+        found = generation["files"].get(int(place[0])) if place else generation.get("state")
         if found and self.command == "DELETE":
-            del GENERATIONS[id]
-            return 204, None
+            return 204, GENERATIONS.pop(id) and None
         return (200, found) if found else (404, {"error": {"code": "unknown", "message": "there is no such thing"}})
 
     def begin(self, request):
@@ -79,7 +70,6 @@ class Handler(BaseHTTPRequestHandler):
         return 202, dict(state)
 
     do_GET = do_POST = do_DELETE = serve
-
 
 if __name__ == "__main__":
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -3,8 +3,6 @@
 //! A link opens one session and nothing else: no account, no other session, no page of an
 //! organization. So whoever passes a link on gives away no more than that.
 
-use std::net::IpAddr;
-
 use headshot_domain::{ModelId, ModelStatus, OrgId, UserId};
 use headshot_storage::organizations::{self, Organization};
 use headshot_storage::{AsConn, Error, models, people};
@@ -30,9 +28,10 @@ impl Visit {
         (&self.org.id, &self.model.id)
     }
 
-    /// The person at `address`, for the audit log.
-    pub(crate) fn actor(&self, address: IpAddr) -> Actor {
-        Actor::user(&self.model.user, &self.model.email, address)
+    /// The person for the audit log, by the id alone: the log can't be changed when the person is
+    /// erased. From where a person agreed is kept with the consent until then.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::person(&self.model.user)
     }
 }
 
@@ -83,8 +82,8 @@ async fn visit(conn: &mut impl AsConn, id: &ModelId) -> Result<Option<Visit>, Er
 }
 
 /// Deletes everything of the person's session, at once and for good.
-pub async fn erase(app: &App, visit: &Visit, address: IpAddr) -> Result<(), DeleteError> {
-    let actor = visit.actor(address);
+pub async fn erase(app: &App, visit: &Visit) -> Result<(), DeleteError> {
+    let actor = visit.actor();
     crate::models::delete(app, (&visit.org.id, &actor), &visit.model.id).await
 }
 

@@ -14,7 +14,7 @@ pub use headshot_storage::audit::Entry;
 /// Who does something, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// `user:<id> <email>`, `key:<id>`, `command line` or `server`.
+    /// `user:<id> <email>`, `user:<id>` for a person in their own session, `key:<id>`, `command line` or `server`.
     pub label: String,
     /// From which address.
     pub address: Option<IpAddr>,
@@ -26,6 +26,14 @@ impl Actor {
         Self {
             label: format!("user:{id} {email}"),
             address: Some(address),
+        }
+    }
+
+    /// A person in their own session: without the address, which an erasure could not take out.
+    pub fn person(id: &UserId) -> Self {
+        Self {
+            label: format!("user:{id}"),
+            address: None,
         }
     }
 

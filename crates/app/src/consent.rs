@@ -145,7 +145,7 @@ pub async fn give(
         target: format!("model:{id}"),
         detail: serde_json::json!({ "version": version }),
     };
-    audit::record(&mut tx, &visit.actor(address), now, event).await?;
+    audit::record(&mut tx, &visit.actor(), now, event).await?;
     tx.commit().await?;
     Ok(after)
 }

@@ -7,6 +7,7 @@ use headshot_storage::organizations::Organization;
 use headshot_storage::{Error, WriteTx, tallies};
 
 use crate::App;
+use crate::audit::Actor;
 use crate::mail;
 
 /// Takes what the shoot of `model` costs; nothing for tests, for a retry, and where credits are not
@@ -35,8 +36,9 @@ pub(crate) async fn take(
         id: entry_id(app),
         amount: Credits::from_hundredths(-cost.hundredths()),
         kind: "shoot".into(),
-        description: format!("Shoot of {}", model.email),
-        actor: format!("user:{} {}", model.user, model.email),
+        // No address: the ledger stays when the person is erased.
+        description: format!("Shoot of model {}", model.id),
+        actor: Actor::person(&model.user).label,
         created_at: app.clock.now(),
     };
     credits::insert(tx, &org.id, &entry).await?;

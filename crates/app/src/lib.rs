@@ -12,7 +12,7 @@ use headshot_blobs::Objects;
 use headshot_domain::{Clock, Entropy, entropy};
 use headshot_outbound::generator::{Endpoint, Generator};
 use headshot_outbound::mail::{Mailer, Smtp};
-use headshot_outbound::{Client, Guard};
+use headshot_outbound::{Authorities, Client, Guard};
 use headshot_storage::{Db, Error, api_keys, auth};
 use tokio_util::sync::CancellationToken;
 
@@ -86,6 +86,8 @@ pub struct Settings {
     pub webhook_guard: Guard,
     /// How long one delivery of a webhook may take.
     pub webhook_time_max: Duration,
+    /// Whose certificates receivers and the generator may have, besides what the machine trusts.
+    pub authorities: Authorities,
     /// Signs the URLs of photos.
     pub photo_signer: photos::Signer,
     /// How long things are kept.
@@ -189,11 +191,14 @@ impl App {
             recorder: Recorder::default(),
             addresses: AddressLimiter::default(),
             outbound: Client::new(settings.webhook_guard.clone())
-                .with_time_max(settings.webhook_time_max),
+                .with_time_max(settings.webhook_time_max)
+                .with_authorities(settings.authorities.clone()),
             jobs: Jobs::new(format!("worker_{id}")),
             studio: Studio::new(settings.studio.clone()),
             // An address that can be used has been checked when it was read.
-            generator: settings.generator.clone().map(Generator::new),
+            generator: settings.generator.clone().map(|endpoint| {
+                Generator::new(endpoint).with_authorities(settings.authorities.clone())
+            }),
             generations: Generations::default(),
             mailer: settings.smtp.as_ref().and_then(|smtp| smtp.mailer().ok()),
             clock,

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use headshot_domain::{
-    Email, InviteId, JobKind, MailId, MailKind, MailState, ModelStatus, OrgId, Timestamp,
+    Email, InviteId, JobKind, MailId, MailKind, MailState, ModelId, ModelStatus, OrgId, Timestamp,
 };
 use headshot_outbound::mail::{Letter as Envelope, Mailer, NotTaken};
 use headshot_pages::{Letter, Template};
@@ -50,6 +50,7 @@ pub(crate) struct NewMail<'a> {
     pub(crate) kind: MailKind,
     pub(crate) to: &'a str,
     pub(crate) invite: Option<&'a InviteId>,
+    pub(crate) model: Option<&'a ModelId>,
     pub(crate) letter: Letter,
 }
 
@@ -76,6 +77,7 @@ pub(crate) async fn post(app: &App, tx: &mut WriteTx, new: NewMail<'_>) -> Resul
         html: new.letter.render().map_err(unwritable)?,
         subject: new.letter.subject,
         invite: new.invite.cloned(),
+        model: new.model.cloned(),
         state: if sent {
             MailState::Queued
         } else {
@@ -90,7 +92,7 @@ pub(crate) async fn post(app: &App, tx: &mut WriteTx, new: NewMail<'_>) -> Resul
         let job = NewJob {
             kind: JobKind::MailSend,
             lane: new.org.as_str(),
-            payload: serde_json::json!({ "mail": mail.id.as_str() }),
+            payload: payload(&mail.id),
             run_at: now,
         };
         jobs::enqueue(app, tx, job).await?;
@@ -111,9 +113,41 @@ pub(crate) async fn post_to_admins(
             kind,
             to: &to,
             invite: None,
+            model: None,
             letter: letter.clone(),
         };
         post(app, tx, new).await?;
+    }
+    Ok(())
+}
+
+fn payload(mail: &MailId) -> serde_json::Value {
+    serde_json::json!({ "mail": mail.as_str() })
+}
+
+/// Deletes the mails about a session, in the transaction that deletes it. One that is being sent just
+/// now still arrives.
+pub(crate) async fn forget_session(
+    tx: &mut WriteTx,
+    (org, model): (&OrgId, &ModelId),
+) -> Result<(), Error> {
+    let mails = mails::forget_of_model(tx, model).await?;
+    forget_jobs(tx, org, &mails).await
+}
+
+/// Deletes the mails about invites to an address, in the transaction that removes the member.
+pub(crate) async fn forget_invited(
+    tx: &mut WriteTx,
+    (org, email): (&OrgId, &Email),
+) -> Result<(), Error> {
+    let mails = mails::forget_to_invited(tx, (org, &email.key())).await?;
+    forget_jobs(tx, org, &mails).await
+}
+
+/// Their jobs hold what mail servers said of an address.
+async fn forget_jobs(tx: &mut WriteTx, org: &OrgId, mails: &[MailId]) -> Result<(), Error> {
+    for mail in mails {
+        job_rows::forget(tx, org.as_str(), &payload(mail).to_string()).await?;
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headshot_domain::Timestamp;
-use headshot_storage::{Error, auth, idempotency, sessions, sign_in};
+use headshot_domain::{JobKind, Timestamp};
+use headshot_storage::{Error, auth, idempotency, jobs, sessions, sign_in};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
@@ -33,6 +33,9 @@ pub async fn checkpoints(app: Arc<App>, stop: CancellationToken) {
     };
     let _stopped: Option<()> = stop.run_until_cancelled(each).await;
 }
+
+/// How long sign-in links that could not be mailed are shown to the operator.
+const LINK_JOBS_KEPT: Duration = Duration::from_hours(24);
 
 /// Cleans up once an hour until `stop`.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
@@ -79,6 +82,8 @@ async fn forget_sign_ins(app: &App, now: Timestamp) -> Result<(), Error> {
     sign_in::delete_expired_links(&mut tx, now).await?;
     sign_in::delete_old_failures(&mut tx, now.minus(FAILURE_WINDOW)).await?;
     idempotency::expire(&mut tx, now.minus(LIFE)).await?;
+    // They hold an address, and their link would come too late.
+    jobs::forget_dead(&mut tx, JobKind::SignInLink, now.minus(LINK_JOBS_KEPT)).await?;
     tx.commit().await
 }
 

@@ -125,9 +125,10 @@ const AT_ONCE: i64 = 100;
 /// How often sessions are looked for that were begun meanwhile.
 const ROUNDS_MAX: usize = 100;
 
-/// Removes a member with all headshots, uploads and open invites, at once and for good (contract:
-/// data-lifecycle.md). The person's own account stays, outside of the organization; one that existed
-/// for sessions only goes as well. Cut off in the middle, it can be called again.
+/// Removes a member with all headshots, uploads and open invites, and the mails about them, at once
+/// and for good (contract: data-lifecycle.md). The person's own account stays, outside of the
+/// organization; one that existed for sessions only goes as well. Cut off in the middle, it can be
+/// called again.
 pub async fn remove(
     app: &App,
     (org, actor): (&OrgId, &Actor),
@@ -178,6 +179,8 @@ async fn leave(
     {
         invites::close(tx, &invite, InviteState::Revoked).await?;
     }
+    crate::mail::forget_invited(tx, (org, email)).await?;
+    models::forget_addresses(tx, org, &user.id).await?;
     if !accounts::end_anonymous(tx, (org, &user.id)).await? {
         members::remove(tx, org, &user.id).await?;
         sessions::delete_in(tx, &user.id, org).await?;

@@ -8,7 +8,7 @@ use headshot_domain::{
 };
 use headshot_storage::models;
 use headshot_storage::organizations::Organization;
-use headshot_storage::{Error, WriteTx, organizations, people, photos, tallies, teams, users};
+use headshot_storage::{Error, WriteTx, organizations, people, tallies, teams, users};
 
 use crate::App;
 use crate::accounts;
@@ -243,7 +243,8 @@ async fn record(
         org: Some(&model.org),
         action,
         target: format!("model:{}", model.id),
-        detail: serde_json::json!({ "email": model.email, "isDevelopment": model.development }),
+        // No address: the log can't be changed when the person is erased.
+        detail: serde_json::json!({ "isDevelopment": model.development }),
     };
     audit::record(tx, actor, app.clock.now(), event).await
 }
@@ -320,6 +321,8 @@ fn changed(
             after.deleted_at = Some(now);
             after.favorite = None;
             after.reserved = Credits::ZERO;
+            after.title = String::new();
+            after.gender = None;
         }
         ModelEvent::Begin | ModelEvent::Generate | ModelEvent::Fail | ModelEvent::Restart => {}
     }
@@ -453,7 +456,9 @@ pub enum DeleteError {
     Internal(#[from] Error),
 }
 
-/// Deletes a session and everything that belongs to it, at once and for good.
+/// Deletes a session and everything that belongs to it, at once and for good. Whose session it was
+/// is then told by its ids alone; a person's own account stays (contract: data-lifecycle.md), that of
+/// a person without one goes too.
 pub async fn delete(
     app: &App,
     (org, actor): (&OrgId, &Actor),
@@ -474,12 +479,23 @@ pub async fn delete(
     let doomed = objects::doom_model(app, &mut tx, (org, id)).await?;
     models::delete_links(&mut tx, id).await?;
     people::forget_address(&mut tx, id).await?;
-    accounts::end_anonymous(&mut tx, (org, &before.user)).await?;
+    webhooks::erase(&mut tx, id, app.clock.now()).await?;
+    mail::forget_session(&mut tx, (org, id)).await?;
+    forget_anonymous(&mut tx, &before).await?;
     record(app, &mut tx, actor, ("model.deleted", &before)).await?;
     tx.commit().await?;
     // A shoot that waits for a generator stops it.
     app.generations.wake_model(id);
     objects::erase(app, doomed).await;
+    Ok(())
+}
+
+/// Deletes the person of a deleted session who has no account, unless another session leads there.
+async fn forget_anonymous(tx: &mut WriteTx, model: &Model) -> Result<(), Error> {
+    if users::is_anonymous(tx, &model.user).await? {
+        models::forget_address(tx, &model.id).await?;
+    }
+    accounts::end_anonymous(tx, (&model.org, &model.user)).await?;
     Ok(())
 }
 

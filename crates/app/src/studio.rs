@@ -18,9 +18,6 @@ pub use headshot_imaging::decode::MAX_BYTES as BYTES_MAX;
 /// Longer side of the picture that shows an upload, in pixels.
 const PREVIEW_SIDE: usize = 320;
 
-/// How long an upload waits for its judgement to begin.
-const CHECK_WAIT_MAX: Duration = Duration::from_secs(20);
-
 /// How much a process does at a time, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -28,6 +25,8 @@ pub struct Limits {
     pub shoots: usize,
     /// Judgements of uploads at a time; each needs about 400 MiB.
     pub checks: usize,
+    /// How long an upload waits for its judgement to begin.
+    pub check_wait: Duration,
     /// Threads that one picture may use. The output does not depend on it.
     pub threads: usize,
     /// Photos that a shoot makes, at most [`PHOTOS_MAX`].
@@ -44,6 +43,7 @@ impl Default for Limits {
         Self {
             shoots: 1,
             checks: 1,
+            check_wait: Duration::from_secs(20),
             threads: 2,
             photos: 40,
             detail: None,
@@ -146,7 +146,7 @@ impl Studio {
     /// [`StudioError::Busy`] when it takes too long.
     pub async fn place(&self) -> Result<OwnedSemaphorePermit, StudioError> {
         let place = Arc::clone(&self.checks).acquire_owned();
-        match tokio::time::timeout(CHECK_WAIT_MAX, place).await {
+        match tokio::time::timeout(self.limits.check_wait, place).await {
             Ok(place) => place.map_err(|_closed| StudioError::Ended),
             Err(_) => Err(StudioError::Busy),
         }

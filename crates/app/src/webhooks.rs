@@ -1,15 +1,18 @@
 //! Webhooks: what an organization's receiver is told, signed, tried again, and written down
 //! (contract: webhooks.md).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use headshot_domain::{DeliveryId, Entropy, OrgId, Timestamp, WebhookEvent, WebhookState, entropy};
+use headshot_domain::{
+    DeliveryId, Entropy, ModelId, OrgId, Timestamp, WebhookEvent, WebhookState, entropy,
+};
 use headshot_outbound::{Exchange, PREVIOUS_SIGNATURE, Refusal, SIGNATURE, TIMESTAMP, sign};
 use headshot_storage::jobs::Job;
 use headshot_storage::models::Model;
 use headshot_storage::webhooks;
 use headshot_storage::{Error, WriteTx};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -40,69 +43,81 @@ const DELIVERIES_SHOWN: i64 = 50;
 /// Events that one step of the retention removes.
 const EXPIRE_STEP: i64 = 1_000;
 
+/// Events that one step of an erasure changes.
+const ERASE_STEP: i64 = 500;
+
 /// How much of an answer's body is kept in the delivery log, in bytes.
 const BODY_KEPT: usize = 4 * 1024;
 
 /// What a delivery holds, in the order of the contract.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
-    id: &'a str,
-    event: &'a str,
+    id: Cow<'a, str>,
+    event: Cow<'a, str>,
     created_at: String,
-    object_type: &'a str,
+    object_type: Cow<'a, str>,
     object: Object<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Object<'a> {
     #[serde(rename = "_id")]
-    id: &'a str,
-    uid: &'a str,
-    title: &'a str,
-    trigger: Option<&'a str>,
-    status: &'a str,
+    id: Cow<'a, str>,
+    uid: Cow<'a, str>,
+    title: Cow<'a, str>,
+    trigger: Option<Cow<'a, str>>,
+    status: Cow<'a, str>,
     is_development: bool,
     finished_at: Option<String>,
     deleted_at: Option<String>,
     invite_expires_at: Option<String>,
     created_at: String,
-    organization: &'a str,
+    organization: Cow<'a, str>,
 }
 
 impl<'a> Object<'a> {
     fn of(model: &'a Model) -> Self {
         let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
         Self {
-            id: model.id.as_str(),
-            uid: &model.uid,
-            title: &model.title,
-            trigger: model.gender.map(headshot_domain::Gender::name),
-            status: model.status.name(),
+            id: model.id.as_str().into(),
+            uid: model.uid.as_str().into(),
+            title: model.title.as_str().into(),
+            trigger: model.gender.map(|gender| gender.name().into()),
+            status: model.status.name().into(),
             is_development: model.development,
             finished_at: text(model.finished_at),
             deleted_at: text(model.deleted_at),
             invite_expires_at: text(model.invite_expires_at),
             created_at: model.created_at.to_string(),
-            organization: model.org.as_str(),
+            organization: model.org.as_str().into(),
+        }
+    }
+
+    /// Without what tells of the person: the rest is ids, times and where the session stood.
+    fn erased(self) -> Self {
+        Self {
+            title: "".into(),
+            trigger: None,
+            ..self
         }
     }
 
     /// The contract's sample, marked as development: for tests of a receiver.
     fn sample(org: &'a OrgId, now: Timestamp) -> Self {
         Self {
-            id: "507f1f77bcf86cd799439011",
-            uid: "anon_abc123",
-            title: "John Doe",
-            trigger: Some("male"),
-            status: "active",
+            id: "507f1f77bcf86cd799439011".into(),
+            uid: "anon_abc123".into(),
+            title: "John Doe".into(),
+            trigger: Some("male".into()),
+            status: "active".into(),
             is_development: true,
             finished_at: Some(now.to_string()),
             deleted_at: None,
             invite_expires_at: None,
             created_at: now.to_string(),
-            organization: org.as_str(),
+            organization: org.as_str().into(),
         }
     }
 }
@@ -145,10 +160,10 @@ async fn store(
     let now = app.clock.now();
     let id = event_id(&*app.entropy);
     let body = Body {
-        id: &id,
-        event: name.name(),
+        id: id.as_str().into(),
+        event: name.name().into(),
         created_at: now.to_string(),
-        object_type: "model",
+        object_type: "model".into(),
         object,
     };
     let body = serde_json::to_string(&body).unwrap_or_default();
@@ -160,6 +175,7 @@ async fn store(
         body: headshot_domain::storable(&body).into_owned(),
         state: WebhookState::Pending,
         created_at: now,
+        erased_at: None,
     };
     webhooks::insert_event(tx, &event).await?;
     // Told in one breath with the change of status, and after it.
@@ -249,7 +265,7 @@ async fn try_once(app: &App, job: &Running) -> Result<Outcome, Error> {
     let body = event.body.clone().into_bytes().into();
     let exchange = app.outbound.post(&endpoint.url, &headers, body).await;
     let why = in_vain(&exchange);
-    let delivery = Delivery {
+    let mut delivery = Delivery {
         id: DeliveryId::generate(&*app.entropy),
         org: event.org.clone(),
         event: event.id.clone(),
@@ -258,6 +274,15 @@ async fn try_once(app: &App, job: &Running) -> Result<Outcome, Error> {
         ..log_row(&exchange, started_at)
     };
     let mut tx = app.db.write().await?;
+    let Some(held) = webhooks::hold(&mut tx, &event.id).await? else {
+        // Past its retention.
+        return Ok(Outcome::Done);
+    };
+    if held.erased_at.is_some() {
+        // The receiver may repeat what it knows of the person.
+        delivery.response_head.clear();
+        delivery.response_body.clear();
+    }
     webhooks::insert_delivery(&mut tx, &delivery).await?;
     if why.is_none() {
         webhooks::set_state(&mut tx, &event.id, WebhookState::Delivered).await?;
@@ -267,6 +292,33 @@ async fn try_once(app: &App, job: &Running) -> Result<Outcome, Error> {
         None => Outcome::Done,
         Some(why) => retry(job.attempt, why),
     })
+}
+
+/// Takes a person out of everything that is stored of the events about a model, in the transaction
+/// that deletes it. Events that still wait are delivered like this: each is owed to the receiver, the
+/// person's name is not.
+pub(crate) async fn erase(tx: &mut WriteTx, model: &ModelId, now: Timestamp) -> Result<(), Error> {
+    loop {
+        let telling = webhooks::telling(tx, model, ERASE_STEP).await?;
+        if telling.is_empty() {
+            return Ok(());
+        }
+        for (id, body) in telling {
+            webhooks::erase(tx, &id, &erased(&body), now).await?;
+        }
+    }
+}
+
+/// A stored body without the person.
+fn erased(body: &str) -> String {
+    let Ok(told) = serde_json::from_str::<Body<'_>>(body) else {
+        return "{}".to_owned();
+    };
+    let erased = Body {
+        object: told.object.erased(),
+        ..told
+    };
+    serde_json::to_string(&erased).unwrap_or_default()
 }
 
 fn event_of(payload: &serde_json::Value) -> &str {

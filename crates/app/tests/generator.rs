@@ -6,6 +6,7 @@
 )]
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -14,24 +15,17 @@ use data_encoding::BASE64;
 use futures_util::TryStreamExt as _;
 use headshot_app::access::{self, Visit};
 use headshot_app::audit::Actor;
-use headshot_app::doctor::Doctor;
-use headshot_app::gallery;
 use headshot_app::idempotency::Once;
-use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::outbound::generator::{
     Endpoint, IMAGE_MAX, PHOTOS_MAX, REQUEST_MAX, SIGNATURE, STATE_MAX, TIMESTAMP,
 };
-use headshot_app::{App, Roles, consent, invites, jobs, shoots, uploads};
-use headshot_blobs::{Location, Objects};
-use headshot_domain::{Clock as _, Credits, JobState, ModelStatus, OrgId, Plan, Variant};
+use headshot_app::{Roles, Settings, consent, invites, jobs, shoots, uploads};
+use headshot_domain::{Clock as _, Credits, JobState, ModelStatus, Variant};
 use headshot_imaging::decode::{self, Format};
 use headshot_imaging::{Recipe, SourceType, portraits};
-use headshot_storage::{AsConn, Conn};
-use headshot_testkit::{GENERATOR_SECRET, GeneratorServer, ManualClock, TestDb};
+use headshot_testkit::{GENERATOR_SECRET, GeneratorServer, Home, On, TestDb};
 use rstest::rstest;
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -48,12 +42,15 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 });
 
 struct Place {
-    database: TestDb,
-    objects: Objects,
-    clock: Arc<ManualClock>,
-    app: Arc<App>,
-    org: OrgId,
-    _folder: TempDir,
+    home: Home,
+}
+
+impl Deref for Place {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.home
+    }
 }
 
 struct Worker {
@@ -72,34 +69,16 @@ fn endpoint(url: &str, time_max: Duration) -> Endpoint {
     Endpoint::new(url, GENERATOR_SECRET, (false, time_max)).unwrap()
 }
 
+fn set(settings: &mut Settings, endpoint: Endpoint) {
+    settings.studio.photos = PHOTOS;
+    settings.generator = Some(endpoint);
+}
+
 impl Place {
     async fn open(database: TestDb, endpoint: Endpoint) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let objects = Objects::open(&Location::Folder(folder.path().to_owned())).unwrap();
-        let clock = ManualClock::new();
-        // Signatures carry the machine's time, so the test's clock starts there.
-        clock.jump_to(headshot_domain::SystemClock::new().now());
-        let mut settings = headshot_testkit::settings();
-        settings.studio.photos = PHOTOS;
-        settings.generator = Some(endpoint);
-        let app = headshot_testkit::app_on(&database.db, &clock, &objects, settings);
-        let new = NewOrganization {
-            name: "Acme".into(),
-            website: String::new(),
-            owner: "owner@acme.example".parse().unwrap(),
-            plan: Plan::Standard,
-            credits: Some(Credits::whole(100)),
-            whitelabel: true,
-        };
-        let actor = Actor::command_line();
-        let org = organizations::create(&app, &actor, new).await.unwrap();
+        let credits = Some(Credits::whole(100));
         Self {
-            org: org.org.id,
-            database,
-            objects,
-            clock,
-            app,
-            _folder: folder,
+            home: Home::open(database, credits, |settings| set(settings, endpoint)).await,
         }
     }
 
@@ -110,11 +89,7 @@ impl Place {
 
     /// The same database and objects with another generator.
     fn with(&mut self, endpoint: Endpoint) {
-        let mut settings = headshot_testkit::settings();
-        settings.studio.photos = PHOTOS;
-        settings.generator = Some(endpoint);
-        let db = &self.database.db;
-        self.app = headshot_testkit::app_on(db, &self.clock, &self.objects, settings);
+        self.home.restart(|settings| set(settings, endpoint));
     }
 
     /// A person who has submitted a selfie.
@@ -177,30 +152,6 @@ impl Place {
         }
     }
 
-    async fn photos(&self, visit: &Visit) -> Vec<gallery::Photo> {
-        let of = (&self.org, &visit.model.id);
-        gallery::some(&self.app, of, &[]).await.unwrap()
-    }
-
-    async fn object(&self, photo: &gallery::Photo, variant: Variant) -> Vec<u8> {
-        let key = headshot_app::objects::photo_key(photo, variant).unwrap();
-        let object = self.objects.get(&key, None).await.unwrap().unwrap();
-        let parts: Vec<Bytes> = object.content.try_collect().await.unwrap();
-        parts.concat()
-    }
-
-    async fn problems(&self) -> Vec<String> {
-        let doctor = Doctor {
-            db: &self.database.db,
-            objects: &self.objects,
-            repair: false,
-            now: self.clock.now().plus(Duration::from_hours(2)),
-        };
-        let checks = doctor.examine().await.unwrap();
-        let problems = checks.into_iter().flat_map(|check| check.problems);
-        problems.collect()
-    }
-
     /// What the shoots in a state say of their last try.
     async fn errors(&self, state: JobState) -> Vec<String> {
         let found = jobs::list(&self.app, None, state).await.unwrap();
@@ -208,16 +159,6 @@ impl Place {
         shoots
             .map(|job| job.last_error.unwrap_or_default())
             .collect()
-    }
-
-    async fn raw(&self, sql: &str) {
-        let mut tx = self.database.db.write().await.unwrap();
-        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
-        match tx.conn() {
-            Conn::Sqlite(conn) => drop(sql.execute(conn).await.unwrap()),
-            Conn::Postgres(conn) => drop(sql.execute(conn).await.unwrap()),
-        }
-        tx.commit().await.unwrap();
     }
 }
 
@@ -296,18 +237,13 @@ fn valid(schema: &Value, body: &Value) {
 }
 
 #[rstest]
-#[case(true)]
-#[case(false)]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_generator_makes_the_headshots(#[case] postgres: bool) {
+async fn a_generator_makes_the_headshots(#[case] on: On) {
     let mut generator = GeneratorServer::start();
-    let database = if postgres {
-        headshot_testkit::postgres().await
-    } else {
-        headshot_testkit::sqlite().await
-    };
     let endpoint = endpoint(&generator.url, Duration::from_hours(1));
-    let place = Place::open(database, endpoint).await;
+    let place = Place::open(on.database().await, endpoint).await;
     generator.fail("large");
     let visit = place.submitted("jane").await;
     let worker = place.work();
@@ -315,7 +251,7 @@ async fn a_generator_makes_the_headshots(#[case] postgres: bool) {
     place.until_idle().await;
     worker.end().await;
 
-    let made = place.photos(&visit).await;
+    let made = place.photos(&visit.model.id).await;
     assert_eq!(made.len(), PHOTOS);
     for photo in &made {
         let main = place.object(photo, Variant::Main).await;
@@ -454,7 +390,7 @@ async fn what_a_generator_does_wrong() {
         generator.fail("");
         place.clock.advance(Duration::from_secs(3));
         place.until(&visit, ModelStatus::Active).await;
-        assert_eq!(place.photos(&visit).await.len(), PHOTOS, "{fault}");
+        assert_eq!(place.photos(&visit.model.id).await.len(), PHOTOS, "{fault}");
         place.until_idle().await;
         // What is of no use is deleted before it is asked for anew.
         let after = (generator.count("POST", 202), generator.count("DELETE", 204));
@@ -539,7 +475,7 @@ async fn a_generator_that_is_down_is_waited_for() {
     let worker = place.work();
     place.until(&visit, ModelStatus::Active).await;
     worker.end().await;
-    assert_eq!(place.photos(&visit).await.len(), PHOTOS);
+    assert_eq!(place.photos(&visit.model.id).await.len(), PHOTOS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -550,11 +486,11 @@ async fn a_deleted_session_s_generation_is_stopped() {
     let visit = place.submitted("jane").await;
     let worker = place.work();
     heard(&mut generator, "POST", 202).await;
-    access::erase(&place.app, &visit, HOME).await.unwrap();
+    access::erase(&place.app, &visit).await.unwrap();
     heard(&mut generator, "DELETE", 204).await;
     place.until_idle().await;
     worker.end().await;
-    assert!(place.photos(&visit).await.is_empty());
+    assert!(place.photos(&visit.model.id).await.is_empty());
     assert_eq!(place.errors(JobState::Dead).await, [""; 0]);
     let listed = place.objects.list("").map_ok(|meta| meta.path);
     let left: Vec<String> = listed.try_collect().await.unwrap();
@@ -572,7 +508,7 @@ async fn a_deletion_reaches_a_generator_that_was_away() {
     heard(&mut generator, "POST", 202).await;
     // Every call fails until the next list of faults.
     generator.fail("away");
-    access::erase(&place.app, &visit, HOME).await.unwrap();
+    access::erase(&place.app, &visit).await.unwrap();
     heard(&mut generator, "DELETE", 503).await;
     generator.fail("");
     let error = place.waits_again().await;
@@ -622,7 +558,7 @@ async fn a_stop_leaves_the_generation_to_the_next_worker() {
     place.until(&visit, ModelStatus::Active).await;
     place.until_idle().await;
     worker.end().await;
-    assert_eq!(place.photos(&visit).await.len(), PHOTOS);
+    assert_eq!(place.photos(&visit.model.id).await.len(), PHOTOS);
     let posts = generator
         .exchanges()
         .iter()
@@ -644,7 +580,7 @@ async fn without_consent_no_photo_leaves() {
     place.until(&visit, ModelStatus::Active).await;
     place.until_idle().await;
     worker.end().await;
-    for photo in place.photos(&visit).await {
+    for photo in place.photos(&visit.model.id).await {
         let recipe: Recipe = serde_json::from_str(&photo.recipe).unwrap();
         assert_eq!(recipe.source, SourceType::Composite);
     }

@@ -6,61 +6,39 @@
     reason = "helpers outside of the test functions stop the test too"
 )]
 
-use std::sync::Arc;
+use std::ops::Deref;
 
 use bytes::Bytes;
-use headshot_app::App;
 use headshot_app::audit::Actor;
 use headshot_app::brand::{self, BrandError, IMAGE_BYTES_MAX, IMAGES_MAX, Kind, LOGO_BYTES_MAX};
-use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::shoots::{self, Choice, ChoiceError, Looks};
-use headshot_domain::{OrgId, Plan};
+use headshot_domain::OrgId;
 use headshot_imaging::encode::encode;
 use headshot_imaging::raster::Rgb8;
 use headshot_imaging::{Backdrop, OutputFormat, decode};
 use headshot_storage::audit;
-use headshot_testkit::{ManualClock, TestDb};
+use headshot_testkit::{Home, On};
 use rstest::rstest;
 
-#[derive(Debug, Clone, Copy)]
-enum On {
-    Sqlite,
-    Postgres,
-}
-
+/// An organization, and another one.
 struct Place {
-    database: TestDb,
-    app: Arc<App>,
-    org: OrgId,
+    home: Home,
     other: OrgId,
 }
 
-impl On {
-    async fn open(self) -> Place {
-        let database = match self {
-            Self::Sqlite => headshot_testkit::sqlite().await,
-            Self::Postgres => headshot_testkit::postgres().await,
-        };
-        let app = headshot_testkit::app(&database.db, &ManualClock::new());
-        let org = async |name: &str| {
-            let new = NewOrganization {
-                name: name.to_owned(),
-                website: String::new(),
-                owner: format!("owner@{name}.example").parse().unwrap(),
-                plan: Plan::Standard,
-                credits: None,
-                whitelabel: false,
-            };
-            let made = organizations::create(&app, &Actor::command_line(), new).await;
-            made.unwrap().org.id
-        };
-        let (org, other) = (org("acme").await, org("globex").await);
-        Place {
-            database,
-            app,
-            org,
-            other,
-        }
+impl Deref for Place {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.home
+    }
+}
+
+async fn place(on: On) -> Place {
+    let home = Home::open(on.database().await, None, |_| {}).await;
+    Place {
+        other: headshot_testkit::organization(&home.app, "Globex", None).await,
+        home,
     }
 }
 
@@ -125,7 +103,7 @@ fn of_image(digest: &str) -> Looks {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn images_are_taken_up_to_their_number_and_shown(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let first = place.add(Kind::Backdrop, image(0)).await.unwrap();
     assert_eq!(first.name, "mine.jpg");
     let again = place.add(Kind::Backdrop, image(0)).await;
@@ -163,7 +141,7 @@ async fn images_are_taken_up_to_their_number_and_shown(#[case] on: On) {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_choice_names_what_is_there(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     assert_eq!(place.looks().await, Choice::default());
     let (one, two) = (
         place.add(Kind::Backdrop, image(1)).await.unwrap().digest,
@@ -207,7 +185,7 @@ async fn a_choice_names_what_is_there(#[case] on: On) {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logo_is_drawn_until_it_is_switched_off_or_removed(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let first = place.add(Kind::Logo, logo(1)).await.unwrap().digest;
     assert_eq!(place.looks().await.logo, Some(first.clone()));
     let shown = brand::shown(&place.app, &place.org, &first).await;
@@ -240,7 +218,7 @@ async fn a_logo_is_drawn_until_it_is_switched_off_or_removed(#[case] on: On) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_not_taken() {
-    let place = On::Sqlite.open().await;
+    let place = place(On::Sqlite).await;
     let said = async |kind, file: Bytes| place.add(kind, file).await.unwrap_err().to_string();
     for (kind, most) in [
         (Kind::Backdrop, IMAGE_BYTES_MAX),

@@ -6,37 +6,32 @@
 )]
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 use headshot_app::access::{self, Visit};
 use headshot_app::audit::Actor;
 use headshot_app::brand::{self, Kind};
 use headshot_app::consent::{self, ConsentError};
-use headshot_app::doctor::Doctor;
 use headshot_app::gallery::{self, PhotoError};
 use headshot_app::idempotency::Once;
 use headshot_app::jobs::{self, NewJob};
 use headshot_app::models::{self, NewModel, SubmitError};
-use headshot_app::organizations::{self, NewOrganization};
+use headshot_app::organizations;
 use headshot_app::shoots::Looks;
 use headshot_app::uploads::{self, UPLOADS_MAX, UploadError};
-use headshot_app::{App, Roles, invites, shoots};
-use headshot_blobs::{Location, Objects};
+use headshot_app::{Roles, invites, shoots};
 use headshot_domain::{
-    Clock as _, Credits, JobKind, JobState, Liked, ModelStatus, ModelVersion, OrgId, PhotoId, Plan,
-    Variant,
+    Clock as _, Credits, JobKind, JobState, Liked, ModelStatus, ModelVersion, PhotoId, Variant,
 };
 use headshot_imaging::encode::encode;
 use headshot_imaging::raster::Rgb8;
 use headshot_imaging::{Backdrop, Engine, Options, OutputFormat, Recipe, decode, portraits};
-use headshot_storage::{AsConn, Conn, jobs as job_rows, webhooks};
-use headshot_testkit::{ManualClock, TestDb};
+use headshot_storage::{jobs as job_rows, webhooks};
+use headshot_testkit::{Home, On};
 use rstest::rstest;
-use sqlx::AssertSqlSafe;
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -44,63 +39,29 @@ const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Photos of each shoot in these tests.
 const PHOTOS: usize = 3;
 
-#[derive(Debug, Clone, Copy)]
-enum On {
-    Sqlite,
-    Postgres,
-}
-
 struct Place {
-    database: TestDb,
-    objects: Objects,
-    clock: Arc<ManualClock>,
-    app: Arc<App>,
-    org: OrgId,
-    _folder: TempDir,
+    home: Home,
 }
 
-impl On {
-    async fn open(self) -> Place {
-        let database = match self {
-            Self::Sqlite => headshot_testkit::sqlite().await,
-            Self::Postgres => headshot_testkit::postgres().await,
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let objects = Objects::open(&Location::Folder(folder.path().to_owned())).unwrap();
-        let clock = ManualClock::new();
-        // Objects carry the machine's time, so the test's clock starts there.
-        clock.jump_to(headshot_domain::SystemClock::new().now());
-        let mut settings = headshot_testkit::settings();
-        settings.studio.photos = PHOTOS;
-        let app = headshot_testkit::app_on(&database.db, &clock, &objects, settings);
-        let new = NewOrganization {
-            name: "Acme".into(),
-            website: String::new(),
-            owner: "owner@acme.example".parse().unwrap(),
-            plan: Plan::Standard,
-            credits: Some(Credits::whole(2)),
-            whitelabel: true,
-        };
-        let actor = Actor::command_line();
-        let org = organizations::create(&app, &actor, new)
-            .await
-            .unwrap()
-            .org
-            .id;
-        // Nobody listens there: what is told stays in the log.
-        let url = "http://127.0.0.1:9/";
-        headshot_app::webhooks::save_url(&app, &actor, &org, url)
-            .await
-            .unwrap();
-        Place {
-            org,
-            database,
-            objects,
-            clock,
-            app,
-            _folder: folder,
-        }
+impl Deref for Place {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.home
     }
+}
+
+async fn place(on: On) -> Place {
+    let credits = Some(Credits::whole(2));
+    let home = Home::open(on.database().await, credits, |settings| {
+        settings.studio.photos = PHOTOS;
+    });
+    let home = home.await;
+    // Nobody listens there: what is told stays in the log.
+    let (url, actor) = ("http://127.0.0.1:9/", Actor::command_line());
+    let saved = headshot_app::webhooks::save_url(&home.app, &actor, &home.org, url).await;
+    saved.unwrap();
+    Place { home }
 }
 
 impl Place {
@@ -163,40 +124,9 @@ impl Place {
         shoots::progress(&self.app, visit).await.unwrap()
     }
 
-    async fn photos(&self, visit: &Visit) -> Vec<gallery::Photo> {
-        let of = (&self.org, &visit.model.id);
-        gallery::some(&self.app, of, &[]).await.unwrap()
-    }
-
     async fn credits(&self) -> String {
         let left = organizations::credits_left(&self.app, &self.org).await;
         format!("{:?}", left.unwrap())
-    }
-
-    async fn stored(&self) -> Vec<String> {
-        let listed = self.objects.list("").map_ok(|meta| meta.path);
-        listed.try_collect().await.unwrap()
-    }
-
-    async fn problems(&self) -> Vec<String> {
-        let doctor = Doctor {
-            db: &self.database.db,
-            objects: &self.objects,
-            repair: false,
-            now: self.clock.now().plus(Duration::from_hours(2)),
-        };
-        let checks = doctor.examine().await.unwrap();
-        checks
-            .into_iter()
-            .flat_map(|check| check.problems)
-            .collect()
-    }
-
-    async fn object(&self, photo: &gallery::Photo, variant: Variant) -> Vec<u8> {
-        let key = headshot_app::objects::photo_key(photo, variant).unwrap();
-        let object = self.objects.get(&key, None).await.unwrap().unwrap();
-        let parts: Vec<Bytes> = object.content.try_collect().await.unwrap();
-        parts.concat()
     }
 
     /// What receivers are told: event and status. Those of one moment have no order.
@@ -228,7 +158,7 @@ fn portrait(name: &str) -> Bytes {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_selfie_becomes_headshots(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let app = &place.app;
     let visit = place.agreed("jane@acme.example").await;
     let upload = uploads::add(app, &visit, portrait("obama")).await.unwrap();
@@ -243,7 +173,7 @@ async fn a_selfie_becomes_headshots(#[case] on: On) {
     assert_eq!(place.progress(&visit).await.ahead, 0);
     place.work_until(&visit, &[ModelStatus::Active]).await;
 
-    let made = place.photos(&visit).await;
+    let made = place.photos(&visit.model.id).await;
     assert_eq!(made.len(), PHOTOS);
     // Three sizes of each, the upload and its preview.
     assert_eq!(place.stored().await.len(), PHOTOS * 3 + 2);
@@ -284,7 +214,7 @@ async fn a_selfie_becomes_headshots(#[case] on: On) {
     place
         .clock
         .advance(models::LINK_LIFE.saturating_sub(Duration::from_secs(1)));
-    access::erase(app, &visit, HOME).await.unwrap();
+    access::erase(app, &visit).await.unwrap();
     assert_eq!(place.stored().await, [""; 0]);
     assert_eq!(place.credits().await, "Balance(Credits(100))");
     let told = place.told().await;
@@ -309,12 +239,12 @@ async fn a_selfie_becomes_headshots(#[case] on: On) {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_test_session_needs_no_photo_and_no_credit(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let visit = place.test_session().await;
     let before = place.credits().await;
     shoots::submit(&place.app, &visit).await.unwrap();
     place.work_until(&visit, &[ModelStatus::Active]).await;
-    assert_eq!(place.photos(&visit).await.len(), PHOTOS);
+    assert_eq!(place.photos(&visit.model.id).await.len(), PHOTOS);
     assert_eq!(place.credits().await, before);
     assert_eq!(place.problems().await, [""; 0]);
 }
@@ -324,7 +254,7 @@ async fn a_test_session_needs_no_photo_and_no_credit(#[case] on: On) {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn own_images_and_the_logo_are_in_the_headshots(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let (app, actor) = (&place.app, Actor::command_line());
     let by = (&place.org, &actor);
     let picture = |format, (width, height): (usize, usize), colour: [u8; 3]| {
@@ -345,7 +275,7 @@ async fn own_images_and_the_logo_are_in_the_headshots(#[case] on: On) {
     let visit = place.test_session().await;
     shoots::submit(app, &visit).await.unwrap();
     place.work_until(&visit, &[ModelStatus::Active]).await;
-    let made = place.photos(&visit).await;
+    let made = place.photos(&visit.model.id).await;
     assert_eq!(made.len(), PHOTOS);
     for photo in &made {
         let recipe: Recipe = serde_json::from_str(&photo.recipe).unwrap();
@@ -370,7 +300,7 @@ async fn own_images_and_the_logo_are_in_the_headshots(#[case] on: On) {
     let later = place.test_session_of("later@acme.example").await;
     shoots::submit(app, &later).await.unwrap();
     place.work_until(&later, &[ModelStatus::Active]).await;
-    for photo in place.photos(&later).await {
+    for photo in place.photos(&later.model.id).await {
         assert!(!photo.recipe.contains(&wall) && !photo.recipe.contains(&drawn));
     }
 }
@@ -380,14 +310,14 @@ async fn own_images_and_the_logo_are_in_the_headshots(#[case] on: On) {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_shoot_goes_on_where_it_was(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let visit = place.agreed("jane@acme.example").await;
     uploads::add(&place.app, &visit, portrait("obama2"))
         .await
         .unwrap();
     shoots::submit(&place.app, &visit).await.unwrap();
     place.work_until(&visit, &[ModelStatus::Active]).await;
-    let whole = place.photos(&visit).await;
+    let whole = place.photos(&visit.model.id).await;
     // As a killed process leaves it: one photo is missing, another has its objects and no row.
     let id = visit.model.id.as_str();
     place
@@ -402,7 +332,7 @@ async fn an_interrupted_shoot_goes_on_where_it_was(#[case] on: On) {
         .await;
     place.enqueue(&visit).await;
     place.work_until(&visit, &[ModelStatus::Active]).await;
-    let again = place.photos(&visit).await;
+    let again = place.photos(&visit.model.id).await;
     let places = |photos: &[gallery::Photo]| {
         photos
             .iter()
@@ -416,7 +346,7 @@ async fn an_interrupted_shoot_goes_on_where_it_was(#[case] on: On) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_shoot_restarts_by_itself_and_costs_nothing_more() {
-    let place = On::Sqlite.open().await;
+    let place = place(On::Sqlite).await;
     let visit = place.agreed("jane@acme.example").await;
     let upload = uploads::add(&place.app, &visit, portrait("obama"))
         .await
@@ -437,11 +367,11 @@ async fn a_failed_shoot_restarts_by_itself_and_costs_nothing_more() {
         .unwrap();
     place.work_until(&visit, &[ModelStatus::Failed]).await;
     assert_eq!(place.credits().await, "Balance(Credits(100))");
-    assert!(place.photos(&visit).await.is_empty());
+    assert!(place.photos(&visit.model.id).await.is_empty());
     place.objects.put(&key, portrait("obama")).await.unwrap();
     place.clock.advance(Duration::from_mins(5));
     place.work_until(&visit, &[ModelStatus::Active]).await;
-    assert_eq!(place.photos(&visit).await.len(), PHOTOS);
+    assert_eq!(place.photos(&visit.model.id).await.len(), PHOTOS);
     assert_eq!(place.credits().await, "Balance(Credits(100))");
     let told = place.told().await;
     let waiting = told
@@ -457,7 +387,7 @@ async fn a_failed_shoot_restarts_by_itself_and_costs_nothing_more() {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_deleted_meanwhile_leaves_nothing(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let visit = place.agreed("jane@acme.example").await;
     uploads::add(&place.app, &visit, portrait("obama"))
         .await
@@ -468,13 +398,13 @@ async fn a_session_that_is_deleted_meanwhile_leaves_nothing(#[case] on: On) {
     while place.progress(&visit).await.made == 0 {
         tokio::task::yield_now().await;
     }
-    access::erase(&place.app, &visit, HOME).await.unwrap();
+    access::erase(&place.app, &visit).await.unwrap();
     while place.jobs().await > 0 {
         tokio::task::yield_now().await;
     }
     stop.cancel();
     worker.await.unwrap();
-    assert!(place.photos(&visit).await.is_empty());
+    assert!(place.photos(&visit.model.id).await.is_empty());
     // What was being written at that moment goes within the hour.
     place.clock.advance(headshot_app::objects::WRITERS_MAX);
     headshot_app::objects::finish(&place.app).await.unwrap();
@@ -498,7 +428,7 @@ async fn a_session_that_is_deleted_meanwhile_leaves_nothing(#[case] on: On) {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_can_do_wrong(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let app = &place.app;
     let visit = place.invited("jane@acme.example").await;
     // Before the consent.
@@ -575,7 +505,7 @@ async fn what_a_person_can_do_wrong(#[case] on: On) {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_s_photos_show_one_person(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let app = &place.app;
     let visit = place.agreed("jane@acme.example").await;
     let said = async || {
@@ -628,7 +558,7 @@ async fn a_session_s_photos_show_one_person(#[case] on: On) {
     shoots::submit(app, &visit).await.unwrap();
     place.work_until(&visit, &[ModelStatus::Active]).await;
     let digest = headshot_imaging::weights::sha256_hex(&portrait("astronaut"));
-    for photo in place.photos(&visit).await {
+    for photo in place.photos(&visit.model.id).await {
         assert!(
             !photo.recipe.contains(&digest),
             "a stranger's photo was made"
@@ -638,7 +568,7 @@ async fn a_session_s_photos_show_one_person(#[case] on: On) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_takes_so_many_photos_and_no_more() {
-    let place = On::Sqlite.open().await;
+    let place = place(On::Sqlite).await;
     let visit = place.agreed("jane@acme.example").await;
     let other = |n: u8| {
         let mut bytes = plain_png().to_vec();
@@ -662,7 +592,7 @@ async fn a_session_takes_so_many_photos_and_no_more() {
 #[case(On::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_submissions_one_takes_the_credit(#[case] on: On) {
-    let place = on.open().await;
+    let place = place(on).await;
     let visit = place.agreed("jane@acme.example").await;
     uploads::add(&place.app, &visit, portrait("obama"))
         .await
@@ -677,16 +607,6 @@ async fn of_two_submissions_one_takes_the_credit(#[case] on: On) {
 }
 
 impl Place {
-    async fn raw(&self, sql: &str) {
-        let mut tx = self.database.db.write().await.unwrap();
-        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
-        match tx.conn() {
-            Conn::Sqlite(conn) => drop(sql.execute(conn).await.unwrap()),
-            Conn::Postgres(conn) => drop(sql.execute(conn).await.unwrap()),
-        }
-        tx.commit().await.unwrap();
-    }
-
     /// The job that a killed process has left.
     async fn enqueue(&self, visit: &Visit) {
         let mut tx = self.database.db.write().await.unwrap();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_app::audit::Actor;
-use headshot_app::outbound::{Guard, Refusal};
+use headshot_app::outbound::{Authorities, Guard, Refusal};
 use headshot_app::webhooks::{self, ChangeError, ReplayError};
 use headshot_app::{App, Roles};
 use headshot_domain::{Clock, Credits, Gender, ModelStatus, ModelVersion, OrgId};
@@ -17,7 +17,7 @@ use headshot_domain::{Package, Plan, WebhookEvent, WebhookState};
 use headshot_storage::models::Model;
 use headshot_storage::organizations::{self, Organization};
 use headshot_storage::webhooks::{Delivery, Event};
-use headshot_testkit::{Call, ManualClock, Receiver, TestDb};
+use headshot_testkit::{Authority, Call, ManualClock, Receiver, TestDb};
 use rstest::rstest;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -508,4 +508,88 @@ async fn events_are_listed_by_state_and_page(#[case] on: On) {
     assert!(none.events.is_empty());
     drop(receiver);
     place.end().await;
+}
+
+/// As by default, but for this machine's addresses: over TLS only, trusting one more authority.
+fn over_tls(settings: &mut headshot_app::Settings, authority: &Authority) {
+    settings.webhook_guard = Guard {
+        allow_http: false,
+        allow_networks: "127.0.0.0/8".parse().unwrap(),
+    };
+    settings.authorities = Authorities::from_pem(authority.pem.as_bytes()).unwrap();
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_arrives_over_tls(#[case] on: On) {
+    let authority = Authority::new();
+    let place = on
+        .open_with(|settings| over_tls(settings, &authority))
+        .await;
+    let mut receiver = Receiver::start_tls(&authority, "127.0.0.1").await;
+    let secret = place.save("org_1", &receiver.url).await;
+    place.emit("org_1", &[WebhookEvent::StatusUpdated]).await;
+    let call = receiver.next().await;
+    assert!(place.genuine(&call, &secret));
+    let id = id_of(&call);
+    call.answer(200);
+    let (_, deliveries) = place.until(&id, WebhookState::Delivered).await;
+    assert_eq!(deliveries.len(), 1);
+    assert_eq!(
+        (deliveries[0].status, &deliveries[0].error),
+        (Some(200), &None)
+    );
+    assert!(deliveries[0].url.starts_with("https://127.0.0.1:"));
+    place.end().await;
+}
+
+/// The receiver's certificate is from whom, for which host, and what the delivery log says of it.
+#[rstest]
+#[case(
+    "somebody else",
+    "127.0.0.1",
+    "the certificate is from an authority that this server does not trust"
+)]
+#[case(
+    "the trusted one",
+    "hooks.acme.example",
+    "the certificate is for another host"
+)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_with_a_wrong_certificate_is_told_nothing(
+    #[case] from: &str,
+    #[case] host: &str,
+    #[case] why: &str,
+) {
+    let (trusted, other) = (Authority::new(), Authority::new());
+    let place = On::Sqlite
+        .open_with(|settings| over_tls(settings, &trusted))
+        .await;
+    let issuer = match from {
+        "somebody else" => &other,
+        _ => &trusted,
+    };
+    let mut receiver = Receiver::start_tls(issuer, host).await;
+    place.save("org_1", &receiver.url).await;
+    place.emit("org_1", &[WebhookEvent::StatusUpdated]).await;
+    // The second try follows at once; the third one does not.
+    let tries = loop {
+        let page = webhooks::page(&place.app, &org("org_1"), None, None).await;
+        let id = page.unwrap().events[0].0.id.clone();
+        let found = webhooks::find(&place.app, &org("org_1"), &id).await;
+        let (_, tries) = found.unwrap().unwrap();
+        if tries.len() == 2 {
+            break tries;
+        }
+        tokio::task::yield_now().await;
+    };
+    for tried in tries {
+        assert_eq!(tried.status, None);
+        let said = format!("no TLS connection: {why}");
+        assert_eq!(tried.error.as_deref(), Some(&*said));
+    }
+    place.end().await;
+    assert!(receiver.is_unheard(), "it was told something");
 }

@@ -113,6 +113,7 @@ pub(crate) async fn app(database_url: &str, keys_in_memory_max: usize) -> anyhow
             allow_networks: "127.0.0.0/8".parse()?,
         },
         webhook_time_max: headshot_app::outbound::TIME_MAX,
+        authorities: headshot_app::outbound::Authorities::default(),
         photo_signer: Signer::parse(PEPPER)?,
         retention: Rules {
             inputs: None,

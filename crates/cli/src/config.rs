@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use headshot_app::outbound::Guard;
 use headshot_app::outbound::generator::{Endpoint, EndpointError};
 use headshot_app::outbound::mail::Smtp;
+use headshot_app::outbound::{Authorities, Guard};
 use headshot_app::peppers::Pepper;
 use headshot_app::photos::Signer;
 use headshot_app::retention::Rules;
@@ -46,6 +46,7 @@ struct Raw {
     job_lease_seconds: Option<u32>,
     webhook_allow_http: Option<bool>,
     webhook_allow_networks: Option<String>,
+    webhook_ca_file: Option<PathBuf>,
     encryption_key: Option<String>,
     log: Option<String>,
     pepper: Option<String>,
@@ -86,6 +87,8 @@ pub(crate) struct Config {
     pub(crate) open_invites_max: Option<i64>,
     pub(crate) job_lease_seconds: u32,
     pub(crate) webhook_guard: Guard,
+    /// Whose certificates receivers and the generator may have, besides what the machine trusts.
+    pub(crate) authorities: Authorities,
     pub(crate) encryption_key: Option<String>,
     pub(crate) retention: Rules,
     /// What to log, as in `info,headshot_app=debug`.
@@ -151,6 +154,7 @@ impl Config {
         check_peppers(raw.pepper.as_deref(), raw.retired_peppers.as_deref())?;
         check_secrets(raw.cookie_secret.as_deref(), raw.photo_secret.as_deref())?;
         let webhook_guard = check_webhooks(&raw)?;
+        let authorities = check_authorities(raw.webhook_ca_file.as_deref())?;
         let (generator, generator_timeout) = check_generator(&raw, webhook_guard.allow_http)?;
         let data_dir = raw.data_dir.unwrap_or_else(|| DATA_DIR.into());
         let listen = raw.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
@@ -202,6 +206,7 @@ impl Config {
             open_invites_max: raw.open_invites_max.map(i64::from),
             job_lease_seconds,
             webhook_guard,
+            authorities,
             encryption_key: raw.encryption_key,
             log,
             pepper: raw.pepper,
@@ -261,6 +266,7 @@ impl Config {
                 "webhook_allow_networks",
                 self.webhook_guard.allow_networks.to_string(),
             ),
+            ("webhook_ca_file", is_set(!self.authorities.is_empty())),
             ("input_retention_days", shown_days(self.retention.inputs)),
             ("result_retention_days", shown_days(self.retention.results)),
             ("photos_per_shoot", self.photos_per_shoot.to_string()),
@@ -278,10 +284,7 @@ impl Config {
             ),
             (
                 "smtp_ca_file",
-                match &self.smtp {
-                    Some(smtp) if smtp.has_authority() => "(set)".to_owned(),
-                    _ => "(none)".to_owned(),
-                },
+                is_set(self.smtp.as_ref().is_some_and(Smtp::has_authority)),
             ),
         ];
         shown.extend(self.shown_generator());
@@ -465,6 +468,21 @@ fn check_webhooks(raw: &Raw) -> anyhow::Result<Guard> {
     })
 }
 
+/// The authorities of a PEM file, if one is named.
+fn check_authorities(file: Option<&Path>) -> anyhow::Result<Authorities> {
+    let Some(path) = file else {
+        return Ok(Authorities::default());
+    };
+    let pem = std::fs::read(path);
+    let pem = pem.with_context(|| format!("webhook_ca_file: {} can't be read", path.display()))?;
+    Authorities::from_pem(&pem).context("webhook_ca_file")
+}
+
+/// What is shown of a file that is named or not.
+fn is_set(is_set: bool) -> String {
+    if is_set { "(set)" } else { "(none)" }.to_owned()
+}
+
 fn check_peppers(current: Option<&str>, retired: Option<&str>) -> anyhow::Result<()> {
     if let Some(text) = current {
         Pepper::parse(text).context("pepper")?;
@@ -505,7 +523,7 @@ fn names() -> Vec<String> {
 }
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 28] = [
+const VARIABLES: [&str; 29] = [
     "HEADSHOT_DATA_DIR",
     "HEADSHOT_LISTEN",
     "HEADSHOT_PUBLIC_URL",
@@ -517,6 +535,7 @@ const VARIABLES: [&str; 28] = [
     "HEADSHOT_JOB_LEASE_SECONDS",
     "HEADSHOT_WEBHOOK_ALLOW_HTTP",
     "HEADSHOT_WEBHOOK_ALLOW_NETWORKS",
+    "HEADSHOT_WEBHOOK_CA_FILE",
     "HEADSHOT_ENCRYPTION_KEY",
     "HEADSHOT_STORAGE_URL",
     "HEADSHOT_INPUT_RETENTION_DAYS",
@@ -619,12 +638,7 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
             *field = Some(value);
         }
     }
-    if let Some(value) = variable("HEADSHOT_DATA_DIR") {
-        raw.data_dir = Some(value.into());
-    }
-    if let Some(value) = variable("HEADSHOT_SMTP_CA_FILE") {
-        raw.smtp_ca_file = Some(value.into());
-    }
+    overlay_paths(raw, &variable);
     if let Some(keys) = number("HEADSHOT_KEYS_IN_MEMORY_MAX")? {
         raw.keys_in_memory_max = usize::try_from(keys).ok();
     }
@@ -635,6 +649,18 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
         raw.webhook_allow_http = Some(allow);
     }
     Ok(())
+}
+
+fn overlay_paths(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) {
+    for (field, name) in [
+        (&mut raw.data_dir, "HEADSHOT_DATA_DIR"),
+        (&mut raw.smtp_ca_file, "HEADSHOT_SMTP_CA_FILE"),
+        (&mut raw.webhook_ca_file, "HEADSHOT_WEBHOOK_CA_FILE"),
+    ] {
+        if let Some(value) = variable(name) {
+            *field = Some(value.into());
+        }
+    }
 }
 
 /// The address with its password masked.
@@ -686,6 +712,12 @@ mod tests {
         assert!(message("job_lease_seconds = 0").starts_with("job_lease_seconds: "));
         assert!(message("job_lease_seconds = 3601").starts_with("job_lease_seconds: "));
         assert!(message("webhook_allow_networks = 'x'").starts_with("webhook_allow_networks: "));
+        assert!(message("webhook_ca_file = '/none.pem'").starts_with("webhook_ca_file: /none.pem"));
+        let empty = message("webhook_ca_file = '/dev/null'");
+        assert_eq!(
+            empty,
+            "webhook_ca_file: the file holds no certificate in PEM"
+        );
         assert!(message("encryption_key = 'x'").starts_with("encryption_key: "));
         assert!(message("pubic_url = 'http://x'").contains("pubic_url"));
     }

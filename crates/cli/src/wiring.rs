@@ -28,6 +28,7 @@ pub(crate) async fn app(config: &Config) -> anyhow::Result<Arc<App>> {
         vault: secrets::vault(config, &*entropy)?,
         webhook_guard: config.webhook_guard.clone(),
         webhook_time_max: headshot_app::outbound::TIME_MAX,
+        authorities: config.authorities.clone(),
         cookie_secret: secrets::cookie(config, &*entropy)?,
         open_invites_max: config.open_invites_max,
         photo_signer: secrets::photo_signer(config, &*entropy)?,

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
 
 use crate::guard::{Guard, Refusal, Target};
-use crate::{tls, wire};
+use crate::tls::{Authorities, Tls, why};
+use crate::wire;
 
 /// How long one exchange may take in all.
 pub const TIME_MAX: Duration = Duration::from_secs(10);
@@ -30,8 +29,7 @@ pub struct Client {
     time_max: Duration,
     /// What names resolve to, in tests; the system's resolver without.
     names: Option<HashMap<String, Vec<IpAddr>>>,
-    /// Made at the first use of https: reading the machine's certificates takes a moment.
-    tls: OnceLock<TlsConnector>,
+    tls: Tls,
 }
 
 impl std::fmt::Debug for Client {
@@ -76,7 +74,7 @@ pub enum Failure {
         why: std::io::Error,
     },
     /// TLS could not be agreed, as with a wrong certificate.
-    #[error("no TLS connection: {0}")]
+    #[error("no TLS connection: {}", why(.0))]
     Tls(std::io::Error),
     /// The answer is not HTTP, or ended early.
     #[error("no complete answer: {0}")]
@@ -107,7 +105,7 @@ impl Client {
             guard,
             time_max: TIME_MAX,
             names: None,
-            tls: OnceLock::new(),
+            tls: Tls::default(),
         }
     }
 
@@ -125,16 +123,11 @@ impl Client {
         self
     }
 
-    /// The same, trusting these certificates alone.
-    ///
-    /// # Errors
-    /// What is wrong with them.
-    pub fn with_roots(self, roots: rustls::RootCertStore) -> Result<Self, rustls::Error> {
-        let connector = tls::with_roots(roots)?;
-        Ok(Self {
-            tls: OnceLock::from(connector),
-            ..self
-        })
+    /// The same, trusting these authorities besides the machine's.
+    #[must_use]
+    pub fn with_authorities(mut self, authorities: Authorities) -> Self {
+        self.tls = Tls::trusting(authorities);
+        self
     }
 
     /// What may be called.

@@ -5,19 +5,18 @@
 //! and the path, so that a captured request proves nothing but itself. What the protocol says is
 //! `docs/generator/openapi.json`; nothing here knows what the answers are for.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request as HttpRequest};
-use tokio_rustls::TlsConnector;
 use url::Host;
 use zeroize::Zeroizing;
 
 use crate::client::{Answer, Failure};
 use crate::guard::{Refusal, Target};
 use crate::signature::{is_signed, sign_parts};
+use crate::tls::{Authorities, Tls};
 use crate::wire;
 
 mod protocol;
@@ -199,8 +198,7 @@ pub struct Generator {
     endpoint: Endpoint,
     /// The most that any call may take, in tests; each has its own bound besides.
     time_max: Duration,
-    /// Made at the first use of https.
-    tls: OnceLock<TlsConnector>,
+    tls: Tls,
 }
 
 impl std::fmt::Debug for Generator {
@@ -237,8 +235,15 @@ impl Generator {
         Self {
             endpoint,
             time_max: TRANSFER_MAX,
-            tls: OnceLock::new(),
+            tls: Tls::default(),
         }
+    }
+
+    /// The same, trusting these authorities besides the machine's.
+    #[must_use]
+    pub fn with_authorities(mut self, authorities: Authorities) -> Self {
+        self.tls = Tls::trusting(authorities);
+        self
     }
 
     /// The same with another bound on every call.

@@ -26,3 +26,4 @@ mod wire;
 pub use client::{Answer, BODY_MAX, Client, Exchange, Failure, TIME_MAX};
 pub use guard::{Guard, Refusal, Target, URL_MAX, is_public};
 pub use signature::{PREVIOUS_SIGNATURE, SIGNATURE, TIMESTAMP, sign};
+pub use tls::{Authorities, InvalidAuthorities};

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::OnceLock;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
@@ -16,12 +15,11 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use url::Host;
 
 use crate::client::{Answer, Failure};
 use crate::guard::Target;
-use crate::tls;
+use crate::tls::Tls;
 
 /// How much of an answer's head is kept, in bytes.
 const HEAD_MAX: usize = 8 * 1024;
@@ -68,24 +66,16 @@ pub(crate) async fn resolve(
 pub(crate) async fn connect(
     target: &Target,
     addresses: &[SocketAddr],
-    tls: &OnceLock<TlsConnector>,
+    tls: &Tls,
 ) -> Result<Box<dyn Stream>, Failure> {
     let stream = reach(target, addresses).await?;
     if !target.https {
         return Ok(Box::new(stream));
     }
     let name = server_name(&target.host).map_err(Failure::Tls)?;
-    let connector = connector(tls).map_err(Failure::Tls)?;
+    let connector = tls.connector().map_err(Failure::Tls)?;
     let stream = connector.connect(name, stream).await;
     Ok(Box::new(stream.map_err(Failure::Tls)?))
-}
-
-fn connector(kept: &OnceLock<TlsConnector>) -> std::io::Result<&TlsConnector> {
-    if let Some(connector) = kept.get() {
-        return Ok(connector);
-    }
-    let made = tls::connector().map_err(std::io::Error::other)?;
-    Ok(kept.get_or_init(|| made))
 }
 
 async fn reach(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {

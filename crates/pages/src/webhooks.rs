@@ -216,6 +216,8 @@ pub struct WebhookDetail {
     pub event: EventRow,
     /// The body as it is sent, byte for byte.
     pub body: String,
+    /// Since when body and answers tell nothing of the person, whose session was deleted.
+    pub erased: Option<When>,
     /// Newest first.
     pub deliveries: Vec<DeliveryRow>,
     /// Whether it can be sent again now.

@@ -129,6 +129,8 @@ statements! {
         RETURNING id, attempts";
     FINISH = "DELETE FROM jobs WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
     WITHDRAW = "DELETE FROM jobs WHERE id = $1";
+    FORGET = "DELETE FROM jobs WHERE lane = $1 AND state IN ('queued', 'dead') AND payload = $2";
+    FORGET_DEAD = "DELETE FROM jobs WHERE state = 'dead' AND run_at <= $2 AND kind = $1";
     RETRY = "UPDATE jobs SET state = 'queued', run_at = $4, lease_until = NULL, lease_by = NULL, \
         last_error = $5 WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
     RELEASE = "UPDATE jobs SET state = 'queued', attempts = attempts - 1, run_at = $4, lease_until = NULL, \
@@ -284,6 +286,18 @@ pub async fn finish(tx: &mut WriteTx, lease: &Lease) -> Result<bool, Error> {
 /// two that do the same, one wins.
 pub async fn withdraw(tx: &mut WriteTx, id: &JobId) -> Result<bool, Error> {
     Ok(execute!(tx, WITHDRAW, id.as_str())? == 1)
+}
+
+/// Forgets the jobs of a lane with this payload that do not run, with the reasons of their failures.
+pub async fn forget(tx: &mut WriteTx, lane: &str, payload: &str) -> Result<(), Error> {
+    execute!(tx, FORGET, lane, payload)?;
+    Ok(())
+}
+
+/// Forgets the dead jobs of a kind that were due at `until` or before.
+pub async fn forget_dead(tx: &mut WriteTx, kind: JobKind, until: Timestamp) -> Result<(), Error> {
+    execute!(tx, FORGET_DEAD, kind.name(), until.unix_ms())?;
+    Ok(())
 }
 
 /// Puts a job back until `run_at`. `false` when the lease was lost.

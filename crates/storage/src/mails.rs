@@ -1,6 +1,6 @@
 //! The outbox: every mail, whether or not a mail server is configured.
 
-use headshot_domain::{InviteId, MailId, MailKind, MailState, OrgId, Timestamp};
+use headshot_domain::{InviteId, MailId, MailKind, MailState, ModelId, OrgId, Timestamp};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_optional, statements};
 use crate::error::Error;
@@ -25,6 +25,8 @@ pub struct Mail {
     pub html: String,
     /// The invite that it is about.
     pub invite: Option<InviteId>,
+    /// The session that it is about.
+    pub model: Option<ModelId>,
     /// What became of it.
     pub state: MailState,
     /// Why it was refused or failed, or why the last try failed.
@@ -48,15 +50,16 @@ impl std::fmt::Debug for Mail {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, org_id, kind, recipient, subject, text, html, invite_id, state, error, created_at, sent_at FROM mails ",
+            "SELECT id, org_id, kind, recipient, subject, text, html, invite_id, model_id, state, error, \
+             created_at, sent_at FROM mails ",
             $rest
         )
     };
 }
 
 statements! {
-    INSERT = "INSERT INTO mails (id, org_id, kind, recipient, subject, text, html, invite_id, state, error, created_at, sent_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    INSERT = "INSERT INTO mails (id, org_id, kind, recipient, subject, text, html, invite_id, model_id, state, error, \
+        created_at, sent_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     FIND = select!("WHERE id = $1");
     LIST = select!("WHERE org_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2");
     LAST_OF_INVITE = select!("WHERE invite_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1");
@@ -67,6 +70,10 @@ statements! {
     SET_STATE = "UPDATE mails SET state = $2, error = $3, sent_at = $4 WHERE id = $1 AND state <> 'sent'";
     TRIED = "UPDATE mails SET error = $2 WHERE id = $1 AND state = 'queued'";
     NOTE = "UPDATE mails SET state = $2 WHERE id = $1 AND state <> 'sent'";
+    FORGET_OF_MODEL = "DELETE FROM mails WHERE model_id = $1 \
+        OR invite_id IN (SELECT id FROM invites WHERE model_id = $1) RETURNING id";
+    FORGET_TO_INVITED = "DELETE FROM mails WHERE invite_id IN (SELECT id FROM invites \
+        WHERE org_id = $1 AND (email_key = $2 OR user_email_key = $2)) RETURNING id";
     EXPIRE = "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE created_at < $1 AND state <> 'queued' LIMIT $2)";
     LAST_ABOUT = "SELECT created_at FROM mails WHERE org_id = $1 AND kind = $2 AND subject = $3 ORDER BY created_at DESC LIMIT 1";
 }
@@ -81,6 +88,7 @@ struct Row {
     text: String,
     html: String,
     invite_id: Option<String>,
+    model_id: Option<String>,
     state: String,
     error: Option<String>,
     created_at: i64,
@@ -100,6 +108,7 @@ impl TryFrom<Row> for Mail {
             text: row.text,
             html: row.html,
             invite: row.invite_id.map(InviteId::from),
+            model: row.model_id.map(ModelId::from),
             state: parsed(&row.state, "mails", "state")?,
             error: row.error,
             created_at: Timestamp::from_unix_ms(row.created_at),
@@ -121,6 +130,7 @@ pub async fn insert(tx: &mut WriteTx, mail: &Mail) -> Result<(), Error> {
         &mail.text,
         &mail.html,
         mail.invite.as_ref().map(InviteId::as_str),
+        mail.model.as_ref().map(ModelId::as_str),
         mail.state.name(),
         mail.error.as_deref(),
         mail.created_at.unix_ms(),
@@ -213,6 +223,22 @@ pub async fn tried(tx: &mut WriteTx, id: &MailId, why: &str) -> Result<(), Error
 pub async fn note(tx: &mut WriteTx, id: &MailId, state: MailState) -> Result<(), Error> {
     execute!(tx, NOTE, id.as_str(), state.name())?;
     Ok(())
+}
+
+/// Deletes the mails about a session and about the invite that led to it; their ids.
+pub async fn forget_of_model(tx: &mut WriteTx, model: &ModelId) -> Result<Vec<MailId>, Error> {
+    let rows = fetch_all!(tx, (String,), FORGET_OF_MODEL, model.as_str())?;
+    Ok(rows.into_iter().map(|row| row.0.into()).collect())
+}
+
+/// Deletes the mails about an organization's invites to an address, or to the account with this
+/// address; their ids.
+pub async fn forget_to_invited(
+    tx: &mut WriteTx,
+    (org, email_key): (&OrgId, &str),
+) -> Result<Vec<MailId>, Error> {
+    let rows = fetch_all!(tx, (String,), FORGET_TO_INVITED, org.as_str(), email_key)?;
+    Ok(rows.into_iter().map(|row| row.0.into()).collect())
 }
 
 /// Forgets up to `limit` mails from before `before` that wait for nothing; how many.

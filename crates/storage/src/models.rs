@@ -101,6 +101,8 @@ statements! {
     HOLD = "UPDATE models SET status = status WHERE org_id = $1 AND id = $2 AND status = $3";
     AHEAD = "SELECT COUNT(*) FROM models WHERE status = 'waiting' AND submitted_at < $1";
     EXTEND_LINKS = "UPDATE access_links SET expires_at = $3 WHERE model_id = $1 AND expires_at > $2 AND expires_at < $3";
+    FORGET_ADDRESS = "UPDATE models SET email = '' WHERE id = $1";
+    FORGET_ADDRESSES = "UPDATE models SET email = '' WHERE user_id = $2 AND org_id = $1 AND status = 'deleted'";
     DELETE_LINKS = "DELETE FROM access_links WHERE model_id = $1";
 }
 
@@ -423,6 +425,18 @@ pub async fn extend_links(
         now.unix_ms(),
         until.unix_ms()
     )?;
+    Ok(())
+}
+
+/// Forgets the address of a session's person.
+pub async fn forget_address(tx: &mut WriteTx, model: &ModelId) -> Result<(), Error> {
+    execute!(tx, FORGET_ADDRESS, model.as_str())?;
+    Ok(())
+}
+
+/// Forgets a person's address in the deleted sessions of an organization.
+pub async fn forget_addresses(tx: &mut WriteTx, org: &OrgId, user: &UserId) -> Result<(), Error> {
+    execute!(tx, FORGET_ADDRESSES, org.as_str(), user.as_str())?;
     Ok(())
 }
 

@@ -53,6 +53,7 @@ statements! {
     KEEP = "UPDATE users SET anonymous = 0 WHERE id = $1";
     HOLD_ANONYMOUS = "UPDATE users SET anonymous = anonymous WHERE id = $1 AND anonymous = 1 \
         AND NOT EXISTS (SELECT 1 FROM models m WHERE m.user_id = $1 AND m.status <> 'deleted')";
+    IS_ANONYMOUS = "SELECT COUNT(*) FROM users WHERE id = $1 AND anonymous = 1 AND password_hash IS NULL";
     DELETE = "DELETE FROM users WHERE id = $1";
     MEMBERSHIPS = "SELECT org_id, role FROM memberships WHERE user_id = $1 ORDER BY created_at, org_id LIMIT 100";
     FIND_MEMBERSHIP = "SELECT org_id, role FROM memberships WHERE user_id = $1 AND org_id = $2";
@@ -188,7 +189,12 @@ pub async fn hold_anonymous(tx: &mut WriteTx, id: &UserId) -> Result<bool, Error
     Ok(true)
 }
 
-/// Deletes a person who has no memberships, sessions and links any more.
+/// Whether a person has no account, and exists for one session only.
+pub async fn is_anonymous(conn: &mut impl AsConn, id: &UserId) -> Result<bool, Error> {
+    Ok(fetch_one!(conn, (i64,), IS_ANONYMOUS, id.as_str())?.0 == 1)
+}
+
+/// Deletes a person who is in no organization, is signed in nowhere, and has no link.
 pub async fn delete(tx: &mut WriteTx, id: &UserId) -> Result<(), Error> {
     execute!(tx, DELETE, id.as_str())?;
     Ok(())

@@ -40,6 +40,8 @@ pub struct Event {
     pub state: WebhookState,
     /// When it happened.
     pub created_at: Timestamp,
+    /// Since when it tells nothing of its person any more.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// One try to deliver an event.
@@ -86,16 +88,21 @@ statements! {
     REMOVE = "DELETE FROM webhook_endpoints WHERE org_id = $1";
     INSERT_EVENT = "INSERT INTO webhook_events (id, org_id, model_id, event, body, state, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    EVENT = "SELECT id, org_id, model_id, event, body, state, created_at FROM webhook_events WHERE id = $1";
+    EVENT = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events WHERE id = $1";
     SET_STATE = "UPDATE webhook_events SET state = $2 WHERE id = $1";
-    EVENTS = "SELECT id, org_id, model_id, event, body, state, created_at FROM webhook_events \
+    EVENTS = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events \
         WHERE org_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4";
-    EVENTS_OF_STATE = "SELECT id, org_id, model_id, event, body, state, created_at FROM webhook_events \
+    EVENTS_OF_STATE = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events \
         WHERE org_id = $1 AND state = $2 AND (created_at, id) < ($3, $4) \
         ORDER BY created_at DESC, id DESC LIMIT $5";
-    FAILED = "SELECT id, org_id, model_id, event, body, state, created_at FROM webhook_events \
+    FAILED = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events \
         WHERE org_id = $1 AND state = 'failed' ORDER BY created_at, id LIMIT $2";
     COUNT_FAILED = "SELECT COUNT(*) FROM webhook_events WHERE org_id = $1 AND state = 'failed'";
+    HOLD = "UPDATE webhook_events SET state = state WHERE id = $1 RETURNING erased_at";
+    TELLING = "SELECT id, body FROM webhook_events \
+        WHERE model_id = $1 AND erased_at IS NULL AND event <> 'model.deleted' ORDER BY id LIMIT $2";
+    ERASE = "UPDATE webhook_events SET body = $2, erased_at = $3 WHERE id = $1";
+    ERASE_ANSWERS = "UPDATE webhook_deliveries SET response_head = '', response_body = '' WHERE event_id = $1";
     EXPIRE = "DELETE FROM webhook_events WHERE id IN \
         (SELECT id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
     INSERT_DELIVERY = "INSERT INTO webhook_deliveries (id, org_id, event_id, attempt, url, request_head, \
@@ -143,6 +150,7 @@ struct EventRow {
     body: String,
     state: String,
     created_at: i64,
+    erased_at: Option<i64>,
 }
 
 impl TryFrom<EventRow> for Event {
@@ -157,6 +165,7 @@ impl TryFrom<EventRow> for Event {
             body: row.body,
             state: parsed(&row.state, "webhook_events", "state")?,
             created_at: Timestamp::from_unix_ms(row.created_at),
+            erased_at: row.erased_at.map(Timestamp::from_unix_ms),
         })
     }
 }
@@ -254,6 +263,41 @@ pub async fn event(conn: &mut impl AsConn, id: &str) -> Result<Option<Event>, Er
 /// Says where an event stands.
 pub async fn set_state(tx: &mut WriteTx, id: &str, state: WebhookState) -> Result<(), Error> {
     execute!(tx, SET_STATE, id, state.name())?;
+    Ok(())
+}
+
+/// What [`hold`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Since when the event tells nothing of its person any more.
+    pub erased_at: Option<Timestamp>,
+}
+
+/// Keeps an event as it is until the transaction ends, and others from erasing it until then. `None`
+/// when it is gone.
+pub async fn hold(tx: &mut WriteTx, id: &str) -> Result<Option<Held>, Error> {
+    let row = fetch_optional!(tx, (Option<i64>,), HOLD, id)?;
+    Ok(row.map(|(erased_at,)| Held {
+        erased_at: erased_at.map(Timestamp::from_unix_ms),
+    }))
+}
+
+/// Ids and bodies of up to `limit` events that still tell of a model's person. The event of the
+/// deletion itself never did.
+pub async fn telling(
+    tx: &mut WriteTx,
+    model: &ModelId,
+    limit: i64,
+) -> Result<Vec<(String, String)>, Error> {
+    fetch_all!(tx, (String, String), TELLING, model.as_str(), limit)
+}
+
+/// Replaces an event's body by one that tells nothing of its person, and forgets what receivers
+/// answered: they may have repeated it.
+pub async fn erase(tx: &mut WriteTx, id: &str, body: &str, now: Timestamp) -> Result<(), Error> {
+    // The event first: whoever stores an answer holds it.
+    execute!(tx, ERASE, id, body, now.unix_ms())?;
+    execute!(tx, ERASE_ANSWERS, id)?;
     Ok(())
 }
 

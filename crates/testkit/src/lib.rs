@@ -15,8 +15,10 @@
     reason = "a test without its surroundings can only stop"
 )]
 
+mod authority;
 mod clock;
 mod generator;
+mod home;
 mod postgres;
 mod proxy;
 mod receiver;
@@ -37,8 +39,10 @@ use headshot_domain::{OsEntropy, SeededEntropy};
 use headshot_storage::Db;
 use tempfile::TempDir;
 
+pub use authority::Authority;
 pub use clock::ManualClock;
 pub use generator::{GENERATOR_SECRET, GeneratorServer};
+pub use home::{Home, On, organization};
 pub use postgres::postgres;
 pub use proxy::Proxy;
 pub use receiver::{Call, Receiver};
@@ -155,6 +159,7 @@ pub fn settings() -> Settings {
             allow_networks: "127.0.0.0/8".parse().expect("a network"),
         },
         webhook_time_max: headshot_app::outbound::TIME_MAX,
+        authorities: headshot_app::outbound::Authorities::default(),
         photo_signer: Signer::parse(&"cd".repeat(32)).expect("64 hexadecimal characters"),
         retention: Rules {
             inputs: Some(Duration::from_hours(30 * 24)),

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
+
+use crate::Authority;
 
 /// Listens on a port of its own until it is dropped.
 #[derive(Debug)]
 pub struct Receiver {
-    /// Where it listens, `http://127.0.0.1:<port>/hook`.
+    /// Where it listens, `http://127.0.0.1:<port>/hook`, or `https`.
     pub url: String,
     calls: mpsc::UnboundedReceiver<Call>,
 }
@@ -21,7 +24,7 @@ pub struct Call {
     pub headers: BTreeMap<String, String>,
     /// The raw body.
     pub body: Vec<u8>,
-    answer: oneshot::Sender<u16>,
+    answer: oneshot::Sender<(u16, Vec<u8>)>,
 }
 
 impl Call {
@@ -32,14 +35,34 @@ impl Call {
 
     /// Answers with this status.
     pub fn answer(self, status: u16) {
+        self.say(status, b"ok".to_vec());
+    }
+
+    /// Answers with this status and the request's own body.
+    pub fn echo(self, status: u16) {
+        let body = self.body.clone();
+        self.say(status, body);
+    }
+
+    fn say(self, status: u16, body: Vec<u8>) {
         // The other side may have gone.
-        self.answer.send(status).ok();
+        self.answer.send((status, body)).ok();
     }
 }
 
 impl Receiver {
     /// Starts listening.
     pub async fn start() -> Self {
+        Self::listen(None).await
+    }
+
+    /// Starts listening with TLS, and a certificate of `authority` for `name`.
+    pub async fn start_tls(authority: &Authority, name: &str) -> Self {
+        Self::listen(Some(authority.acceptor(name))).await
+    }
+
+    async fn listen(tls: Option<TlsAcceptor>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -50,13 +73,24 @@ impl Receiver {
                 if sender.is_closed() {
                     return;
                 }
-                tokio::spawn(serve(stream, sender));
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, sender).await,
+                        Some(tls) => serve(tls.accept(stream).await.ok()?, sender).await,
+                    }
+                });
             }
         });
         Self {
-            url: format!("http://{address}/hook"),
+            url: format!("{scheme}://{address}/hook"),
             calls,
         }
+    }
+
+    /// Whether no request waits to be taken.
+    pub fn is_unheard(&mut self) -> bool {
+        self.calls.try_recv().is_err()
     }
 
     /// The next request.
@@ -65,7 +99,10 @@ impl Receiver {
     }
 }
 
-async fn serve(stream: TcpStream, sender: mpsc::UnboundedSender<Call>) -> Option<()> {
+async fn serve<S>(stream: S, sender: mpsc::UnboundedSender<Call>) -> Option<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut stream = BufReader::new(stream);
     let mut headers = BTreeMap::new();
     loop {
@@ -87,7 +124,10 @@ async fn serve(stream: TcpStream, sender: mpsc::UnboundedSender<Call>) -> Option
         answer,
     };
     sender.send(call).ok()?;
-    let status = answered.await.ok()?;
-    let head = format!("HTTP/1.1 {status} Answer\r\nContent-Length: 2\r\n\r\nok");
-    stream.write_all(head.as_bytes()).await.ok()
+    let (status, body) = answered.await.ok()?;
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} Answer\r\nContent-Length: {length}\r\n\r\n");
+    let answer = [head.as_bytes(), &body].concat();
+    stream.write_all(&answer).await.ok()?;
+    stream.shutdown().await.ok()
 }

@@ -1,5 +1,6 @@
 //! What is known of a request before anything is done with it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderValue, Request, header};
@@ -73,6 +74,24 @@ pub(crate) fn user_agent(headers: &HeaderMap) -> String {
     clean(&String::from_utf8_lossy(text), USER_AGENT_MAX)
 }
 
+/// What stands in a log for a mail address.
+const ADDRESS: &str = "[address]";
+
+/// A path and query without the mail addresses in it: the log outlives a person's erasure.
+pub(crate) fn without_addresses(path: &str) -> Cow<'_, str> {
+    let is_address = |part: &str| part.contains('@') || part.contains("%40");
+    if !is_address(path) {
+        return Cow::Borrowed(path);
+    }
+    let mut clean = String::with_capacity(path.len());
+    for part in path.split_inclusive(['/', '?', '&', '=']) {
+        let text = part.trim_end_matches(['/', '?', '&', '=']);
+        clean.push_str(if is_address(text) { ADDRESS } else { text });
+        clean.push_str(&part[text.len()..]);
+    }
+    Cow::Owned(clean)
+}
+
 /// Text from a stranger, as it may be stored: without control characters or anything that looks
 /// like a key, at most `max` bytes.
 pub(crate) fn clean(text: &str, max: usize) -> String {
@@ -142,6 +161,27 @@ mod tests {
             ("user-agent", "payroll/2.1")
         ])));
         assert!(!is_browser(&headers(&[("user-agent", "curl/8")])));
+    }
+
+    #[test]
+    fn logged_paths_hold_no_mail_address() {
+        for (path, logged) in [
+            (
+                "/api/v2/organization/models?limit=1",
+                "/api/v2/organization/models?limit=1",
+            ),
+            (
+                "/api/v2/organization/invites/ann@x.com",
+                "/api/v2/organization/invites/[address]",
+            ),
+            (
+                "/invites/ann%40x.com/?q=a@b&c=d",
+                "/invites/[address]/?q=[address]&c=d",
+            ),
+            ("/@", "/[address]"),
+        ] {
+            assert_eq!(without_addresses(path), logged);
+        }
     }
 
     #[test]

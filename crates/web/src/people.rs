@@ -25,11 +25,11 @@ use headshot_pages::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Web;
 use crate::cookies::{self, Kind};
 use crate::dashboard::access::{member_home, see_other, with_form_token};
 use crate::dashboard::extract::{Person, Visit, VisitorForm};
 use crate::dashboard::{PageError, html, html_with};
+use crate::{UploadLimits, Web};
 use inside::{Framing, Inside, InsideForm};
 
 mod inside;
@@ -37,7 +37,7 @@ mod upload;
 
 pub(crate) use inside::FramingSlot;
 
-pub(crate) fn routes() -> Router<Web> {
+pub(crate) fn routes(uploads: &UploadLimits) -> Router<Web> {
     Router::new()
         .route("/auth/signup", get(join_page).post(join))
         .route("/auth/social", get(social))
@@ -46,7 +46,7 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/team-member/shoots/{model}/consent", post(agree))
         .route(
             "/team-member/shoots/{model}/uploads",
-            post(upload::add).layer(DefaultBodyLimit::max(upload::BODY_MAX)),
+            post(upload::add).layer(DefaultBodyLimit::max(uploads.form_bytes)),
         )
         .route(
             "/team-member/shoots/{model}/uploads/{upload}",
@@ -462,7 +462,7 @@ async fn erase_page(State(web): State<Web>, inside: Inside) -> Result<Response, 
 
 async fn erase(State(web): State<Web>, form: InsideForm) -> Result<Response, PageError> {
     let inside = &form.inside;
-    match access::erase(web.app(), &inside.visit, inside.address).await {
+    match access::erase(web.app(), &inside.visit).await {
         Ok(()) | Err(DeleteError::NotFound | DeleteError::AlreadyDeleted) => {}
         Err(DeleteError::Internal(error)) => return Err(error.into()),
     }

@@ -64,6 +64,7 @@ pub(crate) async fn invited(
         kind: MailKind::Invite,
         to: &invite.email,
         invite: Some(&invite.id),
+        model: None,
         letter: invite_letter(app, &org.name, (invite, false)),
     };
     post(app, tx, new).await
@@ -108,6 +109,7 @@ pub async fn remind(
         kind: MailKind::Reminder,
         to: &invite.email,
         invite: Some(id),
+        model: None,
         letter: invite_letter(app, &name, (&invite, true)),
     };
     post(app, &mut tx, new).await?;
@@ -139,6 +141,7 @@ pub(crate) async fn results_ready(app: &App, tx: &mut WriteTx, model: &Model) ->
         kind: MailKind::Results,
         to: &model.email,
         invite: None,
+        model: Some(&model.id),
         letter: Letter {
             subject: format!("Your headshots for {org} are ready"),
             paragraphs: vec![

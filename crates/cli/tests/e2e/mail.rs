@@ -3,6 +3,7 @@
 use headshot_testkit::MailServer;
 use serde_json::Value;
 
+use crate::people;
 use crate::support::browser::{between, path_of};
 use crate::support::database::{number, texts};
 use crate::support::{Answer, Browser, Org, Place, Server, eventually};
@@ -221,11 +222,78 @@ fn sign_in_links_are_mailed_five_times_and_nobody_learns_who_is_here() {
 }
 
 fn sign_in_link(mail: &Value) -> String {
-    let text = mail["parts"]["text/plain"].as_str().expect("a text");
-    let link = text
-        .lines()
-        .find(|line| line.contains("/auth/magic?token="));
-    path_of(link.expect("a link"))
+    link(mail, "/auth/magic?token=")
+}
+
+/// The path of a mail's link, which is the same in both of its parts.
+fn link(mail: &Value, start: &str) -> String {
+    let part = |kind: &str| mail["parts"][kind].as_str().expect("a text");
+    let lines = &mut part("text/plain").lines();
+    let link = lines.find(|line| line.contains(start)).expect("a link");
+    let anchor = format!("href=\"{}\"", link.trim());
+    assert!(part("text/html").contains(&anchor), "{mail}");
+    path_of(link)
+}
+
+/// The next mail to somebody.
+fn next_to(mails: &mut MailServer, email: &str) -> Value {
+    loop {
+        let mail = mails.taken();
+        if mail["to"] == serde_json::json!([email]) {
+            return mail;
+        }
+    }
+}
+
+/// Whoever has the letter sees the headshots, in any browser, until the session is deleted. A
+/// partner's person gets none.
+#[test]
+fn the_letter_about_ready_headshots_opens_them_and_nothing_else() {
+    let mut mails = MailServer::start();
+    let url = format!("smtp://127.0.0.1:{}", mails.ports[0]);
+    let served = people::served_with(Place::new().with("HEADSHOT_SMTP_URL", &url));
+    let (mut jane, session) = served.joined("jane@acme.example");
+    let invited = next_to(&mut mails, "jane@acme.example");
+    assert_eq!(invited["subject"], "Your headshots for Acme Corporation");
+    people::agree(&mut jane, &session);
+    people::upload(&mut jane, &session, &[("me.jpg", people::PORTRAIT)]);
+    let sent = jane.submit(&session.page(), &session.path("submit"), &[]);
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    served.until(&mut jane, &session, "<h1>Your headshots</h1>");
+
+    let letter = next_to(&mut mails, "jane@acme.example");
+    let subject = "Your headshots for Acme Corporation are ready";
+    assert_eq!(letter["subject"], subject);
+    let link = link(&letter, "/auth/social?token=");
+    // A browser that was never here: it has the letter, no account and no cookie.
+    let mut other = Browser::new(&served.server);
+    assert_eq!(other.get(&session.page()).status, 404);
+    let entered = other.get(&link);
+    assert_eq!(entered.status, 303, "{}", entered.text());
+    let page = session.page();
+    assert_eq!(entered.header("location"), Some(page.as_str()));
+    let shown = other.get(&page).text();
+    assert!(shown.contains("<h1>Your headshots</h1>"), "{shown}");
+    let (_, token) = link.split_once("token=").expect("a token");
+    assert!(!shown.contains(token) && !served.server.printed().contains(token));
+    let admin = other.get("/app/admin/overview");
+    assert_eq!(admin.status, 303);
+    let (_, joes) = served.joined("joe@acme.example");
+    assert_eq!(other.get(&joes.page()).status, 404);
+
+    // A partner tells its own people.
+    let more = serde_json::json!({ "email": "kim@partner.example", "isDevelopment": true });
+    let partners = served.session(&more);
+    let mut person = served.agreed(&partners);
+    person.submit(&partners.page(), &partners.path("submit"), &[]);
+    served.until(&mut person, &partners, "<h1>Your headshots</h1>");
+    let told = "SELECT recipient FROM mails WHERE kind = 'results'";
+    let told = texts(&served.place.database(), told);
+    assert_eq!(told, ["jane@acme.example"]);
+
+    let erased = other.submit(&session.path("erase"), &session.path("erase"), &[]);
+    assert_eq!(erased.status, 200, "{}", erased.text());
+    assert_eq!(Browser::new(&served.server).get(&link).status, 404);
 }
 
 #[test]

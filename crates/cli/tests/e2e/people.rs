@@ -7,7 +7,7 @@ use crate::support::browser::{between, hidden, path_of};
 use crate::support::database::{number, run, texts};
 use crate::support::{Answer, Browser, Key, Org, Place, Server, eventually, get, post};
 
-const PORTRAIT: &[u8] = include_bytes!("../../../imaging/portraits/obama2.jpg");
+pub(crate) const PORTRAIT: &[u8] = include_bytes!("../../../imaging/portraits/obama2.jpg");
 const OTHER_PORTRAIT: &[u8] = include_bytes!("../../../imaging/portraits/obama.jpg");
 const EMAIL: &str = "jane@acme.example";
 const PHOTOS: usize = 3;
@@ -115,6 +115,21 @@ impl Served {
         }
     }
 
+    /// A browser whose person has used an invite, and the session.
+    pub(crate) fn joined(&self, email: &str) -> (Browser, Session) {
+        let mut browser = Browser::new(&self.server);
+        let link = self.invite(email);
+        let id = hidden(&browser.get(&link).text(), "invite");
+        let fields = [("invite", id.as_str()), ("name", "Jane")];
+        let joined = browser.submit(&link, "/auth/signup", &fields);
+        let location = joined.header("location").expect("a place");
+        let session = Session {
+            id: location.rsplit('/').next().expect("an id").to_owned(),
+            signed_path: String::new(),
+        };
+        (browser, session)
+    }
+
     /// A browser in which a session's link was opened.
     pub(crate) fn visitor(&self, session: &Session) -> Browser {
         let mut browser = Browser::new(&self.server);
@@ -149,7 +164,7 @@ impl Served {
     }
 }
 
-fn agree(browser: &mut Browser, session: &Session) {
+pub(crate) fn agree(browser: &mut Browser, session: &Session) {
     let page = browser.get(&session.page()).text();
     let version = hidden(&page, "version");
     let fields = [
@@ -194,7 +209,7 @@ fn send_files(browser: &mut Browser, path: &str, csrf: &str, files: &[(&str, &[u
     browser.send(request)
 }
 
-fn upload(browser: &mut Browser, session: &Session, files: &[(&str, &[u8])]) -> Answer {
+pub(crate) fn upload(browser: &mut Browser, session: &Session, files: &[(&str, &[u8])]) -> Answer {
     let csrf = hidden(&browser.get(&session.page()).text(), "csrf");
     send_files(browser, &session.path("uploads"), &csrf, files)
 }
@@ -831,12 +846,8 @@ fn over_https_the_cookie_works_in_a_frame_of_its_own() {
 #[test]
 fn a_signed_in_person_is_led_to_the_own_session() {
     let served = served();
-    let mut browser = Browser::new(&served.server);
-    let link = served.invite(EMAIL);
-    let id = hidden(&browser.get(&link).text(), "invite");
-    let fields = [("invite", id.as_str()), ("name", "Jane")];
-    let joined = browser.submit(&link, "/auth/signup", &fields);
-    let location = joined.header("location").expect("a place").to_owned();
+    let (_, session) = served.joined(EMAIL);
+    let location = session.page();
     let reset = served
         .place
         .json(&["user", "reset-password", EMAIL, "--json"]);
@@ -855,10 +866,6 @@ fn a_signed_in_person_is_led_to_the_own_session() {
         (home.status, home.header("location")),
         (303, Some(location.as_str()))
     );
-    let session = Session {
-        id: location.rsplit('/').next().expect("an id").to_owned(),
-        signed_path: String::new(),
-    };
     agree(&mut account, &session);
     assert!(
         account

@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc::{Receiver as Calls, channel};
 
+use headshot_testkit::{Authority, Receiver as TlsReceiver};
 use serde_json::Value;
 
 use crate::support::browser::between;
@@ -94,8 +95,11 @@ struct Served {
 }
 
 fn served() -> Served {
-    let place = Place::new()
-        .with("HEADSHOT_WEBHOOK_ALLOW_HTTP", "true")
+    served_with(Place::new().with("HEADSHOT_WEBHOOK_ALLOW_HTTP", "true"))
+}
+
+fn served_with(place: Place) -> Served {
+    let place = place
         .with("HEADSHOT_WEBHOOK_ALLOW_NETWORKS", "127.0.0.0/8")
         .with("HEADSHOT_JOB_LEASE_SECONDS", "1");
     let org = place.org("standard");
@@ -172,6 +176,35 @@ fn verdict(server: &Server, language: &str, call: &Call, secret: &str) -> String
     let mut python = Command::new("python3");
     python.arg("-");
     pipe(python, &script).trim().to_lowercase()
+}
+
+/// Over TLS only, as by default: a receiver whose certificate is from the company's own authority.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_of_one_s_own_is_trusted_when_it_is_named() {
+    let authority = Authority::new();
+    let mut receiver = TlsReceiver::start_tls(&authority, "127.0.0.1").await;
+    let mut strange = served_with(Place::new());
+    assert_eq!(strange.save(&receiver.url).status, 200);
+    let event = strange.send_test();
+    let why = "no TLS connection: the certificate is from an authority that this server does not \
+               trust";
+    strange.page_with(&event, why);
+    assert!(receiver.is_unheard());
+
+    let place = Place::new();
+    let file = place.folder().join("authority.pem");
+    std::fs::write(&file, &authority.pem).expect("a file");
+    let file = file.to_str().expect("a path");
+    let mut served = served_with(place.with("HEADSHOT_WEBHOOK_CA_FILE", file));
+    let secret = secret(&served.save(&receiver.url));
+    let event = served.send_test();
+    let call = receiver.next().await;
+    let timestamp = call.header("x-headshotpro-timestamp").expect("a time");
+    let signature =
+        headshot_app::outbound::sign(&secret, timestamp.parse().expect("seconds"), &call.body);
+    assert_eq!(call.header("x-headshotpro-signature"), Some(&*signature));
+    call.answer(200);
+    served.page_with(&event, "</svg>delivered");
 }
 
 /// The whole story of a receiver: saved, tried out, verified by the published code, rotated, removed.

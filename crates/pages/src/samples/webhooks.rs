@@ -63,6 +63,7 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
                 ..detail()
             },
         )?,
+        sample("webhook-event-erased", &erased())?,
         sample("jobs", &jobs())?,
         sample(
             "jobs-empty",
@@ -157,6 +158,7 @@ fn detail() -> WebhookDetail {
         shell: shell("Webhook event", NavItem::Webhooks),
         event: event("evt_2", "model.status.updated", EventState::Failed, None),
         body,
+        erased: None,
         deliveries: vec![
             DeliveryRow {
                 id: "dlv_2".to_owned(),
@@ -181,6 +183,21 @@ fn detail() -> WebhookDetail {
         ],
         can_replay: true,
     }
+}
+
+fn erased() -> WebhookDetail {
+    let mut detail = WebhookDetail {
+        body: "{\"id\":\"evt_2\",\"object\":{\"title\":\"\"}}".to_owned(),
+        erased: Some(when(
+            "2026-11-24T15:00:00Z",
+            "24 Nov 2026, 15:00:00.000 UTC",
+        )),
+        ..detail()
+    };
+    for delivery in &mut detail.deliveries {
+        delivery.response.clear();
+    }
+    detail
 }
 
 const REQUEST: &str = "POST /headshot?tenant=1 HTTP/1.1

@@ -27,6 +27,7 @@ fn event(id: &str, org: &str, ms: i64, state: WebhookState) -> Event {
         body: format!(r#"{{"id":"{id}"}}"#),
         state,
         created_at: at(ms),
+        erased_at: None,
     }
 }
 

@@ -178,7 +178,7 @@ impl Seen {
                 Some(operation) => Cow::Borrowed(operation.path),
                 None => Cow::Owned(route.to_owned()),
             },
-            path: arrival::clean(path, PATH_MAX),
+            path: arrival::clean(&arrival::without_addresses(path), PATH_MAX),
             user_agent: arrival::user_agent(headers),
             browser: arrival::is_browser(headers),
             bytes: body_length(request.body()),

@@ -74,6 +74,8 @@ fn actor_words(actor: &str) -> &str {
         "command line" => "Command line",
         "server" => "Server",
         "visitor" => "Visitor",
+        // Somebody in their own session: what was done says in which.
+        person if person.starts_with("user:") => "Person",
         other => other,
     }
 }

@@ -255,6 +255,7 @@ async fn event_page(web: &Web, person: &Person, id: &str) -> Result<WebhookDetai
         can_replay: configured && event.state != WebhookState::Pending,
         deliveries: deliveries.into_iter().map(delivery_row).collect(),
         body: event.body.clone(),
+        erased: event.erased_at.map(words::exact),
         event: event_facts(&event),
     })
 }

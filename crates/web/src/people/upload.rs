@@ -1,10 +1,9 @@
 //! Photos that arrive: one in memory at a time, each judged before the next is read.
 
 use std::iter;
-use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::multipart::{Field, Multipart, MultipartRejection};
+use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +12,7 @@ use headshot_app::accounts;
 use headshot_app::uploads::{self, BYTES_MAX, UPLOADS_MAX, UploadError};
 use headshot_domain::UploadId;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::inside::{Inside, InsideForm};
 use super::{photos_page, upload_row};
@@ -20,17 +20,14 @@ use crate::Web;
 use crate::dashboard::access::see_other;
 use crate::dashboard::{PageError, html_with};
 
-/// The most bytes of one form: every photo as large as it may be, and some for what is around them.
-pub(super) const BODY_MAX: usize = UPLOADS_MAX * (BYTES_MAX + 4_096);
-
-/// How long one file may take to arrive.
-const FILE_TIME_MAX: Duration = Duration::from_mins(2);
-
-/// How long a form waits until its files are read.
-const WAIT_MAX: Duration = Duration::from_secs(20);
-
 /// What stands for files that were not looked at.
 const REST: &str = "The other files";
+
+/// What is said of a form with too many bytes.
+const TOGETHER: &str = "They are too large together. Send fewer at a time.";
+
+/// What is said of a file, or of what comes after it, that does not come.
+const TOO_SLOW: &str = "It took too long to arrive.";
 
 /// The longest file name that is repeated, in characters.
 const NAME_MAX: usize = 80;
@@ -91,7 +88,8 @@ pub(super) async fn add(
 ) -> Result<Response, PageError> {
     let mut form = form.map_err(unreadable)?;
     // So many forms are read at a time: each holds one file in memory.
-    let place = tokio::time::timeout(WAIT_MAX, web.0.uploads.acquire()).await;
+    let limits = web.0.upload_limits;
+    let place = timeout(limits.wait, web.0.uploads.acquire()).await;
     let Ok(Ok(_place)) = place else {
         let mut outcome = Outcome {
             busy: true,
@@ -101,29 +99,41 @@ pub(super) async fn add(
         return answer(&web, &inside, &headers, outcome).await;
     };
     // The token comes first: nothing is read of a form that is not ours.
-    let first = form.next_field().await.map_err(unreadable)?;
-    let first = first.filter(|field| field.name() == Some("csrf"));
-    let text = first.ok_or(PageError::StaleForm)?.text().await;
-    if !accounts::csrf_matches(&inside.token, &text.map_err(unreadable)?) {
+    let token = timeout(limits.file_time, token(&mut form)).await;
+    if !accounts::csrf_matches(&inside.token, &token.map_err(unreadable)??) {
         return Err(PageError::StaleForm);
     }
     let outcome = files(&web, &inside, &mut form).await?;
     answer(&web, &inside, &headers, outcome).await
 }
 
-/// Takes a form's files one after another. What is wrong with one does not touch the others.
+/// The form's first field, if it is a token.
+async fn token(form: &mut Multipart) -> Result<String, PageError> {
+    let first = form.next_field().await.map_err(unreadable)?;
+    let first = first.filter(|field| field.name() == Some("csrf"));
+    let text = first.ok_or(PageError::StaleForm)?.text().await;
+    text.map_err(unreadable)
+}
+
+/// Takes a form's files one after another. What is wrong with one does not touch the others, unless
+/// it does not come: nobody holds a place by sending nothing.
 async fn files(web: &Web, inside: &Inside, form: &mut Multipart) -> Result<Outcome, PageError> {
     let mut outcome = Outcome::default();
+    let time_max = web.0.upload_limits.file_time;
     loop {
-        let mut field = match form.next_field().await {
-            Ok(Some(field)) => field,
-            Ok(None) => break,
-            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                outcome.refuse(REST, "They are too large together. Send fewer at a time.");
+        let mut field = match timeout(time_max, form.next_field()).await {
+            Ok(Ok(Some(field))) => field,
+            Ok(Ok(None)) => break,
+            Ok(Err(error)) if is_too_large(&error) => {
+                outcome.refuse(REST, TOGETHER);
                 break;
             }
-            Err(_cut) => {
+            Ok(Err(_cut)) => {
                 outcome.refuse(REST, "They did not arrive whole. Send them again.");
+                break;
+            }
+            Err(_) => {
+                outcome.refuse(REST, TOO_SLOW);
                 break;
             }
         };
@@ -136,24 +146,34 @@ async fn files(web: &Web, inside: &Inside, form: &mut Multipart) -> Result<Outco
         }
         let name = field.file_name().unwrap_or("photo");
         let name: String = name.chars().take(NAME_MAX).collect();
-        match tokio::time::timeout(FILE_TIME_MAX, one(web, inside, &mut field)).await {
-            Ok(Ok(upload)) => outcome.taken.push(verdict_in_words(&upload)),
-            Ok(Err(error)) => {
+        let arrived = timeout(time_max, whole(&mut field)).await;
+        drop(field);
+        let taken = match arrived {
+            Ok(Ok(bytes)) => uploads::add(web.app(), &inside.visit, bytes).await,
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                outcome.refuse(&name, TOO_SLOW);
+                break;
+            }
+        };
+        match taken {
+            Ok(upload) => outcome.taken.push(verdict_in_words(&upload)),
+            Err(error) => {
                 outcome.busy |= matches!(error, UploadError::Busy);
                 outcome.refuse(&name, words(web, error)?);
             }
-            Err(_) => outcome.refuse(&name, "It took too long to arrive."),
         }
     }
     Ok(outcome)
 }
 
-/// Reads one file and has it judged.
-async fn one(
-    web: &Web,
-    inside: &Inside,
-    field: &mut Field<'_>,
-) -> Result<uploads::Upload, UploadError> {
+/// Whether a form has more bytes than it may have.
+fn is_too_large(error: &MultipartError) -> bool {
+    error.status() == StatusCode::PAYLOAD_TOO_LARGE
+}
+
+/// Reads one file.
+async fn whole(field: &mut Field<'_>) -> Result<Bytes, UploadError> {
     let mut bytes = BytesMut::new();
     loop {
         match field.chunk().await {
@@ -161,16 +181,16 @@ async fn one(
                 return Err(UploadError::TooLarge);
             }
             Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => break,
+            Ok(None) => return Ok(bytes.freeze()),
+            Err(error) if is_too_large(&error) => {
+                return Err(UploadError::NotAPhoto(TOGETHER.to_owned()));
+            }
             Err(_cut) => {
-                return Err(UploadError::NotAPhoto(
-                    "It did not arrive whole.".to_owned(),
-                ));
+                let cut = "It did not arrive whole.".to_owned();
+                return Err(UploadError::NotAPhoto(cut));
             }
         }
     }
-    let bytes: Bytes = bytes.freeze();
-    uploads::add(web.app(), &inside.visit, bytes).await
 }
 
 /// Why a file was not taken, as the person reads it; a failure of ours is none of the file's.

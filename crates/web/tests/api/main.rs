@@ -18,5 +18,6 @@ mod people;
 mod photos;
 mod samples;
 mod teams;
+mod uploads;
 mod v1;
 mod world;

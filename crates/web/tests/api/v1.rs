@@ -149,3 +149,22 @@ async fn the_log_holds_no_invite_id() {
     assert!(shown.contains("/api/v1/organization/invite/id/{inviteId}"));
     assert!(!shown.contains(id));
 }
+
+/// The log is kept for months, and a person may be erased meanwhile.
+#[tokio::test]
+async fn the_log_holds_no_mail_address() {
+    let world = World::new(Kind::Sqlite).await;
+    for path in ["invites/ann@example.com", "nothing?of=ann%40example.com"] {
+        let path = format!("/api/v2/organization/{path}");
+        assert_eq!(world.get(&path).await.error(), (404, "NOT_FOUND"));
+    }
+    request_log::drain(&world.app).await;
+    let filter = request_log::Filter::default();
+    let page = request_log::page(&world.app, &world.org, &filter)
+        .await
+        .unwrap();
+    let shown = format!("{page:?}");
+    assert!(shown.contains("/api/v2/organization/invites/[address]"));
+    assert!(shown.contains("/api/v2/organization/nothing?of=[address]"));
+    assert!(!shown.contains("ann"), "{shown}");
+}

@@ -9,14 +9,14 @@ use axum::http::{HeaderMap, Request};
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::{App, Settings, invites, maintenance, models};
+use headshot_app::{App, Settings, invites, maintenance, models, studio};
 use headshot_blobs::{Location, Objects};
 use headshot_domain::{
     Credits, Email, InviteId, ModelId, Networks, OrgId, Plan, ScopeSet, TrustedProxies, UploadId,
 };
 use headshot_storage::uploads::{self, Upload};
 use headshot_testkit::{ManualClock, TestDb};
-use headshot_web::Web;
+use headshot_web::{UploadLimits, Web};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -119,7 +119,19 @@ impl World {
         let (clock, objects) = surroundings();
         let outside = (&objects, headshot_testkit::settings());
         let app = headshot_testkit::app_seeded(&database.db, &clock, outside, seed);
-        Self::of(database, clock, app)
+        Self::of(database, clock, (app, UploadLimits::default()))
+    }
+
+    /// Where uploads have other bounds.
+    pub(crate) async fn taking(limits: UploadLimits, studio: studio::Limits) -> Self {
+        let database = headshot_testkit::sqlite().await;
+        let (clock, objects) = surroundings();
+        let mut settings = headshot_testkit::settings();
+        settings.studio = studio;
+        let app = headshot_testkit::app_on(&database.db, &clock, &objects, settings);
+        let mut world = Self::of(database, clock, (app, limits));
+        (world.org, world.key) = world.organization("Acme", None, true).await;
+        world
     }
 
     async fn set(
@@ -133,13 +145,17 @@ impl World {
         };
         let (clock, objects) = surroundings();
         let app = headshot_testkit::app_on(&database.db, &clock, &objects, settings);
-        let mut world = Self::of(database, clock, app);
+        let mut world = Self::of(database, clock, (app, UploadLimits::default()));
         (world.org, world.key) = world.organization("Acme", credits, whitelabel).await;
         world
     }
 
-    fn of(database: TestDb, clock: Arc<ManualClock>, app: Arc<App>) -> Self {
-        let web = Web::new(Arc::clone(&app), TrustedProxies::default());
+    fn of(
+        database: TestDb,
+        clock: Arc<ManualClock>,
+        (app, uploads): (Arc<App>, UploadLimits),
+    ) -> Self {
+        let web = Web::with(Arc::clone(&app), TrustedProxies::default(), uploads);
         Self {
             router: headshot_web::router(&web),
             app,
@@ -273,6 +289,15 @@ impl World {
             body,
             text,
         }
+    }
+
+    /// A request of a browser: status, headers and text of the answer.
+    pub(crate) async fn ask(&self, request: Request<Body>) -> (u16, HeaderMap, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        (parts.status.as_u16(), parts.headers, text)
     }
 
     /// Invites and lets the person join; the person's model.
