@@ -60,7 +60,7 @@ struct Object<'a> {
     #[serde(rename = "_id")]
     id: &'a str,
     uid: &'a str,
-    title: &'a str,
+    title: Option<&'a str>,
     trigger: Option<&'a str>,
     status: &'a str,
     is_development: bool,
@@ -77,7 +77,8 @@ impl<'a> Object<'a> {
         Self {
             id: model.id.as_str(),
             uid: &model.uid,
-            title: &model.title,
+            // Nobody's yet, as in the API.
+            title: Some(&*model.title).filter(|title| !title.is_empty()),
             trigger: model.gender.map(headshot_domain::Gender::name),
             status: model.status.name(),
             is_development: model.development,
@@ -94,7 +95,7 @@ impl<'a> Object<'a> {
         Self {
             id: "507f1f77bcf86cd799439011",
             uid: "anon_abc123",
-            title: "John Doe",
+            title: Some("John Doe"),
             trigger: Some("male"),
             status: "active",
             is_development: true,

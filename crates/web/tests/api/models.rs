@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use headshot_app::audit::Actor;
+use headshot_app::webhooks;
 use headshot_domain::Credits;
 use rstest::rstest;
 use serde_json::json;
@@ -297,4 +299,24 @@ async fn foreign_ids_are_not_found(#[case] kind: Kind) {
     let of_team = format!("{root}/models?teamId={team}");
     let models = world.as_key(&other, "GET", &of_team, "").await.expect(200);
     assert_eq!(models["models"], json!([]));
+}
+
+/// A name that nobody has given yet is null, in the API and in webhooks.
+#[tokio::test]
+async fn a_model_has_one_title_wherever_it_is_told() {
+    let world = World::new(Kind::Sqlite).await;
+    let actor = Actor::command_line();
+    let url = "http://127.0.0.1:9/hook";
+    let saved = webhooks::save_url(&world.app, &actor, &world.org, url).await;
+    assert!(saved.is_ok());
+    let body = json!({ "email": "user@example.com" });
+    let created = world.post(MODELS, &body).await.expect(200);
+    let id = created["modelId"].clone();
+    let path = format!("{MODELS}/{}", id.as_str().unwrap());
+    let title = world.get(&path).await.expect(200)["model"]["title"].clone();
+    let page = webhooks::page(&world.app, &world.org, None, None).await;
+    let (event, _) = page.unwrap().events.into_iter().next().unwrap();
+    let told: serde_json::Value = serde_json::from_str(&event.body).unwrap();
+    assert_eq!(told["object"]["title"], title);
+    assert_eq!(title, serde_json::Value::Null);
 }
