@@ -26,7 +26,7 @@ mod invites;
 mod jobs;
 mod key_rows;
 mod logs;
-mod multipart;
+pub(crate) mod multipart;
 mod overview;
 mod settings;
 mod shell;

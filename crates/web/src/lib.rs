@@ -12,6 +12,8 @@ use headshot_app::App;
 use headshot_domain::{SeededEntropy, TrustedProxies, entropy};
 use tokio::sync::Semaphore;
 
+use places::Places;
+
 pub mod api;
 mod arrival;
 mod callbacks;
@@ -21,6 +23,7 @@ mod docs;
 mod operations;
 mod people;
 mod photos;
+mod places;
 pub mod server;
 mod words;
 
@@ -38,14 +41,20 @@ struct Inner {
     reset_text: arrival::MinuteText,
     /// Where callers wait whose address has used up its refusals.
     guessers: Semaphore,
-    /// Where forms with photos wait: so many are read at a time.
-    uploads: Semaphore,
+    /// Where photos wait that people upload: so many are in memory at a time.
+    uploads: Places,
+    /// The same for the images and logos of owners and admins, whom no upload of a person holds up.
+    images: Places,
     /// Whether the public address is https.
     secure: bool,
 }
 
-/// Forms with photos that are read at a time; each holds one photo in memory.
-const UPLOADS_AT_A_TIME: usize = 8;
+/// Photos that are in memory at a time while they are read and judged, and of them those of one
+/// session.
+const UPLOADS_AT_A_TIME: (usize, usize) = (8, 2);
+
+/// Images and logos that are in memory at a time, and of them those of one person.
+const IMAGES_AT_A_TIME: (usize, usize) = (4, 1);
 
 impl std::fmt::Debug for Web {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,7 +74,8 @@ impl Web {
             metrics: operations::Metrics::default(),
             reset_text: arrival::MinuteText::default(),
             guessers: Semaphore::new(1),
-            uploads: Semaphore::new(UPLOADS_AT_A_TIME),
+            uploads: Places::new(UPLOADS_AT_A_TIME.0, UPLOADS_AT_A_TIME.1),
+            images: Places::new(IMAGES_AT_A_TIME.0, IMAGES_AT_A_TIME.1),
             secure,
         }))
     }

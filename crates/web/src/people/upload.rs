@@ -3,13 +3,10 @@
 use std::iter;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::multipart::{Field, Multipart, MultipartRejection};
-use axum::extract::{Path, State};
+use axum::extract::multipart::Field;
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::BytesMut;
-use headshot_app::accounts;
 use headshot_app::uploads::{self, BYTES_MAX, UPLOADS_MAX, UploadError};
 use headshot_domain::UploadId;
 use serde::Serialize;
@@ -18,16 +15,11 @@ use super::inside::{Inside, InsideForm};
 use super::{photos_page, upload_row};
 use crate::Web;
 use crate::dashboard::access::see_other;
+use crate::dashboard::multipart::{self, FILE_TIME_MAX, Form, NoFile, WAIT_MAX};
 use crate::dashboard::{PageError, html_with};
 
 /// The most bytes of one form: every photo as large as it may be, and some for what is around them.
 pub(super) const BODY_MAX: usize = UPLOADS_MAX * (BYTES_MAX + 4_096);
-
-/// How long one file may take to arrive.
-const FILE_TIME_MAX: Duration = Duration::from_mins(2);
-
-/// How long a form waits until its files are read.
-const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// What stands for files that were not looked at.
 const REST: &str = "The other files";
@@ -77,45 +69,22 @@ impl Outcome {
     }
 }
 
-/// A form whose body is no form, or is cut off.
-fn unreadable(error: impl std::fmt::Display) -> PageError {
-    tracing::debug!("an upload can't be read: {error}");
-    PageError::StaleForm
-}
-
 pub(super) async fn add(
     State(web): State<Web>,
     inside: Inside,
     headers: HeaderMap,
-    form: Result<Multipart, MultipartRejection>,
+    request: Request,
 ) -> Result<Response, PageError> {
-    let mut form = form.map_err(unreadable)?;
-    // So many forms are read at a time: each holds one file in memory.
-    let place = tokio::time::timeout(WAIT_MAX, web.0.uploads.acquire()).await;
-    let Ok(Ok(_place)) = place else {
-        let mut outcome = Outcome {
-            busy: true,
-            ..Outcome::default()
-        };
-        outcome.refuse("Your photos", UploadError::Busy.to_string());
-        return answer(&web, &inside, &headers, outcome).await;
-    };
-    // The token comes first: nothing is read of a form that is not ours.
-    let first = form.next_field().await.map_err(unreadable)?;
-    let first = first.filter(|field| field.name() == Some("csrf"));
-    let text = first.ok_or(PageError::StaleForm)?.text().await;
-    if !accounts::csrf_matches(&inside.token, &text.map_err(unreadable)?) {
-        return Err(PageError::StaleForm);
-    }
+    let mut form = Form::begin(request, Some(&inside.token)).await?;
     let outcome = files(&web, &inside, &mut form).await?;
     answer(&web, &inside, &headers, outcome).await
 }
 
 /// Takes a form's files one after another. What is wrong with one does not touch the others.
-async fn files(web: &Web, inside: &Inside, form: &mut Multipart) -> Result<Outcome, PageError> {
+async fn files(web: &Web, inside: &Inside, form: &mut Form) -> Result<Outcome, PageError> {
     let mut outcome = Outcome::default();
     loop {
-        let mut field = match form.next_field().await {
+        let mut field = match form.next().await {
             Ok(Some(field)) => field,
             Ok(None) => break,
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
@@ -127,25 +96,48 @@ async fn files(web: &Web, inside: &Inside, form: &mut Multipart) -> Result<Outco
                 break;
             }
         };
-        if field.name() != Some("photos") || field.file_name() == Some("") {
-            continue;
-        }
-        if outcome.files() == FILES_MAX {
-            outcome.refuse(REST, format!("Send at most {FILES_MAX} files at a time."));
-            break;
-        }
-        let name = field.file_name().unwrap_or("photo");
-        let name: String = name.chars().take(NAME_MAX).collect();
-        match tokio::time::timeout(FILE_TIME_MAX, one(web, inside, &mut field)).await {
-            Ok(Ok(upload)) => outcome.taken.push(verdict_in_words(&upload)),
-            Ok(Err(error)) => {
-                outcome.busy |= matches!(error, UploadError::Busy);
-                outcome.refuse(&name, words(web, error)?);
+        if field.name() == Some("photos") && field.file_name() != Some("") {
+            if outcome.files() == FILES_MAX {
+                outcome.refuse(REST, format!("Send at most {FILES_MAX} files at a time."));
+                break;
             }
-            Err(_) => outcome.refuse(&name, "It took too long to arrive."),
+            file(web, inside, &mut field, &mut outcome).await?;
         }
+        multipart::skip(field).await;
     }
     Ok(outcome)
+}
+
+/// Takes one file, in a place of its own: so many are in memory at a time.
+async fn file(
+    web: &Web,
+    inside: &Inside,
+    field: &mut Field<'_>,
+    outcome: &mut Outcome,
+) -> Result<(), PageError> {
+    let name = field.file_name().unwrap_or("photo");
+    let name: String = name.chars().take(NAME_MAX).collect();
+    // A form waits once, not for each of its files.
+    let patience = if outcome.busy {
+        Duration::ZERO
+    } else {
+        WAIT_MAX
+    };
+    let session = inside.visit.model.id.as_str();
+    let Some(_place) = web.0.uploads.take(session, patience).await else {
+        outcome.busy = true;
+        outcome.refuse(&name, UploadError::Busy.to_string());
+        return Ok(());
+    };
+    match tokio::time::timeout(FILE_TIME_MAX, one(web, inside, field)).await {
+        Ok(Ok(upload)) => outcome.taken.push(verdict_in_words(&upload)),
+        Ok(Err(error)) => {
+            outcome.busy |= matches!(error, UploadError::Busy);
+            outcome.refuse(&name, words(web, error)?);
+        }
+        Err(_) => outcome.refuse(&name, "It took too long to arrive."),
+    }
+    Ok(())
 }
 
 /// Reads one file and has it judged.
@@ -154,22 +146,14 @@ async fn one(
     inside: &Inside,
     field: &mut Field<'_>,
 ) -> Result<uploads::Upload, UploadError> {
-    let mut bytes = BytesMut::new();
-    loop {
-        match field.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > BYTES_MAX => {
-                return Err(UploadError::TooLarge);
-            }
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(_cut) => {
-                return Err(UploadError::NotAPhoto(
-                    "It did not arrive whole.".to_owned(),
-                ));
-            }
+    let bytes = multipart::whole(field, BYTES_MAX).await;
+    let bytes = bytes.map_err(|why| match why {
+        NoFile::TooLarge => UploadError::TooLarge,
+        NoFile::Busy => UploadError::Busy,
+        NoFile::Cut | NoFile::Missing => {
+            UploadError::NotAPhoto("It did not arrive whole.".to_owned())
         }
-    }
-    let bytes: Bytes = bytes.freeze();
+    })?;
     uploads::add(web.app(), &inside.visit, bytes).await
 }
 
