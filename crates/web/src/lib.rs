@@ -5,6 +5,7 @@
 //! or `/api/keys` leaves in another shape than the contract's ([`api::error`]).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -45,8 +46,27 @@ struct Inner {
     uploads: Places,
     /// The same for the images and logos of owners and admins, whom no upload of a person holds up.
     images: Places,
+    limits: Limits,
     /// Whether the public address is https.
     secure: bool,
+}
+
+/// What a process does at most; the tests have smaller ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long a request may take, from its head to the answer's.
+    pub time_max: Duration,
+    /// The most connections at one time; more wait in the system's queue.
+    pub connections_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time_max: TIME_MAX,
+            connections_max: CONNECTIONS_MAX,
+        }
+    }
 }
 
 /// Photos that are in memory at a time while they are read and judged, and of them those of one
@@ -65,6 +85,11 @@ impl std::fmt::Debug for Web {
 impl Web {
     /// Serves `app`; `proxies` are believed about the caller's address.
     pub fn new(app: Arc<App>, proxies: TrustedProxies) -> Self {
+        Self::with_limits(app, proxies, Limits::default())
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(app: Arc<App>, proxies: TrustedProxies, limits: Limits) -> Self {
         let seed = u64::from_le_bytes(entropy::bytes(&*app.entropy));
         let secure = app.settings.public_url.starts_with("https://");
         Self(Arc::new(Inner {
@@ -76,6 +101,7 @@ impl Web {
             guessers: Semaphore::new(1),
             uploads: Places::new(UPLOADS_AT_A_TIME.0, UPLOADS_AT_A_TIME.1),
             images: Places::new(IMAGES_AT_A_TIME.0, IMAGES_AT_A_TIME.1),
+            limits,
             secure,
         }))
     }
@@ -90,7 +116,10 @@ impl Web {
 }
 
 /// How long a request may take, from its head to the answer's.
-pub const TIME_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+pub const TIME_MAX: Duration = Duration::from_secs(30);
+
+/// The most connections at one time.
+const CONNECTIONS_MAX: usize = 8_192;
 
 /// The largest request body outside of uploads, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -118,4 +147,59 @@ pub fn router(web: &Web) -> Router {
         .with_state(web.clone());
     // The API's gate limits bodies itself, where there are any.
     api::routes(web).fallback_service(pages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headshot_app::audit::Actor;
+    use headshot_app::keys::{self, NewKey};
+    use headshot_app::organizations::{self, NewOrganization};
+    use headshot_domain::{Networks, OrgId, Plan, ScopeSet};
+    use headshot_testkit::{ManualClock, TestDb};
+
+    /// A server with an organization, and a key of it that may do everything.
+    pub(crate) struct Served {
+        pub(crate) web: Web,
+        pub(crate) org: OrgId,
+        pub(crate) key: String,
+        _database: TestDb,
+    }
+
+    pub(crate) async fn served(limits: Limits) -> Served {
+        let database = headshot_testkit::sqlite().await;
+        let app = headshot_testkit::app(&database.db, &ManualClock::new());
+        let actor = Actor::command_line();
+        let new = NewOrganization {
+            name: "Acme".to_owned(),
+            website: String::new(),
+            owner: "owner@acme.example".parse().unwrap(),
+            plan: Plan::Standard,
+            credits: None,
+            whitelabel: false,
+        };
+        let created = organizations::create(&app, &actor, new).await.unwrap();
+        let new = NewKey {
+            name: "Test".to_owned(),
+            scopes: ScopeSet::FULL,
+            networks: Networks::default(),
+            expires_at: None,
+            nonce: None,
+        };
+        let org = created.org.id;
+        let made = keys::create(&app, &actor, &org, new).await;
+        let key = made.unwrap().1.expose().to_owned();
+        Served {
+            web: Web::with_limits(app, TrustedProxies::default(), limits),
+            org,
+            key,
+            _database: database,
+        }
+    }
+
+    #[test]
+    fn a_request_has_half_a_minute() {
+        assert_eq!(Limits::default().time_max, Duration::from_secs(30));
+        assert_eq!(Limits::default().connections_max, 8_192);
+    }
 }

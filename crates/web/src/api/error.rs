@@ -377,18 +377,6 @@ impl From<models::DeleteError> for ApiError {
     }
 }
 
-/// The text of the answer to what the HTTP parser refused, before there was a request.
-pub(crate) fn unparsable() -> String {
-    let why = "The request is not well-formed HTTP/1.1, or its head is too large";
-    let Answer { code, text, .. } = ApiError::InvalidRequest(why.to_owned()).answer();
-    let body = ErrorBody {
-        success: false,
-        error: text,
-        code: code.to_owned(),
-    };
-    serde_json::to_string(&body).unwrap_or_default()
-}
-
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let cause = match &self {
