@@ -46,6 +46,8 @@ struct Inner {
     uploads: Places,
     /// The same for the images and logos of owners and admins, whom no upload of a person holds up.
     images: Places,
+    /// Where organizations wait for lists that are sent whole.
+    lists: Places,
     limits: Limits,
     /// Whether the public address is https.
     secure: bool,
@@ -72,6 +74,9 @@ impl Default for Limits {
 /// Photos that are in memory at a time while they are read and judged, and of them those of one
 /// session.
 const UPLOADS_AT_A_TIME: (usize, usize) = (8, 2);
+
+/// Lists that are sent whole at a time, each of up to 64 MiB, and of them those of one organization.
+const LISTS_AT_A_TIME: (usize, usize) = (8, 2);
 
 /// Images and logos that are in memory at a time, and of them those of one person.
 const IMAGES_AT_A_TIME: (usize, usize) = (4, 1);
@@ -101,6 +106,7 @@ impl Web {
             guessers: Semaphore::new(1),
             uploads: Places::new(UPLOADS_AT_A_TIME.0, UPLOADS_AT_A_TIME.1),
             images: Places::new(IMAGES_AT_A_TIME.0, IMAGES_AT_A_TIME.1),
+            lists: Places::new(LISTS_AT_A_TIME.0, LISTS_AT_A_TIME.1),
             limits,
             secure,
         }))
@@ -153,10 +159,12 @@ pub fn router(web: &Web) -> Router {
 mod tests {
     use super::*;
     use headshot_app::audit::Actor;
-    use headshot_app::keys::{self, NewKey};
+    use headshot_app::caller::Caller;
+    use headshot_app::keys::{self, NewKey, Verification};
     use headshot_app::organizations::{self, NewOrganization};
     use headshot_domain::{Networks, OrgId, Plan, ScopeSet};
     use headshot_testkit::{ManualClock, TestDb};
+    use std::net::Ipv4Addr;
 
     /// A server with an organization, and a key of it that may do everything.
     pub(crate) struct Served {
@@ -164,6 +172,22 @@ mod tests {
         pub(crate) org: OrgId,
         pub(crate) key: String,
         _database: TestDb,
+    }
+
+    impl Served {
+        /// Who calls with the key.
+        pub(crate) async fn caller(&self) -> Caller {
+            let app = self.web.app();
+            let bearer = format!("Bearer {}", self.key);
+            let known = match keys::verify(app, Some(bearer.as_bytes()), app.clock.now()) {
+                Verification::Unknown(secret, digest) => keys::load(app, &secret, &digest).await,
+                known => Ok(known),
+            };
+            let Ok(Verification::Accepted(key)) = known else {
+                panic!("the key is valid");
+            };
+            Caller::new(key, Ipv4Addr::LOCALHOST.into()).unwrap()
+        }
     }
 
     pub(crate) async fn served(limits: Limits) -> Served {
