@@ -25,6 +25,7 @@ mod operations;
 mod people;
 mod photos;
 mod places;
+mod public;
 pub mod server;
 mod words;
 
@@ -48,6 +49,8 @@ struct Inner {
     images: Places,
     /// Where organizations wait for lists that are sent whole.
     lists: Places,
+    /// The documentation's pages and the assets, made once.
+    public: public::Kept,
     limits: Limits,
     /// Whether the public address is https.
     secure: bool,
@@ -107,6 +110,7 @@ impl Web {
             uploads: Places::new(UPLOADS_AT_A_TIME.0, UPLOADS_AT_A_TIME.1),
             images: Places::new(IMAGES_AT_A_TIME.0, IMAGES_AT_A_TIME.1),
             lists: Places::new(LISTS_AT_A_TIME.0, LISTS_AT_A_TIME.1),
+            public: public::Kept::default(),
             limits,
             secure,
         }))

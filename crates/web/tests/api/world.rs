@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, Request, Response};
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
@@ -239,6 +239,16 @@ impl World {
         let answer = self.send(method, path, &all, body).await;
         contract::check(method, path, answer.status, &answer.body);
         answer
+    }
+
+    /// The answer to a request for a page or a file.
+    pub(crate) async fn page(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// A request as it is, and its answer, whatever the contract says of it.
