@@ -8,7 +8,7 @@ use headshot_domain::{
 };
 use headshot_storage::models;
 use headshot_storage::organizations::Organization;
-use headshot_storage::{Error, WriteTx, organizations, people, tallies, teams, users};
+use headshot_storage::{Error, WriteTx, organizations, people, photos, tallies, teams, users};
 
 use crate::App;
 use crate::accounts;

@@ -1,6 +1,7 @@
 //! Passwords: argon2id off the async threads, with a bound on how many are hashed at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -53,6 +54,7 @@ pub struct Passwords {
     slots: Arc<Semaphore>,
     /// The hash of nobody's password, so that an unknown address takes as long as a known one.
     decoy: String,
+    hashed: Arc<AtomicU64>,
 }
 
 impl Passwords {
@@ -63,21 +65,33 @@ impl Passwords {
         Self {
             slots: Arc::new(Semaphore::new(AT_ONCE_MAX)),
             decoy,
+            hashed: Arc::default(),
         }
+    }
+
+    /// How many passwords were hashed, to store one or to compare it: what a sign-in costs.
+    pub fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Relaxed)
     }
 
     /// The hash of a new password, in PHC form.
     pub async fn hash(&self, password: Password, entropy: &dyn Entropy) -> String {
         let salt = entropy::bytes(entropy);
-        self.off_thread(move || hash_now(&password, &salt)).await
+        let hashed = Arc::clone(&self.hashed);
+        self.off_thread(move || {
+            hashed.fetch_add(1, Ordering::Relaxed);
+            hash_now(&password, &salt)
+        })
+        .await
     }
 
     /// Whether `password` has the hash `stored`. `None` takes as long and is never right.
     pub async fn verify(&self, password: Password, stored: Option<String>) -> bool {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.decoy.clone());
+        let hashed = Arc::clone(&self.hashed);
         let right = self
-            .off_thread(move || verify_now(&password, &stored))
+            .off_thread(move || verify_now(&password, &stored, &hashed))
             .await;
         right && known
     }
@@ -113,8 +127,9 @@ fn hash_now(password: &str, salt: &[u8; 16]) -> String {
         .to_string()
 }
 
-fn verify_now(password: &str, stored: &str) -> bool {
+fn verify_now(password: &str, stored: &str, hashed: &AtomicU64) -> bool {
     argon2::PasswordHash::new(stored).is_ok_and(|hash| {
+        hashed.fetch_add(1, Ordering::Relaxed);
         argon2id()
             .verify_password(password.as_bytes(), &hash)
             .is_ok()
@@ -163,5 +178,22 @@ mod tests {
                 .await
         );
         assert!(!passwords.verify("anything".to_owned().into(), None).await);
+    }
+
+    /// Nobody's password takes what anybody's takes: one hash with the same parameters.
+    #[tokio::test]
+    async fn nobody_s_password_takes_as_long() {
+        let entropy = SeededEntropy::new(1);
+        let passwords = Passwords::new(&entropy);
+        let stored = passwords.hash("secret".to_owned().into(), &entropy).await;
+        let cost = |hash: &str| hash.rsplitn(3, '$').last().unwrap().to_owned();
+        assert_eq!(cost(&stored), "$argon2id$v=19$m=19456,t=2,p=1");
+        assert_eq!(cost(&passwords.decoy), cost(&stored));
+        assert_eq!(passwords.decoy.len(), stored.len());
+        for of in [Some(stored), None] {
+            let before = passwords.hashed();
+            assert!(!passwords.verify("wrong".to_owned().into(), of).await);
+            assert_eq!(passwords.hashed(), before + 1);
+        }
     }
 }

@@ -66,7 +66,7 @@ struct Object<'a> {
     #[serde(rename = "_id")]
     id: Cow<'a, str>,
     uid: Cow<'a, str>,
-    title: Cow<'a, str>,
+    title: Option<Cow<'a, str>>,
     trigger: Option<Cow<'a, str>>,
     status: Cow<'a, str>,
     is_development: bool,
@@ -83,7 +83,10 @@ impl<'a> Object<'a> {
         Self {
             id: model.id.as_str().into(),
             uid: model.uid.as_str().into(),
-            title: model.title.as_str().into(),
+            // Nobody's yet, as in the API.
+            title: Some(&*model.title)
+                .filter(|title| !title.is_empty())
+                .map(Into::into),
             trigger: model.gender.map(|gender| gender.name().into()),
             status: model.status.name().into(),
             is_development: model.development,
@@ -109,7 +112,7 @@ impl<'a> Object<'a> {
         Self {
             id: "507f1f77bcf86cd799439011".into(),
             uid: "anon_abc123".into(),
-            title: "John Doe".into(),
+            title: Some("John Doe".into()),
             trigger: Some("male".into()),
             status: "active".into(),
             is_development: true,

@@ -55,9 +55,7 @@ pub(crate) async fn serve(
     let background_stop = CancellationToken::new();
     let background = tokio::spawn(Arc::clone(&app).run(roles, background_stop.clone()));
     let web = Web::new(Arc::clone(&app), config.trusted_proxies.clone());
-    let router = headshot_web::router(&web);
-    let proxies = config.trusted_proxies.clone();
-    headshot_web::server::serve(listener, router, proxies, signal).await;
+    headshot_web::server::serve(listener, &web, signal).await;
     background_stop.cancel();
     background
         .await

@@ -15,6 +15,7 @@ use headshot_app::StorageError;
 use headshot_pages::{ErrorPage, Template};
 
 use crate::Web;
+use crate::api::gate::panic_in_words;
 use crate::arrival::Arrival;
 use crate::people::FramingSlot;
 
@@ -26,7 +27,7 @@ mod invites;
 mod jobs;
 mod key_rows;
 mod logs;
-mod multipart;
+pub(crate) mod multipart;
 mod overview;
 mod settings;
 mod shell;
@@ -263,7 +264,7 @@ pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Nex
     let time_max = if changes && request.uri().path().ends_with("/uploads") {
         UPLOAD_TIME_MAX
     } else {
-        crate::TIME_MAX
+        web.0.limits.time_max
     };
     let mut response = if cross_site && changes {
         PageError::StaleForm.into_response()
@@ -271,7 +272,7 @@ pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Nex
         let running = AssertUnwindSafe(next.run(request)).catch_unwind();
         match tokio::time::timeout(time_max, running).await {
             Ok(Ok(response)) => response,
-            Ok(Err(_)) => PageError::Internal("it panicked".to_owned()).into_response(),
+            Ok(Err(panicked)) => PageError::Internal(panic_in_words(&*panicked)).into_response(),
             Err(_) => PageError::Internal("it took too long".to_owned()).into_response(),
         }
     };

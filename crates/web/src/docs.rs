@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router};
 use headshot_pages::{
     Bodies, DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks,
     OperationDoc, ParameterDoc, Reference, ResponseDoc, Template,
@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::Web;
 use crate::api::{OPERATIONS, openapi};
 use crate::dashboard::PageError;
+use crate::public::{Page, Public};
 
 mod samples;
 
@@ -33,8 +34,17 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/assets/{*path}", get(asset))
 }
 
-fn page(template: &impl Template) -> Result<Response, PageError> {
-    Ok(axum::response::Html(template.render()?).into_response())
+/// A page that is the same for everybody: rendered at its first request.
+fn kept<T: Template>(
+    web: &Web,
+    headers: &HeaderMap,
+    (page, make): (Page, impl FnOnce() -> Result<T, PageError>),
+) -> Result<Response, PageError> {
+    let kept = web.0.public.page(page, || {
+        let html = make()?.render()?;
+        Ok(Public::page(html))
+    })?;
+    Ok(kept.answer(headers))
 }
 
 fn base_url(web: &Web) -> String {
@@ -58,53 +68,72 @@ fn bodies(web: &Web) -> Bodies {
     }
 }
 
-async fn overview(State(web): State<Web>) -> Result<Response, PageError> {
-    page(&DocsOverview {
-        base_url: base_url(&web),
-        bodies: bodies(&web),
-    })
+async fn overview(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
+    let make = || {
+        Ok(DocsOverview {
+            base_url: base_url(&web),
+            bodies: bodies(&web),
+        })
+    };
+    kept(&web, &headers, (Page::Overview, make))
 }
 
-async fn authentication(State(web): State<Web>) -> Result<Response, PageError> {
-    page(&DocsAuthentication {
-        base_url: base_url(&web),
-        bodies: bodies(&web),
-    })
+async fn authentication(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
+    let make = || {
+        Ok(DocsAuthentication {
+            base_url: base_url(&web),
+            bodies: bodies(&web),
+        })
+    };
+    kept(&web, &headers, (Page::Authentication, make))
 }
 
-async fn errors(State(web): State<Web>) -> Result<Response, PageError> {
-    page(&DocsErrors {
-        base_url: base_url(&web),
-        bodies: bodies(&web),
-    })
+async fn errors(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
+    let make = || {
+        Ok(DocsErrors {
+            base_url: base_url(&web),
+            bodies: bodies(&web),
+        })
+    };
+    kept(&web, &headers, (Page::Errors, make))
 }
 
-async fn rate_limits(State(web): State<Web>) -> Result<Response, PageError> {
-    page(&DocsRateLimits {
-        base_url: base_url(&web),
-        bodies: bodies(&web),
-    })
+async fn rate_limits(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
+    let make = || {
+        Ok(DocsRateLimits {
+            base_url: base_url(&web),
+            bodies: bodies(&web),
+        })
+    };
+    kept(&web, &headers, (Page::RateLimits, make))
 }
 
-async fn webhooks(State(web): State<Web>) -> Result<Response, PageError> {
-    page(&DocsWebhooks {
-        base_url: base_url(&web),
-    })
+async fn webhooks(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
+    let make = || {
+        Ok(DocsWebhooks {
+            base_url: base_url(&web),
+        })
+    };
+    kept(&web, &headers, (Page::Webhooks, make))
 }
 
-async fn document(State(web): State<Web>) -> impl IntoResponse {
-    (
-        [(header::CACHE_CONTROL, "no-cache")],
-        Json(openapi::document(web.base_url())),
-    )
+async fn document(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
+    let kept = web.0.public.page(Page::Document, || {
+        let document = openapi::document(web.base_url());
+        Ok(Public::json(serde_json::to_vec(&document)?))
+    })?;
+    Ok(kept.answer(&headers))
 }
 
-async fn reference(State(web): State<Web>) -> Result<Response, PageError> {
-    let document = serde_json::to_value(openapi::document(web.base_url()))?;
-    page(&Reference {
-        base_url: base_url(&web),
-        operations: operations(&document, web.base_url()),
-    })
+async fn reference(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
+    let make = || {
+        let document = serde_json::to_value(openapi::document(web.base_url()))?;
+        Ok(Reference {
+            base_url: base_url(&web),
+            operations: operations(&document, web.base_url()),
+        })
+    };
+    kept(&web, &headers, (Page::Reference, make))
 }
 
 /// The document's operations: v2 in the contract's order, then v1, then what needs no scope.
@@ -265,13 +294,10 @@ fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 }
 
 async fn asset(
-    axum::extract::Path(path): axum::extract::Path<String>,
+    State(web): State<Web>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let asset = headshot_pages::asset(&path).ok_or(PageError::NotFound)?;
-    let headers = [
-        (header::CONTENT_TYPE, asset.content_type),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-        (header::ETAG, asset.etag),
-    ];
-    Ok((headers, asset.bytes).into_response())
+    Ok(web.0.public.asset(asset).answer(&headers))
 }

@@ -14,6 +14,9 @@ use headshot_app::uploads::{BYTES_MAX, UPLOADS_MAX};
 use headshot_domain::{SeededEntropy, TrustedProxies, entropy};
 use tokio::sync::Semaphore;
 
+use dashboard::multipart::{FILE_TIME_MAX, WAIT_MAX};
+use places::Places;
+
 pub mod api;
 mod arrival;
 mod callbacks;
@@ -23,6 +26,8 @@ mod docs;
 mod operations;
 mod people;
 mod photos;
+mod places;
+mod public;
 pub mod server;
 mod words;
 
@@ -40,9 +45,15 @@ struct Inner {
     reset_text: arrival::MinuteText,
     /// Where callers wait whose address has used up its refusals.
     guessers: Semaphore,
-    upload_limits: UploadLimits,
-    /// Where forms with photos wait.
-    uploads: Semaphore,
+    /// Where photos wait that people upload: so many are in memory at a time.
+    uploads: Places,
+    /// The same for the images and logos of owners and admins, whom no upload of a person holds up.
+    images: Places,
+    /// Where organizations wait for lists that are sent whole.
+    lists: Places,
+    /// The documentation's pages and the assets, made once.
+    public: public::Kept,
+    limits: Limits,
     /// Whether the public address is https.
     secure: bool,
 }
@@ -52,9 +63,11 @@ struct Inner {
 pub struct UploadLimits {
     /// Bytes of one form.
     pub form_bytes: usize,
-    /// Forms that are read at a time; each holds one photo in memory.
-    pub forms: usize,
-    /// How long a form waits until its files are read.
+    /// Photos that are in memory at a time while they are read and judged.
+    pub at_a_time: usize,
+    /// Of these, those of one session.
+    pub of_one_session: usize,
+    /// How long a form waits until a file of it is read.
     pub wait: Duration,
     /// How long each file may take to arrive, from the end of what comes before it.
     pub file_time: Duration,
@@ -65,12 +78,40 @@ impl Default for UploadLimits {
         Self {
             // Every photo as large as it may be, and some for what is around them.
             form_bytes: UPLOADS_MAX * (BYTES_MAX + 4_096),
-            forms: 8,
-            wait: Duration::from_secs(20),
-            file_time: Duration::from_mins(2),
+            at_a_time: 8,
+            of_one_session: 2,
+            wait: WAIT_MAX,
+            file_time: FILE_TIME_MAX,
         }
     }
 }
+
+/// What a process does at most; the tests have smaller ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long a request may take, from its head to the answer's.
+    pub time_max: Duration,
+    /// The most connections at one time; more wait in the system's queue.
+    pub connections_max: usize,
+    /// Of uploaded photos.
+    pub uploads: UploadLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time_max: TIME_MAX,
+            connections_max: CONNECTIONS_MAX,
+            uploads: UploadLimits::default(),
+        }
+    }
+}
+
+/// Lists that are sent whole at a time, each of up to 64 MiB, and of them those of one organization.
+const LISTS_AT_A_TIME: (usize, usize) = (8, 2);
+
+/// Images and logos that are in memory at a time, and of them those of one person.
+const IMAGES_AT_A_TIME: (usize, usize) = (4, 1);
 
 impl std::fmt::Debug for Web {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,11 +122,11 @@ impl std::fmt::Debug for Web {
 impl Web {
     /// Serves `app`; `proxies` are believed about the caller's address.
     pub fn new(app: Arc<App>, proxies: TrustedProxies) -> Self {
-        Self::with(app, proxies, UploadLimits::default())
+        Self::with_limits(app, proxies, Limits::default())
     }
 
-    /// The same with other bounds of uploads.
-    pub fn with(app: Arc<App>, proxies: TrustedProxies, upload_limits: UploadLimits) -> Self {
+    /// The same with other limits.
+    pub fn with_limits(app: Arc<App>, proxies: TrustedProxies, limits: Limits) -> Self {
         let seed = u64::from_le_bytes(entropy::bytes(&*app.entropy));
         let secure = app.settings.public_url.starts_with("https://");
         Self(Arc::new(Inner {
@@ -95,8 +136,11 @@ impl Web {
             metrics: operations::Metrics::default(),
             reset_text: arrival::MinuteText::default(),
             guessers: Semaphore::new(1),
-            uploads: Semaphore::new(upload_limits.forms),
-            upload_limits,
+            uploads: Places::new(limits.uploads.at_a_time, limits.uploads.of_one_session),
+            images: Places::new(IMAGES_AT_A_TIME.0, IMAGES_AT_A_TIME.1),
+            lists: Places::new(LISTS_AT_A_TIME.0, LISTS_AT_A_TIME.1),
+            public: public::Kept::default(),
+            limits,
             secure,
         }))
     }
@@ -113,6 +157,9 @@ impl Web {
 /// How long a request may take, from its head to the answer's.
 pub const TIME_MAX: Duration = Duration::from_secs(30);
 
+/// The most connections at one time.
+const CONNECTIONS_MAX: usize = 8_192;
+
 /// The largest request body outside of uploads, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
 
@@ -124,7 +171,7 @@ pub fn router(web: &Web) -> Router {
         .merge(operations::routes())
         .merge(callbacks::routes())
         .merge(photos::routes())
-        .merge(people::routes(&web.0.upload_limits))
+        .merge(people::routes(&web.0.limits.uploads))
         .fallback(dashboard::not_found)
         .method_not_allowed_fallback(dashboard::not_found)
         .layer(axum::middleware::from_fn_with_state(
@@ -139,4 +186,77 @@ pub fn router(web: &Web) -> Router {
         .with_state(web.clone());
     // The API's gate limits bodies itself, where there are any.
     api::routes(web).fallback_service(pages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headshot_app::audit::Actor;
+    use headshot_app::caller::Caller;
+    use headshot_app::keys::{self, NewKey, Verification};
+    use headshot_app::organizations::{self, NewOrganization};
+    use headshot_domain::{Networks, OrgId, Plan, ScopeSet};
+    use headshot_testkit::{ManualClock, TestDb};
+    use std::net::Ipv4Addr;
+
+    /// A server with an organization, and a key of it that may do everything.
+    pub(crate) struct Served {
+        pub(crate) web: Web,
+        pub(crate) org: OrgId,
+        pub(crate) key: String,
+        _database: TestDb,
+    }
+
+    impl Served {
+        /// Who calls with the key.
+        pub(crate) async fn caller(&self) -> Caller {
+            let app = self.web.app();
+            let bearer = format!("Bearer {}", self.key);
+            let known = match keys::verify(app, Some(bearer.as_bytes()), app.clock.now()) {
+                Verification::Unknown(secret, digest) => keys::load(app, &secret, &digest).await,
+                known => Ok(known),
+            };
+            let Ok(Verification::Accepted(key)) = known else {
+                panic!("the key is valid");
+            };
+            Caller::new(key, Ipv4Addr::LOCALHOST.into()).unwrap()
+        }
+    }
+
+    pub(crate) async fn served(limits: Limits) -> Served {
+        let database = headshot_testkit::sqlite().await;
+        let app = headshot_testkit::app(&database.db, &ManualClock::new());
+        let actor = Actor::command_line();
+        let new = NewOrganization {
+            name: "Acme".to_owned(),
+            website: String::new(),
+            owner: "owner@acme.example".parse().unwrap(),
+            plan: Plan::Standard,
+            credits: None,
+            whitelabel: false,
+        };
+        let created = organizations::create(&app, &actor, new).await.unwrap();
+        let new = NewKey {
+            name: "Test".to_owned(),
+            scopes: ScopeSet::FULL,
+            networks: Networks::default(),
+            expires_at: None,
+            nonce: None,
+        };
+        let org = created.org.id;
+        let made = keys::create(&app, &actor, &org, new).await;
+        let key = made.unwrap().1.expose().to_owned();
+        Served {
+            web: Web::with_limits(app, TrustedProxies::default(), limits),
+            org,
+            key,
+            _database: database,
+        }
+    }
+
+    #[test]
+    fn a_request_has_half_a_minute() {
+        assert_eq!(Limits::default().time_max, Duration::from_secs(30));
+        assert_eq!(Limits::default().connections_max, 8_192);
+    }
 }

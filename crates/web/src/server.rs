@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use headshot_domain::TrustedProxies;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,6 +13,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use crate::Web;
+use crate::api::gate;
 use crate::arrival::Peer;
 use peers::Peers;
 use refusal::Refusals;
@@ -28,8 +29,9 @@ const HEADERS_TIME_MAX: Duration = Duration::from_secs(30);
 /// identified, limited and logged before it is refused; above this the HTTP parser refuses it.
 const HEAD_MAX: usize = 256 * 1024;
 
-/// The most connections at one time; more wait in the system's queue.
-const CONNECTIONS_MAX: usize = 8_192;
+/// The most headers of a request. More than the parser's own 100, so that the gate knows who sends
+/// them; above this the parser refuses them.
+const HEADERS_MAX: usize = 512;
 
 /// How long a graceful stop waits for running requests.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
@@ -37,17 +39,13 @@ const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// How long `accept` is left alone after it failed: some descriptors have to be closed first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listener` until `stop`, then lets running requests end. One
-/// address can't hold all connections; `proxies`, who bring everybody's, can.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    proxies: TrustedProxies,
-    stop: CancellationToken,
-) {
+/// Serves `web` on `listener` until `stop`, then lets running requests end. One address can't hold
+/// all connections; trusted proxies, who bring everybody's, can.
+pub async fn serve(listener: TcpListener, web: &Web, stop: CancellationToken) {
+    let router = crate::router(web);
     let graceful = GracefulShutdown::new();
-    let peers = Peers::new(proxies);
-    let places = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let peers = Peers::new(web.0.proxies.clone());
+    let places = std::sync::Arc::new(Semaphore::new(web.0.limits.connections_max));
     while let Some(Ok(place)) = stop
         .run_until_cancelled(std::sync::Arc::clone(&places).acquire_owned())
         .await
@@ -71,7 +69,7 @@ pub async fn serve(
         let Some(share) = peers.take(peer.ip()) else {
             continue;
         };
-        let connection = connection(stream, Peer(peer), router.clone());
+        let connection = connection(stream, Peer(peer), (web.clone(), router.clone()));
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             // A client that goes away is not our failure.
@@ -91,7 +89,7 @@ pub async fn serve(
 fn connection(
     stream: TcpStream,
     peer: Peer,
-    router: Router,
+    (web, router): (Web, Router),
 ) -> http1::Connection<
     Refusals<TokioIo<TcpStream>>,
     impl hyper::service::HttpService<
@@ -108,9 +106,74 @@ fn connection(
         request.extensions_mut().insert(peer);
         router.clone().call(request)
     });
+    let refused = Box::new(move || gate::unparsable(&web, peer));
+    let stream = Refusals::new(TokioIo::new(stream), refused);
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_TIME_MAX)
         .max_buf_size(HEAD_MAX)
-        .serve_connection(Refusals::new(TokioIo::new(stream)), service)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(stream, service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use crate::tests::served;
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+    async fn open(address: SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(HEALTH).await.unwrap();
+        stream
+    }
+
+    /// The answer's status line.
+    async fn answer(stream: &mut TcpStream) -> String {
+        let mut bytes = vec![0; 4_096];
+        let length = stream.read(&mut bytes).await.unwrap();
+        let text = String::from_utf8(bytes[..length].to_vec()).unwrap();
+        text.lines().next().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn more_connections_than_there_may_be_wait_for_their_turn() {
+        let limits = Limits {
+            connections_max: 2,
+            ..Limits::default()
+        };
+        let served = served(limits).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let serving = {
+            let (web, stop) = (served.web.clone(), stop.clone());
+            tokio::spawn(async move { serve(listener, &web, stop).await })
+        };
+        let (mut first, mut second) = (open(address).await, open(address).await);
+        assert_eq!(answer(&mut first).await, "HTTP/1.1 200 OK");
+        assert_eq!(answer(&mut second).await, "HTTP/1.1 200 OK");
+        let mut third = open(address).await;
+        // While the two are served again and again, the third is not looked at.
+        for _ in 0..20 {
+            for stream in [&mut first, &mut second] {
+                stream.write_all(HEALTH).await.unwrap();
+                assert_eq!(answer(stream).await, "HTTP/1.1 200 OK");
+            }
+        }
+        let unanswered = third.try_read(&mut [0; 1]);
+        assert_eq!(
+            unanswered.unwrap_err().kind(),
+            std::io::ErrorKind::WouldBlock
+        );
+        drop(first);
+        assert_eq!(answer(&mut third).await, "HTTP/1.1 200 OK");
+        drop((second, third));
+        stop.cancel();
+        serving.await.unwrap();
+    }
 }

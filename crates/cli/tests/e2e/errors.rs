@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::support::database::number;
 use crate::support::http::raw;
-use crate::support::{Answer, Connection, Key, Org, Place, Request, Server, get, post};
+use crate::support::{
+    Answer, Browser, Connection, Key, Org, Place, Request, Server, eventually, get, post,
+};
 
 const ORGANIZATION: &str = "/api/v2/organization";
 const CREDITS: &str = "/api/v2/organization/credits";
@@ -140,7 +143,7 @@ fn keys_that_are_not_valid() {
     let deleted = served.place.key(&served.org, &["--name", "gone"]);
     served.place.run(&["key", "delete", &deleted.id]);
     let expired = served.place.key(&served.org, &["--expires-in", "1s"]);
-    crate::support::eventually("the key expires", || {
+    eventually("the key expires", || {
         (served.with_key(&expired.key).status == 401).then_some(())
     });
     let mut wrong_checksum = key.clone();
@@ -609,7 +612,32 @@ fn headers_at_their_bound_and_above() {
     assert_eq!(served.own(many).status, 200);
 }
 
-/// What the HTTP parser itself refuses: no quota is known, but the shape is the same.
+/// Who sends more headers than others is known all the same, up to a bound.
+#[test]
+fn many_headers_of_a_caller_with_a_key() {
+    let served = served();
+    let with = |more: usize| {
+        let request = (0..more).fold(get(ORGANIZATION), |request, n| {
+            request.header(&format!("X-{n}"), "y")
+        });
+        served.own(request)
+    };
+    // Host and Authorization are there as well.
+    for more in [298, 510] {
+        let answer = with(more);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(answer.header("x-request-id").is_some());
+    }
+    let refused = with(511);
+    assert_error(&refused, 400, "INVALID_REQUEST");
+    assert_eq!(refused.header("connection"), Some("close"));
+    let long = |length: usize| served.own(get(&format!("/api/v2/{}", "x".repeat(length))));
+    assert_error(&long(60_000), 404, "NOT_FOUND");
+    assert_error(&long(70 * 1024), 400, "INVALID_REQUEST");
+}
+
+/// What the HTTP parser itself refuses: the key is not known, but the answer has all that others
+/// have, and the log has a row.
 #[test]
 fn requests_that_are_no_http() {
     let served = served();
@@ -621,6 +649,10 @@ fn requests_that_are_no_http() {
     insta::assert_snapshot!(first.shown(), @r#"
     HTTP/1.1 400
     content-type: application/json
+    x-ratelimit-limit: 300
+    x-ratelimit-remaining: [left]
+    x-ratelimit-reset: [masked]
+    x-request-id: [masked]
     cache-control: no-store
     x-content-type-options: nosniff
     connection: close
@@ -629,13 +661,13 @@ fn requests_that_are_no_http() {
 
     {"success":false,"error":"The request is not well-formed HTTP/1.1, or its head is too large","code":"INVALID_REQUEST"}
     "#);
-    let many: String = (0..300).map(|n| format!("X-{n}: y\r\n")).collect();
+    let many: String = (0..513).map(|n| format!("X-{n}: y\r\n")).collect();
     let long = format!("GET /api/v2/{} HTTP/1.1\r\n\r\n", "x".repeat(70 * 1024));
     let nul = format!("GET {ORGANIZATION} HTTP/1.1\r\nAuthorization: Bearer a\0b\r\n\r\n");
     for (what, bytes) in [
         ("a huge header", huge.into_bytes()),
         (
-            "300 headers",
+            "513 headers",
             format!("GET {ORGANIZATION} HTTP/1.1\r\n{many}\r\n").into_bytes(),
         ),
         ("a long path", long.into_bytes()),
@@ -669,9 +701,13 @@ fn requests_that_are_no_http() {
         ),
     ] {
         let answer = raw(&served.server, &bytes);
-        assert_eq!(answer.status, 400, "{what}");
-        assert_eq!(answer.error_code(), "INVALID_REQUEST", "{what}");
+        assert_error(&answer, 400, "INVALID_REQUEST");
         assert_eq!(answer.header("connection"), Some("close"), "{what}");
+        let id = answer.header("x-request-id").expect("an id");
+        let logged = format!("SELECT COUNT(*) FROM api_log WHERE id = '{id}'");
+        eventually(what, || {
+            (number(&served.place.database(), &logged) == 1).then_some(())
+        });
     }
     // A client that speaks only HTTP/2 is told by the end of the connection.
     let mut connection = Connection::open(served.server.address).expect("open");
@@ -965,4 +1001,47 @@ fn the_older_version_is_a_twin() {
     assert_eq!(v1(with_body.body("{}")).body, credits.body);
     let masked = |path: &str| get(path).send(&served.server).shown();
     assert_eq!(masked("/api/v1/organization"), masked(ORGANIZATION));
+}
+
+#[test]
+fn more_invites_than_may_be_open() {
+    let place = Place::new().with("HEADSHOT_OPEN_INVITES_MAX", "1");
+    let org = place.org("unlimited");
+    let key = place.key(&org, &[]).key;
+    let server = place.serve();
+    let invite = |email: &str| {
+        let body = format!(r#"{{"email":"{email}"}}"#);
+        let request = post("/api/v2/organization/invites").bearer(&key).body(body);
+        request.send(&server)
+    };
+    assert_eq!(invite("a@acme.example").status, 200);
+    insta::assert_snapshot!(invite("b@acme.example").shown(), @r#"
+    HTTP/1.1 429
+    content-type: application/json
+    x-ratelimit-limit: 1000000000
+    x-ratelimit-remaining: 1000000000
+    x-ratelimit-reset: [masked]
+    x-request-id: [masked]
+    cache-control: no-store
+    x-content-type-options: nosniff
+    content-length: 80
+    date: [masked]
+
+    {"success":false,"error":"Invite limit exceeded","code":"INVITE_LIMIT_EXCEEDED"}
+    "#);
+    // The log tells the admin why, and what to do.
+    let again = invite("a@acme.example");
+    assert_error(&again, 400, "ALREADY_EXISTS");
+    let mut owner = Browser::new(&server);
+    assert_eq!(
+        owner.set_up(&org.setup_url, "correct horse battery").status,
+        303
+    );
+    let page = eventually("both are logged", || {
+        let page = owner.get("/app/admin/api/logs").text();
+        page.contains("ALREADY_EXISTS").then_some(page)
+    });
+    assert!(page.contains("Too many invites were open."), "{page}");
+    assert!(page.contains("It is there already, or was deleted before."));
+    assert!(!page.contains("The server failed."), "{page}");
 }

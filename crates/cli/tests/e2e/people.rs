@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::browser::{between, hidden, path_of};
 use crate::support::database::{number, run, texts};
-use crate::support::{Answer, Browser, Key, Org, Place, Server, eventually, get, post};
+use crate::support::{Answer, Browser, Connection, Key, Org, Place, Server, eventually, get, post};
 
 pub(crate) const PORTRAIT: &[u8] = include_bytes!("../../../imaging/portraits/obama2.jpg");
 const OTHER_PORTRAIT: &[u8] = include_bytes!("../../../imaging/portraits/obama.jpg");
@@ -734,6 +734,58 @@ fn a_photo_has_at_most_64_megabytes() {
     assert_eq!(answer.status, 303, "{}", answer.text());
     let page = browser.get(&session.page()).text();
     assert_eq!(ids(&page, "id=\"upload-").len(), 2);
+}
+
+/// Opens a form with photos, sends `start` of it and no more. The server has begun to read it.
+fn stuck(server: &Server, (path, browser): (&str, &Browser), start: &[u8]) -> Connection {
+    let cookies: Vec<String> = browser
+        .cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {}\r\nContent-Type: \
+         multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: 1000000\r\n\
+         Expect: 100-continue\r\n\r\n",
+        cookies.join("; ")
+    );
+    let mut connection = Connection::open(server.address).expect("open");
+    connection.write(head.as_bytes()).expect("written");
+    let goes_on = connection
+        .answer(true)
+        .expect("the server asks for the body");
+    assert_eq!(goes_on.status, 100);
+    connection.write(start).expect("written");
+    connection
+}
+
+/// Eight forms are read at a time at most, and nobody holds all of the places: neither by a token
+/// that does not come nor by files that stop in the middle.
+#[test]
+fn nobody_holds_up_the_photos_of_others() {
+    let served = served();
+    let slow = served.session(&json!({}));
+    let mut slow_browser = served.agreed(&slow);
+    let csrf = hidden(&slow_browser.get(&slow.page()).text(), "csrf");
+    let whole = form(&csrf, &[("me.jpg", PORTRAIT)]);
+    let token_at = whole.windows(4).position(|part| part == b"\r\n\r\n");
+    let token_at = token_at.expect("the token's head ends") + 4;
+    let path = slow.path("uploads");
+    for (what, start) in [
+        ("one byte of the token", &whole[..=token_at]),
+        ("a part of a photo", &whole[..10_000]),
+    ] {
+        let place = (path.as_str(), &slow_browser);
+        let held: Vec<Connection> = (0..8)
+            .map(|_| stuck(&served.server, place, start))
+            .collect();
+        let email = format!("{}@acme.example", what.replace(' ', "-"));
+        let other = served.session(&json!({ "email": email }));
+        let mut browser = served.agreed(&other);
+        let ninth = upload(&mut browser, &other, &[("me.jpg", PORTRAIT)]);
+        assert_eq!(ninth.status, 303, "{what}: {}", ninth.text());
+        drop(held);
+    }
 }
 
 #[test]

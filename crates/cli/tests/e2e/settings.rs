@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::browser::{between, hidden};
 use crate::support::database::{number, run, texts};
-use crate::support::{Answer, Browser, Key, Org, Place, Server, eventually, get, post};
+use crate::support::{Answer, Browser, Connection, Key, Org, Place, Server, eventually, get, post};
 
 const PASSWORD: &str = "correct horse battery";
 const ORGANIZATION: &str = "/app/admin/settings/organization";
@@ -440,6 +440,41 @@ fn uploads_have_limits() {
         "{}",
         cut.text()
     );
+}
+
+/// An admin whose image stops in the middle holds up nobody but that admin.
+#[test]
+fn an_image_that_does_not_arrive_holds_up_nobody_else() {
+    let served = served();
+    let mut owner = served.owner();
+    let csrf = hidden(&owner.get(STUDIO).text(), "csrf");
+    let whole = form(&csrf, Some(("lobby.jpg", &image(1))));
+    let cookies: Vec<String> = owner
+        .cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let head = format!(
+        "POST {IMAGES} HTTP/1.1\r\nHost: localhost\r\nCookie: {}\r\nContent-Type: \
+         multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        cookies.join("; "),
+        whole.len()
+    );
+    let stuck = (0..8).map(|_| {
+        let mut connection = Connection::open(served.server.address).expect("open");
+        connection.write(head.as_bytes()).expect("written");
+        assert_eq!(connection.answer(true).expect("asked for").status, 100);
+        let start = &whole[..whole.len() - 1_000];
+        connection.write(start).expect("written");
+        connection
+    });
+    let waiting: Vec<Connection> = stuck.collect();
+    let globex = created(&served.place, "Globex", "owner@globex.example");
+    let mut other = served.admin(&globex);
+    let answer = upload(&mut other, IMAGES, ("lobby.jpg", &image(2)));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    drop(waiting);
 }
 
 #[test]

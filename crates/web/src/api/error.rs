@@ -107,7 +107,76 @@ pub(crate) struct Refusal {
     /// The code of the body.
     pub(crate) code: &'static str,
     /// Which check refused the request.
-    pub(crate) by: &'static str,
+    pub(crate) by: Check,
+}
+
+/// What a request has to pass; the log names the one that refused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// The key is there and valid.
+    Key,
+    /// Requests of this minute are left.
+    RateLimit,
+    /// The key may be used from there.
+    Network,
+    /// The key holds the operation's scope.
+    Scope,
+    /// The organization may use the feature.
+    Feature,
+    /// There is such an operation.
+    Route,
+    /// The request is valid.
+    Request,
+    /// What it names is there.
+    Existence,
+    /// What is there already does not forbid it.
+    Conflict,
+    /// Credits are left.
+    Credits,
+    /// Another invite may be open.
+    InviteLimit,
+    /// The server did not fail.
+    Server,
+}
+
+impl Check {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Key,
+        Self::RateLimit,
+        Self::Network,
+        Self::Scope,
+        Self::Feature,
+        Self::Route,
+        Self::Request,
+        Self::Existence,
+        Self::Conflict,
+        Self::Credits,
+        Self::InviteLimit,
+        Self::Server,
+    ];
+
+    /// Its name in the log.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::RateLimit => "rate limit",
+            Self::Network => "network",
+            Self::Scope => "scope",
+            Self::Feature => "feature",
+            Self::Route => "route",
+            Self::Request => "request",
+            Self::Existence => "existence",
+            Self::Conflict => "conflict",
+            Self::Credits => "credits",
+            Self::InviteLimit => "invite limit",
+            Self::Server => "server",
+        }
+    }
+
+    /// The check of a row of the log.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|check| check.name() == name)
+    }
 }
 
 /// One row of the table: status, code, text, and the check that refused.
@@ -115,68 +184,81 @@ struct Answer {
     status: StatusCode,
     code: &'static str,
     text: String,
-    by: &'static str,
+    by: Check,
 }
 
 impl ApiError {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table of all errors is clearer in one piece"
+    )]
     fn answer(&self) -> Answer {
         let (status, code, text, by) = match self {
-            Self::KeyMissing | Self::KeyInvalid => {
-                (401, "UNAUTHORIZED", "Invalid API key".to_owned(), "key")
-            }
+            Self::KeyMissing | Self::KeyInvalid => (
+                401,
+                "UNAUTHORIZED",
+                "Invalid API key".to_owned(),
+                Check::Key,
+            ),
             Self::Forbidden(Forbidden::Scope(scope)) => {
                 let text = format!("This API key does not have the scope {scope}");
-                (403, "FORBIDDEN", text, "scope")
+                (403, "FORBIDDEN", text, Check::Scope)
             }
             Self::Forbidden(Forbidden::ReadOnly(scope)) => {
                 let text = format!("This API key does not have the scope {scope}:write");
-                (403, "FORBIDDEN", text, "scope")
+                (403, "FORBIDDEN", text, Check::Scope)
             }
             Self::Forbidden(Forbidden::Network) => {
                 let text = "This API key may not be used from this network".to_owned();
-                (403, "FORBIDDEN", text, "network")
+                (403, "FORBIDDEN", text, Check::Network)
             }
             Self::RateLimited => (
                 429,
                 "RATE_LIMIT_EXCEEDED",
                 "Rate limit exceeded".to_owned(),
-                "rate limit",
+                Check::RateLimit,
             ),
             Self::NoSuchRoute => (
                 404,
                 "NOT_FOUND",
                 "There is no such operation".to_owned(),
-                "route",
+                Check::Route,
             ),
-            Self::InvalidRequest(why) => (400, "INVALID_REQUEST", why.clone(), "request"),
-            Self::InvalidEmail => (400, "INVALID_EMAIL", "Invalid email".to_owned(), "request"),
-            Self::NotFound(what) => (404, "NOT_FOUND", (*what).to_owned(), "request"),
-            Self::AlreadyExists(what) => (400, "ALREADY_EXISTS", what.clone(), "request"),
-            Self::AlreadyDeleted(what) => (400, "ALREADY_DELETED", (*what).to_owned(), "request"),
+            Self::InvalidRequest(why) => (400, "INVALID_REQUEST", why.clone(), Check::Request),
+            Self::InvalidEmail => {
+                let text = "Invalid email".to_owned();
+                (400, "INVALID_EMAIL", text, Check::Request)
+            }
+            Self::NotFound(what) => (404, "NOT_FOUND", (*what).to_owned(), Check::Existence),
+            Self::AlreadyExists(what) => (400, "ALREADY_EXISTS", what.clone(), Check::Conflict),
+            Self::AlreadyDeleted(what) => {
+                let text = (*what).to_owned();
+                (400, "ALREADY_DELETED", text, Check::Conflict)
+            }
             Self::InsufficientCredits => (
                 402,
                 "INSUFFICIENT_CREDITS",
                 "Insufficient credits".to_owned(),
-                "credits",
+                Check::Credits,
             ),
             Self::InviteLimit => (
                 429,
                 "INVITE_LIMIT_EXCEEDED",
                 "Invite limit exceeded".to_owned(),
-                "invite limit",
+                Check::InviteLimit,
             ),
-            Self::NotEnabled(what) => (403, "FORBIDDEN", what.clone(), "feature"),
+            Self::NotEnabled(what) => (403, "FORBIDDEN", what.clone(), Check::Feature),
             Self::TimedOut => (
                 500,
                 "INTERNAL_ERROR",
                 "The request took too long".to_owned(),
-                "server",
+                Check::Server,
             ),
             Self::Internal { .. } => (
                 500,
                 "INTERNAL_ERROR",
                 "Internal server error".to_owned(),
-                "server",
+                Check::Server,
             ),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -295,18 +377,6 @@ impl From<models::DeleteError> for ApiError {
     }
 }
 
-/// The text of the answer to what the HTTP parser refused, before there was a request.
-pub(crate) fn unparsable() -> String {
-    let why = "The request is not well-formed HTTP/1.1, or its head is too large";
-    let Answer { code, text, .. } = ApiError::InvalidRequest(why.to_owned()).answer();
-    let body = ErrorBody {
-        success: false,
-        error: text,
-        code: code.to_owned(),
-    };
-    serde_json::to_string(&body).unwrap_or_default()
-}
-
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let cause = match &self {
@@ -357,4 +427,73 @@ pub(crate) fn example(status: u16) -> Option<String> {
         code: code.to_owned(),
     };
     serde_json::to_string_pretty(&body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headshot_domain::Scope;
+
+    fn every_error() -> Vec<ApiError> {
+        let text = || "text".to_owned();
+        vec![
+            ApiError::KeyMissing,
+            ApiError::KeyInvalid,
+            ApiError::Forbidden(Forbidden::Scope(Scope::Teams)),
+            ApiError::Forbidden(Forbidden::ReadOnly(Scope::Teams)),
+            ApiError::Forbidden(Forbidden::Network),
+            ApiError::RateLimited,
+            ApiError::NoSuchRoute,
+            ApiError::InvalidRequest(text()),
+            ApiError::InvalidEmail,
+            ApiError::NotFound("text"),
+            ApiError::AlreadyExists(text()),
+            ApiError::AlreadyDeleted("text"),
+            ApiError::InsufficientCredits,
+            ApiError::InviteLimit,
+            ApiError::NotEnabled(text()),
+            ApiError::TimedOut,
+            ApiError::Internal { cause: text() },
+        ]
+    }
+
+    #[test]
+    fn each_error_names_the_check_that_the_log_tells() {
+        let checks = every_error().into_iter().map(|error| {
+            let Answer {
+                status, code, by, ..
+            } = error.answer();
+            assert_eq!(Check::of(by.name()), Some(by));
+            assert_eq!(by == Check::Server, status.is_server_error(), "{code}");
+            format!("{} {code}: {}", status.as_u16(), by.name())
+        });
+        insta::assert_snapshot!(checks.collect::<Vec<_>>().join("\n"), @r"
+        401 UNAUTHORIZED: key
+        401 UNAUTHORIZED: key
+        403 FORBIDDEN: scope
+        403 FORBIDDEN: scope
+        403 FORBIDDEN: network
+        429 RATE_LIMIT_EXCEEDED: rate limit
+        404 NOT_FOUND: route
+        400 INVALID_REQUEST: request
+        400 INVALID_EMAIL: request
+        404 NOT_FOUND: existence
+        400 ALREADY_EXISTS: conflict
+        400 ALREADY_DELETED: conflict
+        402 INSUFFICIENT_CREDITS: credits
+        429 INVITE_LIMIT_EXCEEDED: invite limit
+        403 FORBIDDEN: feature
+        500 INTERNAL_ERROR: server
+        500 INTERNAL_ERROR: server
+        ");
+    }
+
+    #[test]
+    fn every_check_refuses_something() {
+        let answers = every_error().into_iter().map(|error| error.answer().by);
+        let used: Vec<Check> = answers.collect();
+        for check in Check::ALL {
+            assert!(used.contains(&check), "{check:?}");
+        }
+    }
 }

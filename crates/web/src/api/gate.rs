@@ -2,6 +2,7 @@
 //!
 //! Order of the checks (contract: errors.md): key 401, rate limit 429, network and scope 403.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -25,7 +26,7 @@ use crate::Web;
 use crate::api::error::{ApiError, Cause, Refusal};
 use crate::api::idempotent;
 use crate::api::operation::{self, Operation};
-use crate::arrival::{self, Arrival};
+use crate::arrival::{self, Arrival, Peer};
 
 /// The most bytes that all headers of a request may have together.
 pub(crate) const HEADERS_MAX: usize = 32 * 1024;
@@ -65,13 +66,13 @@ pub(crate) async fn gate(State(web): State<Web>, request: Request, next: Next) -
             parts.extensions.insert(caller.clone());
             let request = Request::from_parts(parts, body);
             if seen.operation.is_some_and(idempotent::heeds) {
-                run(request, |request| {
+                run(&web, request, |request| {
                     // Boxed: what only reads must not carry this state along.
                     Box::pin(idempotent::run(&web, request, next))
                 })
                 .await
             } else {
-                run(request, |request| next.run(request)).await
+                run(&web, request, |request| next.run(request)).await
             }
         }
     };
@@ -91,7 +92,7 @@ pub(crate) async fn open_gate(State(web): State<Web>, request: Request, next: Ne
     } else {
         let mut request = request;
         request.extensions_mut().insert(arrival.clone());
-        run(request, |request| next.run(request)).await
+        run(&web, request, |request| next.run(request)).await
     };
     let state = KeyState::Missing;
     let result = Err(ApiError::NoSuchRoute);
@@ -119,9 +120,39 @@ pub(crate) async fn beside_docs(State(web): State<Web>, request: Request, next: 
     if response.status() != StatusCode::NOT_FOUND {
         return response;
     }
+    refuse(&web, (arrival, started), seen, ApiError::NoSuchRoute)
+}
+
+/// The answer to what the HTTP parser refused: nothing is known of it but the peer.
+pub(crate) fn unparsable(web: &Web, peer: Peer) -> Response {
+    let started = web.app().clock.monotonic();
+    let mut request = Request::new(Body::empty());
+    request.extensions_mut().insert(peer);
+    let arrival = Arrival::of(web, &request);
+    let seen = Seen {
+        operation: None,
+        method: Cow::Borrowed(""),
+        route: Cow::Borrowed(""),
+        path: String::new(),
+        user_agent: String::new(),
+        browser: false,
+        bytes: 0,
+    };
+    let why = "The request is not well-formed HTTP/1.1, or its head is too large";
+    let error = ApiError::InvalidRequest(why.to_owned());
+    refuse(web, (arrival, started), seen, error)
+}
+
+/// Refuses a request whose key nobody looked at. It counts for its address.
+fn refuse(
+    web: &Web,
+    (arrival, started): (Arrival, Duration),
+    seen: Seen,
+    error: ApiError,
+) -> Response {
     let quota = web.app().addresses.take(arrival.address, arrival.at);
     let error = if quota.allowed {
-        ApiError::NoSuchRoute
+        error
     } else {
         ApiError::RateLimited
     };
@@ -133,7 +164,7 @@ pub(crate) async fn beside_docs(State(web): State<Web>, request: Request, next: 
         result: Err(error.clone()),
     };
     let response = error.into_response();
-    finish(&web, (arrival, started), seen, checked, response)
+    finish(web, (arrival, started), seen, checked, response)
 }
 
 fn wants_page(headers: &HeaderMap) -> bool {
@@ -163,13 +194,8 @@ impl Seen {
             .get::<MatchedPath>()
             .map_or("", MatchedPath::as_str);
         let uri = request.uri();
-        // An invite's id opens it, so the log keeps the route instead.
-        let path = if route == operation::INVITE_BY_ID {
-            route
-        } else {
-            uri.path_and_query()
-                .map_or(uri.path(), |both| both.as_str())
-        };
+        let path = uri.path_and_query();
+        let path = without_invite_ids(path.map_or(uri.path(), |both| both.as_str()));
         let operation = operation::find(request.method(), route);
         Self {
             operation,
@@ -178,12 +204,88 @@ impl Seen {
                 Some(operation) => Cow::Borrowed(operation.path),
                 None => Cow::Owned(route.to_owned()),
             },
-            path: arrival::clean(&arrival::without_addresses(path), PATH_MAX),
+            path: arrival::clean(&arrival::without_addresses(&path), PATH_MAX),
             user_agent: arrival::user_agent(headers),
             browser: arrival::is_browser(headers),
             bytes: body_length(request.body()),
         }
     }
+}
+
+/// A path and its query as the log may keep them: whoever knows an invite's id can join. What comes
+/// below `invite` or `invites`, however it is written and whether or not there is such a route, is
+/// taken for one, but for the words and addresses that stand there in operations.
+fn without_invite_ids(path: &str) -> Cow<'_, str> {
+    let names_invite = path
+        .as_bytes()
+        .windows(b"invite".len())
+        .any(|part| part.eq_ignore_ascii_case(b"invite"));
+    if !names_invite && !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let plain = decoded(path);
+    let (plain_path, query) = plain.split_once('?').unwrap_or((&plain, ""));
+    let mut below = false;
+    let mut found = false;
+    let parts = plain_path.split(['/', '\\']).map(|part| {
+        let word = |known: &[&str]| known.iter().any(|known| part.eq_ignore_ascii_case(known));
+        let was_below = below;
+        below |= word(&["invite", "invites"]);
+        if !was_below || part.contains('@') || word(&["", "id", "invite", "invites", "revoke"]) {
+            return part;
+        }
+        found = true;
+        "{inviteId}"
+    });
+    let parts: Vec<&str> = parts.collect();
+    // The list alone has a query of its own.
+    let in_query = below && !query.is_empty() && !is_slice(query);
+    if found || in_query {
+        Cow::Owned(parts.join("/"))
+    } else {
+        Cow::Borrowed(path)
+    }
+}
+
+/// Percent-decoded until nothing is left to decode, or so often that nobody's router gets there.
+fn decoded(text: &str) -> String {
+    let mut plain = text.to_owned();
+    for _ in 0..4 {
+        let once = percent_decoded(&plain);
+        if once == plain {
+            break;
+        }
+        plain = once;
+    }
+    plain
+}
+
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let code = bytes.get(at + 1..at + 3).filter(|_| *byte == b'%');
+        let code = code.and_then(|code| std::str::from_utf8(code).ok());
+        if let Some(code) = code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            plain.push(code);
+            at += 3;
+        } else {
+            plain.push(*byte);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+/// Whether a query has `limit` and `offset` only, with numbers.
+fn is_slice(query: &str) -> bool {
+    query.split('&').all(|pair| {
+        let number = pair
+            .strip_prefix("limit=")
+            .or_else(|| pair.strip_prefix("offset="));
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
 /// The methods that callers send are not copied for each request.
@@ -341,7 +443,7 @@ fn permit(
 }
 
 /// Runs the operation within its time; a panic is an internal error like any other.
-async fn run<F>(mut request: Request, operation: impl FnOnce(Request) -> F) -> Response
+async fn run<F>(web: &Web, mut request: Request, operation: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
 {
@@ -349,21 +451,24 @@ where
         DefaultBodyLimit::max(crate::BODY_MAX).apply(&mut request);
     }
     let running = AssertUnwindSafe(operation(request)).catch_unwind();
-    match tokio::time::timeout(crate::TIME_MAX, running).await {
+    match tokio::time::timeout(web.0.limits.time_max, running).await {
         Ok(Ok(response)) => response,
-        Ok(Err(panicked)) => {
-            let what = panicked
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panicked.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            ApiError::Internal {
-                cause: format!("it panicked: {what}"),
-            }
-            .into_response()
+        Ok(Err(panicked)) => ApiError::Internal {
+            cause: panic_in_words(&*panicked),
         }
+        .into_response(),
         Err(_) => ApiError::TimedOut.into_response(),
     }
+}
+
+/// What a panic said, for the operator's log only.
+pub(crate) fn panic_in_words(panicked: &(dyn Any + Send)) -> String {
+    let what = panicked
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panicked.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    format!("it panicked: {what}")
 }
 
 fn options(route: &str) -> Response {
@@ -429,7 +534,7 @@ fn finish(
         path: seen.path,
         status: response.status().as_u16(),
         code: refusal.map(|refusal| refusal.code),
-        refused_by: refusal.map(|refusal| refusal.by),
+        refused_by: refusal.map(|refusal| refusal.by.name()),
         duration_us: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
         request_bytes: seen.bytes,
         response_bytes: body_length(response.body()),
@@ -464,4 +569,169 @@ fn no_sniff(headers: &mut HeaderMap) {
 /// Any path that is no operation, and any method that an operation does not have.
 pub(crate) async fn no_such_route() -> ApiError {
     ApiError::NoSuchRoute
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invite_s_id_is_not_kept_however_the_path_is_written() {
+        let id = "k3v9q0w8e7r6t5y4u3i2o1p0";
+        let encoded = id.bytes().map(|byte| format!("%{byte:02x}"));
+        let encoded = encoded.collect::<Vec<_>>().concat();
+        let twice = encoded.replace('%', "%25");
+        let v1 = "/api/v1/organization/invite/id";
+        for path in [
+            format!("{v1}/{id}"),
+            format!("{v1}/{id}/"),
+            format!("{v1}//{id}"),
+            format!("{v1}/{id}/status?x=1"),
+            format!("{v1}/{id}?x=1"),
+            format!("{v1}?inviteId={id}"),
+            format!("{v1}/?{id}"),
+            format!("{v1}/{encoded}"),
+            format!("{v1}/{twice}/"),
+            format!("{v1}%2F{id}"),
+            format!("{v1}%2f{encoded}%2F"),
+            format!("{v1}\\{id}"),
+            format!("/API/V1/Organization/Invite/ID/{id}"),
+            format!("/api/v1/organization/%69nvite/%69d/{id}"),
+            format!("/api/v1/organization/%2569nvite/id/{id}"),
+            format!("//api//v1//organization//invite//id//{id}"),
+            format!("/api/v1/organization/invite/{id}"),
+            format!("/api/v1/organization/invites/{id}"),
+            format!("/api/v2/organization/invite/id/{id}"),
+            format!("/api/v2/organization/invites/{id}"),
+            format!("/api/v2/organization/invites/{id}/?limit=1"),
+            format!("/api/v3/organization/invites/revoke/{id}"),
+            format!("/api/v2/organization/invites?invite={id}"),
+        ] {
+            let kept = without_invite_ids(&path);
+            assert!(!decoded(&kept).contains(id), "{path} is kept as {kept}");
+            assert!(kept.to_lowercase().contains("invite"), "{kept}");
+        }
+    }
+
+    #[test]
+    fn other_paths_are_kept_as_they_were_sent() {
+        for path in [
+            "/api/v2/organization",
+            "/api/v2/organization/models/a%2Fb/photos?limit=%31",
+            "/api/v2/organization/invites",
+            "/api/v2/organization/invites?limit=10&offset=20",
+            "/api/v2/organization/invites/ann%40example.com",
+            "/api/v2/organization/invites/revoke",
+            "/api/v1/organization/invite",
+            "/api/v1/organization/invite/revoke",
+            "/api/v2/organization/%ZZ%",
+        ] {
+            assert_eq!(without_invite_ids(path), path);
+        }
+        let by_id = without_invite_ids("/api/v1/organization/invite/id/abc");
+        assert_eq!(by_id, operation::INVITE_BY_ID);
+    }
+
+    use crate::Limits;
+    use crate::tests::served;
+    use axum::Router;
+    use axum::routing::{MethodRouter, get};
+    use headshot_app::request_log::{self, Filter};
+    use tower::ServiceExt;
+
+    const ORGANIZATION: &str = "/api/v2/organization";
+
+    /// The whole answer of an operation behind the gate, and what the log keeps of it.
+    async fn answer(limits: Limits, operation: MethodRouter<Web>) -> (String, String) {
+        let served = served(limits).await;
+        let web = &served.web;
+        let gate = axum::middleware::from_fn_with_state(web.clone(), gate);
+        let router = Router::new().route(ORGANIZATION, operation);
+        let router = router.layer(gate).with_state(web.clone());
+        let authorization = format!("Bearer {}", served.key);
+        let request = Request::get(ORGANIZATION).header("authorization", authorization);
+        let request = request.body(Body::empty()).unwrap();
+        let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+        let mut shown = vec![parts.status.to_string()];
+        for (name, value) in &parts.headers {
+            let value = value.to_str().unwrap();
+            let value = if *name == REQUEST_ID {
+                "[masked]"
+            } else {
+                value
+            };
+            if *name != header::CONTENT_LENGTH {
+                shown.push(format!("{name}: {value}"));
+            }
+        }
+        shown.push(String::new());
+        let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+        shown.push(String::from_utf8(body.to_vec()).unwrap());
+        request_log::drain(web.app()).await;
+        let rows = request_log::page(web.app(), &served.org, &Filter::default()).await;
+        let rows = rows.unwrap().rows.into_iter().map(|row| match row {
+            request_log::Row::Request(row) => {
+                let code = row.code.unwrap_or_default();
+                let by = row.refused_by.unwrap_or_default();
+                format!("{} {} {code} by {by}", row.route, row.status)
+            }
+            request_log::Row::Gap(_) => "a gap".to_owned(),
+        });
+        (shown.join("\n"), rows.collect::<Vec<_>>().join("\n"))
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_takes_too_long_is_ended() {
+        let limits = Limits {
+            time_max: Duration::from_millis(1),
+            ..Limits::default()
+        };
+        let hangs = get(std::future::pending::<StatusCode>);
+        let (shown, logged) = answer(limits, hangs).await;
+        insta::assert_snapshot!(shown, @r#"
+        500 Internal Server Error
+        content-type: application/json
+        x-ratelimit-limit: 300
+        x-ratelimit-remaining: 299
+        x-ratelimit-reset: 2024-01-15T10:31:00.000Z
+        x-request-id: [masked]
+        cache-control: no-store
+        x-content-type-options: nosniff
+
+        {"success":false,"error":"The request took too long","code":"INTERNAL_ERROR"}
+        "#);
+        assert_eq!(logged, "/api/v2/organization 500 INTERNAL_ERROR by server");
+    }
+
+    /// Nothing of what the panic said goes out.
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error() {
+        async fn panics() -> StatusCode {
+            panic!("secret of {}", file!());
+        }
+        let (shown, logged) = answer(Limits::default(), get(panics)).await;
+        insta::assert_snapshot!(shown, @r#"
+        500 Internal Server Error
+        content-type: application/json
+        x-ratelimit-limit: 300
+        x-ratelimit-remaining: 299
+        x-ratelimit-reset: 2024-01-15T10:31:00.000Z
+        x-request-id: [masked]
+        cache-control: no-store
+        x-content-type-options: nosniff
+
+        {"success":false,"error":"Internal server error","code":"INTERNAL_ERROR"}
+        "#);
+        assert_eq!(logged, "/api/v2/organization 500 INTERNAL_ERROR by server");
+    }
+
+    #[test]
+    fn the_operator_s_log_has_what_a_panic_said() {
+        let said = std::panic::catch_unwind(|| panic!("at {}", 5)).unwrap_err();
+        assert_eq!(panic_in_words(&*said), "it panicked: at 5");
+        let said = std::panic::catch_unwind(|| panic!("plain")).unwrap_err();
+        assert_eq!(panic_in_words(&*said), "it panicked: plain");
+        let said: Box<dyn Any + Send> = Box::new(5);
+        assert_eq!(panic_in_words(&*said), "it panicked: no message");
+    }
 }

@@ -21,7 +21,7 @@ use crate::api::v2::invites::{
 };
 use crate::api::v2::organization::{CreditsResponse, OrganizationResponse};
 use crate::api::v2::page::Whole;
-use crate::api::{ApiError, json_text, v2};
+use crate::api::{ApiError, v2};
 
 /// Get the organization (v1)
 #[utoipa::path(
@@ -168,12 +168,12 @@ pub(crate) async fn list_invites(
     State(web): State<Web>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, ApiError> {
-    let mut list = Whole::named("invites");
+    let mut list = Whole::of_all(&web, &caller, "invites").await?;
     let mut walk = Walk::start(web.app(), caller.org()).await?;
     loop {
         let rows = walk.next().await?;
         if rows.is_empty() {
-            return Ok(json_text(list.end(false)));
+            return Ok(list.end(false));
         }
         for row in &rows {
             list.push(&v1_invite(web.app(), row))?;

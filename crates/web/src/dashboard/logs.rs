@@ -14,6 +14,7 @@ use headshot_pages::{
 use serde::Deserialize;
 
 use crate::Web;
+use crate::api::error::Check;
 use crate::dashboard::extract::{Admin, escape};
 use crate::dashboard::shell::shell;
 use crate::dashboard::{PageError, html};
@@ -285,7 +286,8 @@ fn log_row(request: &Logged, known: &KnownKeys, (query, now): (&LogQuery, Timest
         address: request.address.clone(),
         duration: words::duration(request.duration_us),
         browser: request.browser,
-        refused_because: refused_because(request).map(str::to_owned),
+        refused_because: check(request)
+            .map(|check| refused_because(check, request.key_state).to_owned()),
     }
 }
 
@@ -312,37 +314,60 @@ fn key_state(
     }
 }
 
-/// Which check refused the request.
-fn refused_because(request: &Logged) -> Option<&'static str> {
-    Some(match (request.refused_by.as_deref()?, request.key_state) {
-        ("key", KeyState::Deleted) => "The key was deleted.",
-        ("key", KeyState::Expired) => "The key has expired.",
-        ("key", _) => "The key is not one of this server.",
-        ("rate limit", _) => "The requests of this minute were used up.",
-        ("network", _) => "The key may not be used from this address.",
-        ("scope", _) => "The key lacks the scope of this operation.",
-        ("route", _) => "There is no such operation.",
-        ("request", _) => "The request could not be understood.",
-        _ => "The server failed.",
-    })
+/// Which check refused the request. A name that this version doesn't know tells nothing.
+fn check(request: &Logged) -> Option<Check> {
+    Check::of(request.refused_by.as_deref()?)
+}
+
+/// Why the request was refused.
+fn refused_because(check: Check, state: KeyState) -> &'static str {
+    match (check, state) {
+        (Check::Key, KeyState::Deleted) => "The key was deleted.",
+        (Check::Key, KeyState::Expired) => "The key has expired.",
+        (
+            Check::Key,
+            KeyState::Live | KeyState::Unknown | KeyState::Malformed | KeyState::Missing,
+        ) => "The key is not one of this server.",
+        (Check::RateLimit, _) => "The requests of this minute were used up.",
+        (Check::Network, _) => "The key may not be used from this address.",
+        (Check::Scope, _) => "The key lacks the scope of this operation.",
+        (Check::Feature, _) => "The organization may not use this.",
+        (Check::Route, _) => "There is no such operation.",
+        (Check::Request, _) => "The request was not valid.",
+        (Check::Existence, _) => "What it names is not there.",
+        (Check::Conflict, _) => "It is there already, or was deleted before.",
+        (Check::Credits, _) => "No credit was left.",
+        (Check::InviteLimit, _) => "Too many invites were open.",
+        (Check::Server, _) => "The server failed.",
+    }
 }
 
 /// What would make the call succeed.
-fn fix(request: &Logged) -> Option<&'static str> {
-    Some(match (request.refused_by.as_deref()?, request.key_state) {
-        ("key", KeyState::Deleted | KeyState::Expired) => {
+fn fix(check: Check, state: KeyState) -> &'static str {
+    match (check, state) {
+        (Check::Key, KeyState::Deleted | KeyState::Expired) => {
             "Generate a new key and update the client that still uses this one."
         }
-        ("key", _) => "Check that the client sends the whole key as Authorization: Bearer.",
-        ("rate limit", _) => {
+        (
+            Check::Key,
+            KeyState::Live | KeyState::Unknown | KeyState::Malformed | KeyState::Missing,
+        ) => "Check that the client sends the whole key as Authorization: Bearer.",
+        (Check::RateLimit, _) => {
             "Wait until the time in X-RateLimit-Reset, or ask the operator for a larger plan."
         }
-        ("network", _) => "Call from an allowed network, or generate a key that allows this one.",
-        ("scope", _) => "Use a key that holds the scope, or generate one.",
-        ("route", _) => "Check method and path against the reference.",
-        ("request", _) => "Correct what the answer's text names.",
-        _ => "Try again. If it fails again, give the request id to the operator.",
-    })
+        (Check::Network, _) => {
+            "Call from an allowed network, or generate a key that allows this one."
+        }
+        (Check::Scope, _) => "Use a key that holds the scope, or generate one.",
+        (Check::Feature, _) => "Ask the operator to switch it on for the organization.",
+        (Check::Route, _) => "Check method and path against the reference.",
+        (Check::Request, _) => "Correct what the answer's text names.",
+        (Check::Existence, _) => "Take the id or the address from a list.",
+        (Check::Conflict, _) => "Nothing needs to be done, or another address is needed.",
+        (Check::Credits, _) => "Ask the operator for credits, or revoke invites that nobody uses.",
+        (Check::InviteLimit, _) => "Revoke invites that nobody uses, or wait until some are used.",
+        (Check::Server, _) => "Try again. If it fails again, give the request id to the operator.",
+    }
 }
 
 pub(crate) async fn detail(
@@ -366,7 +391,7 @@ pub(crate) async fn detail(
         user_agent: request.user_agent.clone(),
         bytes: words::bytes(request.response_bytes),
         route: request.route.clone(),
-        fix: fix(&request).map(str::to_owned),
+        fix: check(&request).map(|check| fix(check, request.key_state).to_owned()),
         request_id: request.id,
         back_url: query.url(LIST, query.page()),
     })
@@ -399,5 +424,37 @@ mod tests {
             wrong.filter(),
             Err("From must look like 2024-01-15T10:30.".to_owned())
         );
+    }
+
+    /// Each check has words of its own, and only the server's own failures are told as such.
+    #[test]
+    fn every_check_has_its_reason_and_its_fix() {
+        let told = Check::ALL.map(|check| {
+            let why = refused_because(check, KeyState::Live);
+            let fix = fix(check, KeyState::Live);
+            let failed = why.contains("server failed") || fix.starts_with("Try again");
+            assert_eq!(failed, check == Check::Server, "{check:?}");
+            format!("{}: {why} {fix}", check.name())
+        });
+        let mut reasons: Vec<&str> = Check::ALL
+            .map(|check| refused_because(check, KeyState::Live))
+            .to_vec();
+        reasons.sort_unstable();
+        reasons.dedup();
+        assert_eq!(reasons.len(), Check::ALL.len());
+        insta::assert_snapshot!(told.join("\n"), @r"
+        key: The key is not one of this server. Check that the client sends the whole key as Authorization: Bearer.
+        rate limit: The requests of this minute were used up. Wait until the time in X-RateLimit-Reset, or ask the operator for a larger plan.
+        network: The key may not be used from this address. Call from an allowed network, or generate a key that allows this one.
+        scope: The key lacks the scope of this operation. Use a key that holds the scope, or generate one.
+        feature: The organization may not use this. Ask the operator to switch it on for the organization.
+        route: There is no such operation. Check method and path against the reference.
+        request: The request was not valid. Correct what the answer's text names.
+        existence: What it names is not there. Take the id or the address from a list.
+        conflict: It is there already, or was deleted before. Nothing needs to be done, or another address is needed.
+        credits: No credit was left. Ask the operator for credits, or revoke invites that nobody uses.
+        invite limit: Too many invites were open. Revoke invites that nobody uses, or wait until some are used.
+        server: The server failed. Try again. If it fails again, give the request id to the operator.
+        ");
     }
 }

@@ -1,14 +1,14 @@
 //! Photos that arrive: one in memory at a time, each judged before the next is read.
 
 use std::iter;
+use std::ops::ControlFlow;
+use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
-use axum::extract::{Path, State};
+use axum::extract::multipart::Field;
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::BytesMut;
-use headshot_app::accounts;
 use headshot_app::uploads::{self, BYTES_MAX, UPLOADS_MAX, UploadError};
 use headshot_domain::UploadId;
 use serde::Serialize;
@@ -18,16 +18,17 @@ use super::inside::{Inside, InsideForm};
 use super::{photos_page, upload_row};
 use crate::Web;
 use crate::dashboard::access::see_other;
+use crate::dashboard::multipart::{self, Form, NoFile, TOKEN_TIME_MAX};
 use crate::dashboard::{PageError, html_with};
+
+/// What is said of a form that has more bytes than it may have.
+const TOGETHER: &str = "They are too large together. Send fewer at a time.";
+
+/// What is said of a file that stays away.
+const TOO_SLOW: &str = "It took too long to arrive.";
 
 /// What stands for files that were not looked at.
 const REST: &str = "The other files";
-
-/// What is said of a form with too many bytes.
-const TOGETHER: &str = "They are too large together. Send fewer at a time.";
-
-/// What is said of a file, or of what comes after it, that does not come.
-const TOO_SLOW: &str = "It took too long to arrive.";
 
 /// The longest file name that is repeated, in characters.
 const NAME_MAX: usize = 80;
@@ -74,57 +75,28 @@ impl Outcome {
     }
 }
 
-/// A form whose body is no form, or is cut off.
-fn unreadable(error: impl std::fmt::Display) -> PageError {
-    tracing::debug!("an upload can't be read: {error}");
-    PageError::StaleForm
-}
-
 pub(super) async fn add(
     State(web): State<Web>,
     inside: Inside,
     headers: HeaderMap,
-    form: Result<Multipart, MultipartRejection>,
+    request: Request,
 ) -> Result<Response, PageError> {
-    let mut form = form.map_err(unreadable)?;
-    // So many forms are read at a time: each holds one file in memory.
-    let limits = web.0.upload_limits;
-    let place = timeout(limits.wait, web.0.uploads.acquire()).await;
-    let Ok(Ok(_place)) = place else {
-        let mut outcome = Outcome {
-            busy: true,
-            ..Outcome::default()
-        };
-        outcome.refuse("Your photos", UploadError::Busy.to_string());
-        return answer(&web, &inside, &headers, outcome).await;
-    };
-    // The token comes first: nothing is read of a form that is not ours.
-    let token = timeout(limits.file_time, token(&mut form)).await;
-    if !accounts::csrf_matches(&inside.token, &token.map_err(unreadable)??) {
-        return Err(PageError::StaleForm);
-    }
+    let time_max = web.0.limits.uploads.file_time.min(TOKEN_TIME_MAX);
+    let mut form = Form::begin_within(time_max, request, Some(&inside.token)).await?;
     let outcome = files(&web, &inside, &mut form).await?;
     answer(&web, &inside, &headers, outcome).await
 }
 
-/// The form's first field, if it is a token.
-async fn token(form: &mut Multipart) -> Result<String, PageError> {
-    let first = form.next_field().await.map_err(unreadable)?;
-    let first = first.filter(|field| field.name() == Some("csrf"));
-    let text = first.ok_or(PageError::StaleForm)?.text().await;
-    text.map_err(unreadable)
-}
-
 /// Takes a form's files one after another. What is wrong with one does not touch the others, unless
 /// it does not come: nobody holds a place by sending nothing.
-async fn files(web: &Web, inside: &Inside, form: &mut Multipart) -> Result<Outcome, PageError> {
+async fn files(web: &Web, inside: &Inside, form: &mut Form) -> Result<Outcome, PageError> {
     let mut outcome = Outcome::default();
-    let time_max = web.0.upload_limits.file_time;
+    let time_max = web.0.limits.uploads.file_time;
     loop {
-        let mut field = match timeout(time_max, form.next_field()).await {
+        let mut field = match timeout(time_max, form.next()).await {
             Ok(Ok(Some(field))) => field,
             Ok(Ok(None)) => break,
-            Ok(Err(error)) if is_too_large(&error) => {
+            Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 outcome.refuse(REST, TOGETHER);
                 break;
             }
@@ -132,65 +104,84 @@ async fn files(web: &Web, inside: &Inside, form: &mut Multipart) -> Result<Outco
                 outcome.refuse(REST, "They did not arrive whole. Send them again.");
                 break;
             }
-            Err(_) => {
+            Err(_late) => {
                 outcome.refuse(REST, TOO_SLOW);
                 break;
             }
         };
-        if field.name() != Some("photos") || field.file_name() == Some("") {
-            continue;
-        }
-        if outcome.files() == FILES_MAX {
-            outcome.refuse(REST, format!("Send at most {FILES_MAX} files at a time."));
-            break;
-        }
-        let name = field.file_name().unwrap_or("photo");
-        let name: String = name.chars().take(NAME_MAX).collect();
-        let arrived = timeout(time_max, whole(&mut field)).await;
-        drop(field);
-        let taken = match arrived {
-            Ok(Ok(bytes)) => uploads::add(web.app(), &inside.visit, bytes).await,
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                outcome.refuse(&name, TOO_SLOW);
+        if field.name() == Some("photos") && field.file_name() != Some("") {
+            if outcome.files() == FILES_MAX {
+                outcome.refuse(REST, format!("Send at most {FILES_MAX} files at a time."));
                 break;
             }
-        };
-        match taken {
-            Ok(upload) => outcome.taken.push(verdict_in_words(&upload)),
-            Err(error) => {
-                outcome.busy |= matches!(error, UploadError::Busy);
-                outcome.refuse(&name, words(web, error)?);
+            if file(web, inside, &mut field, &mut outcome)
+                .await?
+                .is_break()
+            {
+                break;
             }
+        }
+        if timeout(time_max, multipart::skip(field)).await.is_err() {
+            outcome.refuse(REST, TOO_SLOW);
+            break;
         }
     }
     Ok(outcome)
 }
 
-/// Whether a form has more bytes than it may have.
-fn is_too_large(error: &MultipartError) -> bool {
-    error.status() == StatusCode::PAYLOAD_TOO_LARGE
+/// Takes one file, in a place of its own: so many are in memory at a time. Breaks where no other one
+/// can follow.
+async fn file(
+    web: &Web,
+    inside: &Inside,
+    field: &mut Field<'_>,
+    outcome: &mut Outcome,
+) -> Result<ControlFlow<()>, PageError> {
+    let name = field.file_name().unwrap_or("photo");
+    let name: String = name.chars().take(NAME_MAX).collect();
+    let limits = web.0.limits.uploads;
+    // A form waits once, not for each of its files.
+    let patience = if outcome.busy {
+        Duration::ZERO
+    } else {
+        limits.wait
+    };
+    let session = inside.visit.model.id.as_str();
+    let Some(_place) = web.0.uploads.take(session, patience).await else {
+        outcome.busy = true;
+        outcome.refuse(&name, UploadError::Busy.to_string());
+        return Ok(ControlFlow::Continue(()));
+    };
+    // Only its arrival is timed: what has arrived is judged and kept.
+    let Ok(arrived) = timeout(limits.file_time, one(field)).await else {
+        outcome.refuse(&name, TOO_SLOW);
+        return Ok(ControlFlow::Break(()));
+    };
+    let taken = match arrived {
+        Ok(bytes) => uploads::add(web.app(), &inside.visit, bytes).await,
+        Err(error) => Err(error),
+    };
+    match taken {
+        Ok(upload) => outcome.taken.push(verdict_in_words(&upload)),
+        Err(error) => {
+            outcome.busy |= matches!(error, UploadError::Busy);
+            outcome.refuse(&name, words(web, error)?);
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Reads one file.
-async fn whole(field: &mut Field<'_>) -> Result<Bytes, UploadError> {
-    let mut bytes = BytesMut::new();
-    loop {
-        match field.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > BYTES_MAX => {
-                return Err(UploadError::TooLarge);
-            }
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Ok(bytes.freeze()),
-            Err(error) if is_too_large(&error) => {
-                return Err(UploadError::NotAPhoto(TOGETHER.to_owned()));
-            }
-            Err(_cut) => {
-                let cut = "It did not arrive whole.".to_owned();
-                return Err(UploadError::NotAPhoto(cut));
-            }
+async fn one(field: &mut Field<'_>) -> Result<Bytes, UploadError> {
+    let bytes = multipart::whole(field, BYTES_MAX).await;
+    bytes.map_err(|why| match why {
+        NoFile::TooLarge => UploadError::TooLarge,
+        NoFile::FormTooLarge => UploadError::NotAPhoto(TOGETHER.to_owned()),
+        NoFile::Busy => UploadError::Busy,
+        NoFile::Cut | NoFile::Missing => {
+            UploadError::NotAPhoto("It did not arrive whole.".to_owned())
         }
-    }
+    })
 }
 
 /// Why a file was not taken, as the person reads it; a failure of ours is none of the file's.

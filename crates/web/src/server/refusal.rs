@@ -8,25 +8,29 @@ use std::io::{IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use axum::response::Response;
+use futures_util::FutureExt;
 use hyper::rt::{Read, ReadBufCursor, Write};
-
-use crate::api::error;
 
 /// What ends a head, and so an answer without a body.
 const END: &[u8] = b"\r\n\r\n";
 
+/// Makes our answer to what the parser refused.
+pub(crate) type Refused = Box<dyn Fn() -> Response + Send>;
+
 /// A stream on which hyper's empty refusals become ours.
-#[derive(Debug)]
 pub(crate) struct Refusals<Stream> {
     stream: Stream,
+    refused: Refused,
     /// What is written instead, and how much of it is through.
     instead: Option<(Vec<u8>, usize)>,
 }
 
 impl<Stream> Refusals<Stream> {
-    pub(crate) fn new(stream: Stream) -> Self {
+    pub(crate) fn new(stream: Stream, refused: Refused) -> Self {
         Self {
             stream,
+            refused,
             instead: None,
         }
     }
@@ -34,7 +38,7 @@ impl<Stream> Refusals<Stream> {
 
 /// What to write instead of `bytes`, if they end with a refusal that is hyper's own: an error
 /// without a body and without the id that each of our answers has.
-fn instead_of(bytes: &[u8]) -> Option<Vec<u8>> {
+fn instead_of(bytes: &[u8], refused: &dyn Fn() -> Response) -> Option<Vec<u8>> {
     if !bytes.ends_with(END) {
         return None;
     }
@@ -50,14 +54,31 @@ fn instead_of(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let date = head.lines().find(|line| line.starts_with("date: "));
     let date = date.map(|line| format!("{line}\r\n")).unwrap_or_default();
-    let body = error::unparsable();
-    let answer = format!(
-        "{version} 400 Bad Request\r\ncontent-type: application/json\r\n\
-         cache-control: no-store\r\nx-content-type-options: nosniff\r\n\
-         connection: close\r\ncontent-length: {}\r\n{date}\r\n{body}",
+    let mut all = bytes[..before].to_vec();
+    write(&mut all, (version, &date), refused());
+    Some(all)
+}
+
+/// Writes an answer as it goes over the wire. Its body is there already.
+fn write(all: &mut Vec<u8>, (version, date): (&str, &str), answer: Response) {
+    let (parts, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).now_or_never();
+    let body = body.and_then(std::result::Result::ok).unwrap_or_default();
+    all.extend_from_slice(format!("{version} {}\r\n", parts.status).as_bytes());
+    for (name, value) in &parts.headers {
+        if name != axum::http::header::CONTENT_LENGTH {
+            all.extend_from_slice(name.as_str().as_bytes());
+            all.extend_from_slice(b": ");
+            all.extend_from_slice(value.as_bytes());
+            all.extend_from_slice(b"\r\n");
+        }
+    }
+    let rest = format!(
+        "connection: close\r\ncontent-length: {}\r\n{date}\r\n",
         body.len()
     );
-    Some([&bytes[..before], answer.as_bytes()].concat())
+    all.extend_from_slice(rest.as_bytes());
+    all.extend_from_slice(&body);
 }
 
 impl<Stream: Write + Unpin> Refusals<Stream> {
@@ -94,7 +115,7 @@ impl<Stream: Write + Unpin> Write for Refusals<Stream> {
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         if self.instead.is_none() {
-            self.instead = instead_of(bytes).map(|answer| (answer, 0));
+            self.instead = instead_of(bytes, &*self.refused).map(|answer| (answer, 0));
         }
         if self.instead.is_some() {
             return self.write_instead(cx, bytes.len());
@@ -136,18 +157,28 @@ mod tests {
     const OURS: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nx-request-id: req_1\r\n\
           content-length: 65\r\n\r\n";
 
+    fn refused() -> Response {
+        let mut answer = Response::new(axum::body::Body::from("{\"success\":false}"));
+        *answer.status_mut() = axum::http::StatusCode::BAD_REQUEST;
+        let id = axum::http::HeaderValue::from_static("req_2");
+        answer.headers_mut().insert("x-request-id", id);
+        answer
+    }
+
     #[test]
-    fn a_refusal_of_the_parser_gets_the_shape_of_the_contract() {
-        let text = String::from_utf8(instead_of(REFUSAL).unwrap()).unwrap();
-        assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{text}");
-        assert!(text.contains("\r\ndate: D\r\n"), "{text}");
-        assert!(text.ends_with("\"code\":\"INVALID_REQUEST\"}"), "{text}");
+    fn a_refusal_of_the_parser_becomes_our_answer() {
+        let text = String::from_utf8(instead_of(REFUSAL, &refused).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            "HTTP/1.1 400 Bad Request\r\nx-request-id: req_2\r\nconnection: close\r\n\
+             content-length: 17\r\ndate: D\r\n\r\n{\"success\":false}"
+        );
     }
 
     #[test]
     fn also_behind_an_answer_to_an_earlier_request() {
         let both = [OURS, REFUSAL].concat();
-        let written = instead_of(&both).unwrap();
+        let written = instead_of(&both, &refused).unwrap();
         assert!(written.starts_with(OURS));
         assert!(written[OURS.len()..].starts_with(b"HTTP/1.1 400 "));
     }
@@ -157,7 +188,8 @@ mod tests {
         let redirect = b"HTTP/1.1 303 See Other\r\ncontent-length: 0\r\n\r\n";
         let bodiless = b"HTTP/1.1 404 Not Found\r\nx-request-id: r\r\ncontent-length: 0\r\n\r\n";
         for bytes in [OURS, redirect, bodiless, b"", END, b"text", b"\xff\r\n\r\n"] {
-            assert_eq!(instead_of(bytes), None);
+            let not_asked = || -> Response { panic!("no answer of ours is needed") };
+            assert_eq!(instead_of(bytes, &not_asked), None);
         }
     }
 }

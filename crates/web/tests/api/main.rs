@@ -16,6 +16,7 @@ mod models;
 mod odd;
 mod people;
 mod photos;
+mod public;
 mod samples;
 mod teams;
 mod uploads;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use headshot_app::audit::Actor;
-use headshot_app::{invites, members, organizations};
+use headshot_app::{invites, members, roles, webhooks};
 use headshot_domain::{Credits, InviteId, Role};
 use headshot_storage::{tallies, users};
 use rstest::rstest;
@@ -366,14 +366,37 @@ async fn the_address_of_a_deleted_session_is_free(#[case] kind: Kind) {
 
     // An account that was left behind without a session is free as well.
     let place = (Role::Member, None);
-    let who = ("left@example.com".parse().unwrap(), "Left");
-    let left = organizations::add_member(&world.app, &world.org, (&who.0, who.1), place).await;
+    let left = "left@example.com".parse().unwrap();
+    let by = (&world.org, &actor);
+    let left = roles::set(&world.app, by, (&left, Some("Left")), place).await;
     let mut tx = world.app.db.write().await.unwrap();
-    users::set_anonymous(&mut tx, &left.unwrap()).await.unwrap();
+    users::set_anonymous(&mut tx, &left.unwrap().id)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let body = json!({ "email": "left@example.com" });
     world.post(MODELS, &body).await.expect(200);
     assert_eq!(members().await, 2);
     let mut conn = world.app.db.read().await.unwrap();
     assert_eq!(tallies::wrong(&mut conn, 9).await.unwrap(), []);
+}
+
+/// A name that nobody has given yet is null, in the API and in webhooks.
+#[tokio::test]
+async fn a_model_has_one_title_wherever_it_is_told() {
+    let world = World::new(Kind::Sqlite).await;
+    let actor = Actor::command_line();
+    let url = "http://127.0.0.1:9/hook";
+    let saved = webhooks::save_url(&world.app, &actor, &world.org, url).await;
+    assert!(saved.is_ok());
+    let body = json!({ "email": "user@example.com" });
+    let created = world.post(MODELS, &body).await.expect(200);
+    let id = created["modelId"].clone();
+    let path = format!("{MODELS}/{}", id.as_str().unwrap());
+    let title = world.get(&path).await.expect(200)["model"]["title"].clone();
+    let page = webhooks::page(&world.app, &world.org, None, None).await;
+    let (event, _) = page.unwrap().events.into_iter().next().unwrap();
+    let told: serde_json::Value = serde_json::from_str(&event.body).unwrap();
+    assert_eq!(told["object"]["title"], title);
+    assert_eq!(title, serde_json::Value::Null);
 }

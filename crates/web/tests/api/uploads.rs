@@ -185,7 +185,7 @@ async fn a_form_has_so_many_bytes() {
 #[tokio::test]
 async fn so_many_forms_are_read_at_a_time() {
     let limits = UploadLimits {
-        forms: 2,
+        at_a_time: 2,
         wait: Duration::ZERO,
         ..UploadLimits::default()
     };
@@ -226,9 +226,9 @@ async fn so_many_photos_are_looked_at_at_a_time() {
 #[tokio::test]
 async fn a_file_that_does_not_come_is_left() {
     let limits = UploadLimits {
-        forms: 1,
+        at_a_time: 1,
         wait: Duration::ZERO,
-        file_time: Duration::ZERO,
+        file_time: Duration::from_millis(500),
         ..UploadLimits::default()
     };
     let person = person(limits, studio::Limits::default()).await;

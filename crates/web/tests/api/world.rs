@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, Request, Response};
 use headshot_app::audit::Actor;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
@@ -16,7 +16,7 @@ use headshot_domain::{
 };
 use headshot_storage::uploads::{self, Upload};
 use headshot_testkit::{ManualClock, TestDb};
-use headshot_web::{UploadLimits, Web};
+use headshot_web::{Limits, UploadLimits, Web};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -155,7 +155,11 @@ impl World {
         clock: Arc<ManualClock>,
         (app, uploads): (Arc<App>, UploadLimits),
     ) -> Self {
-        let web = Web::with(Arc::clone(&app), TrustedProxies::default(), uploads);
+        let limits = Limits {
+            uploads,
+            ..Limits::default()
+        };
+        let web = Web::with_limits(Arc::clone(&app), TrustedProxies::default(), limits);
         Self {
             router: headshot_web::router(&web),
             app,
@@ -255,6 +259,16 @@ impl World {
         let answer = self.send(method, path, &all, body).await;
         contract::check(method, path, answer.status, &answer.body);
         answer
+    }
+
+    /// The answer to a request for a page or a file.
+    pub(crate) async fn page(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// A request as it is, and its answer, whatever the contract says of it.

@@ -108,18 +108,19 @@ pub(crate) async fn list(
     Extension(caller): Extension<Caller>,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let mut list = Whole::named("invites");
     if let Some(slice) = query.asked_slice()? {
+        let mut list = Whole::named("invites");
         for row in invites::list(web.app(), caller.org(), slice).await?.items {
             list.push(&Invite::from(&row))?;
         }
-        return Ok(json_text(list.end(false)));
+        return Ok(list.end(false));
     }
+    let mut list = Whole::of_all(&web, &caller, "invites").await?;
     let mut walk = Walk::start(web.app(), caller.org()).await?;
     loop {
         let rows = walk.next().await?;
         if rows.is_empty() {
-            return Ok(json_text(list.end(false)));
+            return Ok(list.end(false));
         }
         for row in &rows {
             list.push(&Invite::from(row))?;

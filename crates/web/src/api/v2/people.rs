@@ -10,11 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Web;
+use crate::api::ApiError;
 use crate::api::error::{Common, ErrorBody};
 use crate::api::request::Query;
 use crate::api::v2::models::ModelStatus;
 use crate::api::v2::page::{Pagination, Whole};
-use crate::api::{ApiError, json_text};
 
 /// A member.
 #[derive(Debug, Serialize, ToSchema)]
@@ -274,12 +274,12 @@ async fn whole(
     stage: MemberStage,
     push: impl Fn(&mut Whole, &Row) -> Result<(), ApiError> + Send,
 ) -> Result<Response, ApiError> {
-    let mut list = Whole::named("members");
+    let mut list = Whole::of_all(web, caller, "members").await?;
     let mut walk = Walk::start(web.app(), caller.org(), stage).await?;
     loop {
         let rows = walk.next().await?;
         if rows.is_empty() {
-            return Ok(json_text(list.end(true)));
+            return Ok(list.end(true));
         }
         for row in &rows {
             push(&mut list, row)?;

@@ -197,7 +197,7 @@ async fn add(
     let by = (&person.signed_in.org.id, &actor);
     let added = match file {
         Ok((name, bytes)) => brand::add(web.app(), by, kind, (&name, bytes)).await,
-        Err(NoFile::TooLarge) => Err(BrandError::TooLarge(kind)),
+        Err(NoFile::TooLarge | NoFile::FormTooLarge) => Err(BrandError::TooLarge(kind)),
         Err(NoFile::Busy) => Err(BrandError::Busy),
         Err(NoFile::Missing) => Err(BrandError::Unusable("Choose a file.".to_owned())),
         Err(NoFile::Cut) => Err(BrandError::Unusable(
