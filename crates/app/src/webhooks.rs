@@ -101,7 +101,7 @@ impl<'a> Object<'a> {
     /// Without what tells of the person: the rest is ids, times and where the session stood.
     fn erased(self) -> Self {
         Self {
-            title: "".into(),
+            title: None,
             trigger: None,
             ..self
         }

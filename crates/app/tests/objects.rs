@@ -17,7 +17,7 @@ use headshot_app::idempotency::Once;
 use headshot_app::models::RetryError;
 use headshot_app::organizations::{self, CreditsLeft, NewOrganization};
 use headshot_app::{
-    App, Settings, invites, mail, maintenance, members, models, objects, retention,
+    App, Settings, invites, mail, maintenance, members, models, objects, retention, roles,
 };
 use headshot_blobs::{Location, Objects};
 use headshot_domain::{
@@ -564,8 +564,8 @@ async fn a_retry_is_given_once_and_costs_nothing(#[case] kind: Kind) {
     let id = place.shoot(&app).await;
     let email = "jane@acme.example".parse().unwrap();
     let role = (Role::Member, None);
-    let user = organizations::add_member(&app, &place.org, (&email, "Jane"), role).await;
-    let uid = user.unwrap();
+    let user = roles::set(&app, by, (&email, Some("Jane")), role).await;
+    let uid = user.unwrap().id;
     let favorite = {
         let mut conn = place.database.db.read().await.unwrap();
         let photos = photos::active(&mut conn, (&place.org, &id)).await.unwrap();

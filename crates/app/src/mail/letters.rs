@@ -177,6 +177,7 @@ pub(crate) async fn retry_given(app: &App, tx: &mut WriteTx, model: &Model) -> R
         kind: MailKind::Retry,
         to: &model.email,
         invite: None,
+        model: Some(&model.id),
         letter: Letter {
             subject: format!("New headshots for {org}"),
             paragraphs: vec![
