@@ -83,7 +83,11 @@ impl<'a> Each<'a> {
     }
 
     /// Counts what became of `one`, and reports a failure.
-    pub(crate) fn note(&mut self, one: impl std::fmt::Display, result: Result<(), Error>) {
+    pub(crate) fn note(
+        &mut self,
+        one: &(impl std::fmt::Display + ?Sized),
+        result: Result<(), Error>,
+    ) {
         match result {
             Ok(()) => self.done += 1,
             Err(error) => {

@@ -143,12 +143,13 @@ pub async fn remove(
         let mut tx = app.db.write().await?;
         // A session that is begun now waits.
         organizations::lock(&mut tx, org).await?;
-        match users::find_membership(&mut tx, &user.id, org).await? {
-            Some(membership) if membership.role == Role::Owner => return Err(RemoveError::Owner),
-            Some(_) => {}
-            None if round == 0 => return Err(not_found()),
-            // It went with the last session: the person existed for sessions only.
-            None => {}
+        let membership = users::find_membership(&mut tx, &user.id, org).await?;
+        // Later it may have gone with the last session of a person who existed for sessions only.
+        if round == 0 && membership.is_none() {
+            return Err(not_found());
+        }
+        if membership.is_some_and(|membership| membership.role == Role::Owner) {
+            return Err(RemoveError::Owner);
         }
         let live = models::live_of_user(&mut tx, (org, &user.id), AT_ONCE).await?;
         if live.is_empty() {

@@ -8,6 +8,7 @@ use headshot_domain::{
 };
 use headshot_storage::models;
 use headshot_storage::organizations::Organization;
+use headshot_storage::users::User;
 use headshot_storage::{Error, WriteTx, organizations, people, photos, tallies, teams, users};
 
 use crate::App;
@@ -153,11 +154,7 @@ pub async fn create(
             some => some,
         },
     };
-    if let Some(user) = users::find_by_email(&mut tx, &new.email).await?
-        && !accounts::end_anonymous(&mut tx, (org, &user.id)).await?
-    {
-        return Err(CreateError::AlreadyExists);
-    }
+    let user = newcomer(app, &mut tx, org, &new.email).await?;
     let reserved = if found.credits_unlimited || new.development {
         Credits::ZERO
     } else if balance.hundredths() - held.hundredths() < found.package.cost().hundredths() {
@@ -165,12 +162,6 @@ pub async fn create(
     } else {
         found.package.cost()
     };
-    let user = match accounts::insert_user(app, &mut tx, &new.email, None).await {
-        // Another organization was faster.
-        Err(Error::Conflict) => return Err(CreateError::AlreadyExists),
-        inserted => inserted?,
-    };
-    users::set_anonymous(&mut tx, &user.id).await?;
     let place = (Role::Member, team.as_ref().map(|team| &team.id));
     users::insert_membership(&mut tx, org, &user.id, place, now).await?;
     let name = entropy::characters(&*app.entropy, b"0123456789abcdefghijklmnopqrstuvwxyz", 12);
@@ -213,6 +204,27 @@ pub async fn create(
     once.keep(app, &mut tx, &created).await?;
     tx.commit().await?;
     Ok(created)
+}
+
+/// A new person who exists for sessions only.
+async fn newcomer(
+    app: &App,
+    tx: &mut WriteTx,
+    org: &OrgId,
+    email: &Email,
+) -> Result<User, CreateError> {
+    if let Some(user) = users::find_by_email(tx, email).await?
+        && !accounts::end_anonymous(tx, (org, &user.id)).await?
+    {
+        return Err(CreateError::AlreadyExists);
+    }
+    let user = match accounts::insert_user(app, tx, email, None).await {
+        // Another organization was faster.
+        Err(Error::Conflict) => return Err(CreateError::AlreadyExists),
+        inserted => inserted?,
+    };
+    users::set_anonymous(tx, &user.id).await?;
+    Ok(user)
 }
 
 /// The organization's model with this id, which no other transaction changes until this one ends.
