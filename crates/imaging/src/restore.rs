@@ -213,7 +213,7 @@ fn enlarged(net: &Network, window: &Rgb8) -> Result<Rgb8, NetError> {
 
 /// A tile without the network.
 fn interpolated(window: &Rgb8) -> Rgb8 {
-    let at = |n: usize| MARGIN as f32 + (n as f32 + 0.5) / 2.0;
+    let at = |n: usize| MARGIN as f32 + f32::midpoint(n as f32, 0.5);
     Raster::generate(ENLARGED, ENLARGED, |x, y| window.bicubic_rgb8(at(x), at(y)))
 }
 

