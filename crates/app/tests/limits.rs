@@ -194,6 +194,7 @@ async fn a_replay_takes_a_thousand_failed_events() {
             body: "{}".to_owned(),
             state: WebhookState::Failed,
             created_at: Timestamp::from_unix_ms(number),
+            erased_at: None,
         };
         stored::insert_event(&mut tx, &event).await.unwrap();
     }
