@@ -188,7 +188,7 @@ async fn does(deed: Deed, app: &App, visit: &Visit, photo: &PhotoId) {
             models::submit(app, ids.0, ids.1).await.unwrap();
         }
         Deed::Choose => gallery::choose(app, visit, photo).await.unwrap(),
-        Deed::Delete => access::erase(app, visit, HOME).await.unwrap(),
+        Deed::Delete => access::erase(app, visit).await.unwrap(),
         Deed::Expire => maintenance::clean_up(app).await.unwrap(),
     }
 }

@@ -167,11 +167,20 @@ pub struct Selfie {
     /// The correction of a face seen from arm's length: made when the selfie is opened, so that
     /// pixels and landmarks show the face as from further away.
     pub perspective: Option<Perspective>,
+    /// Whether it is restored where a picture needs more pixels than it has.
+    restores: bool,
     /// What was drawn larger for pictures that need it, kept for the next one.
     restored: Mutex<Tiles>,
 }
 
 impl Selfie {
+    /// The same, never restored: where it has few pixels, its pictures are small, and soon made.
+    #[must_use]
+    pub fn as_it_is(mut self) -> Self {
+        self.restores = false;
+        self
+    }
+
     /// How many times the upload is larger than the analysed copy.
     pub fn scale(&self) -> f32 {
         self.pixels.width() as f32 / self.small.width() as f32
@@ -396,6 +405,7 @@ impl Engine {
             detail: None,
             verdict,
             perspective,
+            restores: true,
             restored: Mutex::default(),
         })
     }

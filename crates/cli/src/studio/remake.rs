@@ -18,7 +18,10 @@ pub(crate) fn run(config: Option<&Path>, args: &Remake) -> anyhow::Result<()> {
     let selfie = selfie(&args.selfie, &recipe)?;
     let assets = assets(args)?;
     let engine = engine(detail(config, &recipe)?)?;
-    let selfie = engine.open(&selfie)?;
+    let mut selfie = engine.open(&selfie)?;
+    if recipe.restored.is_none() {
+        selfie = selfie.as_it_is();
+    }
     let again = engine.sitting(&selfie).remake(&recipe, &assets)?;
     write_new(&args.out, &again.bytes)
         .with_context(|| format!("{} can't be written", args.out.display()))?;

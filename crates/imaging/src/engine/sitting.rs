@@ -267,7 +267,11 @@ fn check(size: Size) -> Result<(), EngineError> {
 /// Which part of the photo is shown, and how many times larger the photo is drawn for it.
 fn plan(selfie: &Selfie, crop: Crop, size: Size) -> (Frame, u32) {
     let frame = frame::choose(&selfie.subject(), crop, size);
-    let times = restore::times(&frame, selfie.scale());
+    let times = if selfie.restores {
+        restore::times(&frame, selfie.scale())
+    } else {
+        1
+    };
     (frame.within(selfie.scale() * times as f32), times)
 }
 

@@ -196,3 +196,16 @@ fn a_face_that_is_too_small_is_refused_whatever_the_network_could_do() {
     assert!(below.0 < 40.0 && below.1, "{below:?}");
     assert!(above.0 >= 40.0 && !above.1, "{above:?}");
 }
+
+#[test]
+fn a_photo_that_stays_as_it_is_gives_a_small_picture() {
+    let (_, small) = shrunk(OBAMA, 1, 2);
+    let selfie = ENGINE.open(&passed_on(&small)).unwrap().as_it_is();
+    let mut sitting = ENGINE.sitting(&selfie);
+    let photo = sitting
+        .photo(&of_size(1024, 1280), &Assets::default())
+        .unwrap();
+    assert_eq!(photo.recipe.restored, None);
+    let picture = decode(&photo.bytes).unwrap().pixels;
+    assert!(picture.width() < 1024, "{}", picture.width());
+}
