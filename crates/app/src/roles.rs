@@ -59,7 +59,7 @@ pub async fn set(
         org: Some(org),
         action,
         target: format!("user:{}", user.id),
-        detail: serde_json::json!({ "name": user.email, "before": before.map(|role| role.name()) }),
+        detail: serde_json::json!({ "name": user.email, "before": before.map(Role::name) }),
     };
     audit::record(&mut tx, actor, now, event).await?;
     tx.commit().await?;

@@ -353,7 +353,8 @@ impl Shoot<'_> {
             Some(Source::Bundled(bytes)) => (Bytes::from_static(bytes), false),
             Some(Source::Uploaded(key)) => {
                 let bytes = whole(self.app, key).await?;
-                (bytes.ok_or(ShootError::NothingUsable)?, true)
+                let bytes = bytes.ok_or(ShootError::NothingUsable)?;
+                (bytes, self.app.settings.studio.restores)
             }
             None => return Err(ShootError::NothingUsable),
         };

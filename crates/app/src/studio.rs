@@ -31,6 +31,8 @@ pub struct Limits {
     pub threads: usize,
     /// Photos that a shoot makes, at most [`PHOTOS_MAX`].
     pub photos: usize,
+    /// Whether photos with few pixels are restored; their headshots are small else, and sooner made.
+    pub restores: bool,
     /// The large detail network; the embedded one is used where there is no such file.
     pub detail: Option<PathBuf>,
 }
@@ -42,6 +44,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             shoots: 1,
+            restores: true,
             checks: 1,
             check_wait: Duration::from_secs(20),
             threads: 2,

@@ -98,6 +98,8 @@ pub(crate) struct Config {
     pub(crate) cookie_secret: Option<String>,
     pub(crate) photo_secret: Option<String>,
     pub(crate) photos_per_shoot: u32,
+    /// Not in the demo, whose shoots are made before it prints anything.
+    pub(crate) restore_photos: bool,
     /// Shoots that one process makes at a time.
     pub(crate) shoots_max: u32,
     pub(crate) smtp: Option<Smtp>,
@@ -215,6 +217,7 @@ impl Config {
             retention,
             photo_secret: raw.photo_secret,
             photos_per_shoot,
+            restore_photos: true,
             shoots_max,
             smtp,
             generator,
@@ -238,6 +241,10 @@ impl Config {
             listen: Some(listen.to_string()),
             log: variable("HEADSHOT_LOG").or_else(|| Some("warn".to_owned())),
             ..Raw::default()
+        })
+        .map(|config| Self {
+            restore_photos: false,
+            ..config
         })
     }
 

@@ -54,6 +54,7 @@ fn studio(config: &Config) -> studio::Limits {
         shoots,
         checks: shoots,
         photos: usize::try_from(config.photos_per_shoot).unwrap_or(1),
+        restores: config.restore_photos,
         detail: Some(weights::path(&config.data_dir)),
         ..studio::Limits::default()
     }
