@@ -22,7 +22,7 @@ use headshot_app::models::{self, NewModel, SubmitError};
 use headshot_app::organizations;
 use headshot_app::shoots::Looks;
 use headshot_app::uploads::{self, UPLOADS_MAX, UploadError};
-use headshot_app::{Roles, invites, shoots};
+use headshot_app::{Roles, invites, shoots, studio};
 use headshot_domain::{
     Clock as _, Credits, JobKind, JobState, Liked, ModelStatus, ModelVersion, PhotoId, Variant,
 };
@@ -52,9 +52,14 @@ impl Deref for Place {
 }
 
 async fn place(on: On) -> Place {
+    place_with(on, |_usual| {}).await
+}
+
+async fn place_with(on: On, change: impl FnOnce(&mut studio::Limits)) -> Place {
     let credits = Some(Credits::whole(2));
     let home = Home::open(on.database().await, credits, |settings| {
         settings.studio.photos = PHOTOS;
+        change(&mut settings.studio);
     });
     let home = home.await;
     // Nobody listens there: what is told stays in the log.
@@ -151,6 +156,31 @@ impl Place {
 fn portrait(name: &str) -> Bytes {
     let found = portraits::ALL.iter().find(|one| one.name == name);
     Bytes::from_static(found.unwrap().bytes)
+}
+
+/// A portrait of a test session is not restored where others are: it has to be over soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_photos_are_restored_where_the_operator_wants_it() {
+    let restored = async |place: &Place, visit: Visit| {
+        shoots::submit(&place.app, &visit).await.unwrap();
+        place.work_until(&visit, &[ModelStatus::Active]).await;
+        let made = place.photos(&visit.model.id).await;
+        let recipe: Recipe = serde_json::from_str(&made[0].recipe).unwrap();
+        recipe.restored.is_some()
+    };
+    for (restores, expected) in [(true, true), (false, false)] {
+        let place = place_with(On::Sqlite, |studio| {
+            studio.photos = 1;
+            studio.restores = restores;
+        });
+        let place = place.await;
+        let visit = place.agreed("jane@acme.example").await;
+        let upload = uploads::add(&place.app, &visit, portrait("obama")).await;
+        assert!(upload.unwrap().usable);
+        assert_eq!(restored(&place, visit).await, expected, "{restores}");
+        let session = place.test_session().await;
+        assert!(!restored(&place, session).await);
+    }
 }
 
 #[rstest]

@@ -56,6 +56,7 @@ struct Raw {
     result_retention_days: Option<u32>,
     photo_secret: Option<String>,
     photos_per_shoot: Option<u32>,
+    restore_photos: Option<bool>,
     shoots_max: Option<u32>,
     smtp_url: Option<String>,
     mail_from: Option<String>,
@@ -98,7 +99,6 @@ pub(crate) struct Config {
     pub(crate) cookie_secret: Option<String>,
     pub(crate) photo_secret: Option<String>,
     pub(crate) photos_per_shoot: u32,
-    /// Not in the demo, whose shoots are made before it prints anything.
     pub(crate) restore_photos: bool,
     /// Shoots that one process makes at a time.
     pub(crate) shoots_max: u32,
@@ -217,7 +217,7 @@ impl Config {
             retention,
             photo_secret: raw.photo_secret,
             photos_per_shoot,
-            restore_photos: true,
+            restore_photos: raw.restore_photos.unwrap_or(true),
             shoots_max,
             smtp,
             generator,
@@ -240,11 +240,9 @@ impl Config {
             data_dir: Some(data_dir.to_owned()),
             listen: Some(listen.to_string()),
             log: variable("HEADSHOT_LOG").or_else(|| Some("warn".to_owned())),
+            // Its shoots are made before it prints anything.
+            restore_photos: Some(false),
             ..Raw::default()
-        })
-        .map(|config| Self {
-            restore_photos: false,
-            ..config
         })
     }
 
@@ -277,6 +275,7 @@ impl Config {
             ("input_retention_days", shown_days(self.retention.inputs)),
             ("result_retention_days", shown_days(self.retention.results)),
             ("photos_per_shoot", self.photos_per_shoot.to_string()),
+            ("restore_photos", self.restore_photos.to_string()),
             ("shoots_max", self.shoots_max.to_string()),
             (
                 "smtp_url",
@@ -530,7 +529,7 @@ fn names() -> Vec<String> {
 }
 
 /// The environment variables that are read.
-const VARIABLES: [&str; 29] = [
+const VARIABLES: [&str; 30] = [
     "HEADSHOT_DATA_DIR",
     "HEADSHOT_LISTEN",
     "HEADSHOT_PUBLIC_URL",
@@ -549,6 +548,7 @@ const VARIABLES: [&str; 29] = [
     "HEADSHOT_RESULT_RETENTION_DAYS",
     "HEADSHOT_PHOTO_SECRET",
     "HEADSHOT_PHOTOS_PER_SHOOT",
+    "HEADSHOT_RESTORE_PHOTOS",
     "HEADSHOT_SHOOTS_MAX",
     "HEADSHOT_SMTP_URL",
     "HEADSHOT_MAIL_FROM",
@@ -649,11 +649,15 @@ fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::
     if let Some(keys) = number("HEADSHOT_KEYS_IN_MEMORY_MAX")? {
         raw.keys_in_memory_max = usize::try_from(keys).ok();
     }
-    if let Some(text) = variable("HEADSHOT_WEBHOOK_ALLOW_HTTP") {
-        let allow = text.parse().with_context(|| {
-            format!("HEADSHOT_WEBHOOK_ALLOW_HTTP: \"{text}\" is neither true nor false")
-        })?;
-        raw.webhook_allow_http = Some(allow);
+    for (field, name) in [
+        (&mut raw.webhook_allow_http, "HEADSHOT_WEBHOOK_ALLOW_HTTP"),
+        (&mut raw.restore_photos, "HEADSHOT_RESTORE_PHOTOS"),
+    ] {
+        if let Some(text) = variable(name) {
+            let parsed = text.parse();
+            let wrong = || format!("{name}: \"{text}\" is neither true nor false");
+            *field = Some(parsed.with_context(wrong)?);
+        }
     }
     Ok(())
 }
@@ -727,6 +731,25 @@ mod tests {
         );
         assert!(message("encryption_key = 'x'").starts_with("encryption_key: "));
         assert!(message("pubic_url = 'http://x'").contains("pubic_url"));
+    }
+
+    #[test]
+    fn a_switch_is_true_or_false() {
+        assert!(checked("").unwrap().restore_photos);
+        let set = |text: &str| {
+            let mut raw = Raw::default();
+            let variable =
+                |name: &str| (name == "HEADSHOT_RESTORE_PHOTOS").then(|| text.to_owned());
+            overlay(&mut raw, variable)?;
+            Ok::<_, anyhow::Error>(Config::check(raw)?.restore_photos)
+        };
+        assert!(!set("false").unwrap());
+        assert!(set("true").unwrap());
+        let wrong = set("no").unwrap_err().to_string();
+        assert_eq!(
+            wrong,
+            "HEADSHOT_RESTORE_PHOTOS: \"no\" is neither true nor false"
+        );
     }
 
     #[test]

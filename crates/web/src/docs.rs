@@ -23,32 +23,63 @@ mod samples;
 pub(crate) use samples::Samples;
 
 pub(crate) fn routes() -> Router<Web> {
-    Router::new()
-        .route("/api", get(overview))
-        .route("/api/authentication", get(authentication))
-        .route("/api/errors", get(errors))
-        .route("/api/rate-limits", get(rate_limits))
-        .route("/api/webhooks", get(webhooks))
-        .route("/api/reference", get(reference))
-        .route("/api/openapi.json", get(document))
-        .route("/assets/{*path}", get(asset))
+    let mut routes = Router::new().route("/assets/{*path}", get(asset));
+    for (path, page) in PAGES {
+        let show = move |State(web): State<Web>, headers: HeaderMap| async move {
+            let kept = web.0.public.page(page, || make(&web, page))?;
+            Ok::<_, PageError>(kept.answer(&headers))
+        };
+        routes = routes.route(path, get(show));
+    }
+    routes
 }
 
-/// A page that is the same for everybody: rendered at its first request.
-fn kept<T: Template>(
-    web: &Web,
-    headers: &HeaderMap,
-    (page, make): (Page, impl FnOnce() -> Result<T, PageError>),
-) -> Result<Response, PageError> {
-    let kept = web.0.public.page(page, || {
-        let html = make()?.render()?;
-        Ok(Public::page(html))
-    })?;
-    Ok(kept.answer(headers))
-}
+const PAGES: [(&str, Page); 7] = [
+    ("/api", Page::Overview),
+    ("/api/authentication", Page::Authentication),
+    ("/api/errors", Page::Errors),
+    ("/api/rate-limits", Page::RateLimits),
+    ("/api/webhooks", Page::Webhooks),
+    ("/api/reference", Page::Reference),
+    ("/api/openapi.json", Page::Document),
+];
 
-fn base_url(web: &Web) -> String {
-    web.base_url().to_owned()
+/// A page that is the same for everybody.
+fn make(web: &Web, page: Page) -> Result<Public, PageError> {
+    let (base_url, bodies) = (web.base_url().to_owned(), || bodies(web));
+    let html = match page {
+        Page::Overview => {
+            let bodies = bodies();
+            DocsOverview { base_url, bodies }.render()
+        }
+        Page::Authentication => {
+            let bodies = bodies();
+            DocsAuthentication { base_url, bodies }.render()
+        }
+        Page::Errors => {
+            let bodies = bodies();
+            DocsErrors { base_url, bodies }.render()
+        }
+        Page::RateLimits => {
+            let bodies = bodies();
+            DocsRateLimits { base_url, bodies }.render()
+        }
+        Page::Webhooks => DocsWebhooks { base_url }.render(),
+        Page::Reference => {
+            let document = serde_json::to_value(openapi::document(&base_url))?;
+            let operations = operations(&document, &base_url);
+            Reference {
+                base_url,
+                operations,
+            }
+            .render()
+        }
+        Page::Document => {
+            let document = openapi::document(&base_url);
+            return Ok(Public::json(serde_json::to_vec(&document)?));
+        }
+    };
+    Ok(Public::page(html?))
 }
 
 /// The recorded answers that the pages explain.
@@ -66,74 +97,6 @@ fn bodies(web: &Web) -> Bodies {
         forbidden: of("createInvite", 403),
         rate_limited: of("getOrganization", 429),
     }
-}
-
-async fn overview(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
-    let make = || {
-        Ok(DocsOverview {
-            base_url: base_url(&web),
-            bodies: bodies(&web),
-        })
-    };
-    kept(&web, &headers, (Page::Overview, make))
-}
-
-async fn authentication(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
-    let make = || {
-        Ok(DocsAuthentication {
-            base_url: base_url(&web),
-            bodies: bodies(&web),
-        })
-    };
-    kept(&web, &headers, (Page::Authentication, make))
-}
-
-async fn errors(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
-    let make = || {
-        Ok(DocsErrors {
-            base_url: base_url(&web),
-            bodies: bodies(&web),
-        })
-    };
-    kept(&web, &headers, (Page::Errors, make))
-}
-
-async fn rate_limits(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
-    let make = || {
-        Ok(DocsRateLimits {
-            base_url: base_url(&web),
-            bodies: bodies(&web),
-        })
-    };
-    kept(&web, &headers, (Page::RateLimits, make))
-}
-
-async fn webhooks(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
-    let make = || {
-        Ok(DocsWebhooks {
-            base_url: base_url(&web),
-        })
-    };
-    kept(&web, &headers, (Page::Webhooks, make))
-}
-
-async fn document(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
-    let kept = web.0.public.page(Page::Document, || {
-        let document = openapi::document(web.base_url());
-        Ok(Public::json(serde_json::to_vec(&document)?))
-    })?;
-    Ok(kept.answer(&headers))
-}
-
-async fn reference(State(web): State<Web>, headers: HeaderMap) -> Result<Response, PageError> {
-    let make = || {
-        let document = serde_json::to_value(openapi::document(web.base_url()))?;
-        Ok(Reference {
-            base_url: base_url(&web),
-            operations: operations(&document, web.base_url()),
-        })
-    };
-    kept(&web, &headers, (Page::Reference, make))
 }
 
 /// The document's operations: v2 in the contract's order, then v1, then what needs no scope.

@@ -130,34 +130,21 @@ pub(crate) async fn results_ready(app: &App, tx: &mut WriteTx, model: &Model) ->
     if !is_told(model.status, &model.uid) {
         return Ok(());
     }
-    let now = app.clock.now();
-    let token = accounts::new_token(&*app.entropy);
-    let life = (now, now.plus(LINK_LIFE));
-    model_rows::insert_link(tx, &model.id, &accounts::token_hash(&token), life).await?;
-    let org = name_in_sentence(&org_name(tx, &model.org).await?);
-    let url = format!("{}/auth/social?token={token}", app.settings.public_url);
-    let new = NewMail {
-        org: &model.org,
-        kind: MailKind::Results,
-        to: &model.email,
-        invite: None,
-        model: Some(&model.id),
-        letter: Letter {
-            subject: format!("Your headshots for {org} are ready"),
-            paragraphs: vec![
-                format!(
-                    "Hello {}, your headshots are ready.",
-                    name_in_sentence(&model.title)
-                ),
-                format!("Choose the one that {org} should use, and download whatever you like."),
-            ],
-            action: Some(("See my headshots", url)),
-            why: "You get this because you have uploaded photos. The link opens your headshots: \
-                  keep it to yourself."
-                .to_owned(),
-        },
+    let told = |org: &str, url: String| Letter {
+        subject: format!("Your headshots for {org} are ready"),
+        paragraphs: vec![
+            format!(
+                "Hello {}, your headshots are ready.",
+                name_in_sentence(&model.title)
+            ),
+            format!("Choose the one that {org} should use, and download whatever you like."),
+        ],
+        action: Some(("See my headshots", url)),
+        why: "You get this because you have uploaded photos. The link opens your headshots: \
+              keep it to yourself."
+            .to_owned(),
     };
-    post(app, tx, new).await
+    post_with_link(app, tx, model, (MailKind::Results, told)).await
 }
 
 /// Tells a person who can begin again, with a link that opens the session. A partner tells its own
@@ -166,6 +153,32 @@ pub(crate) async fn retry_given(app: &App, tx: &mut WriteTx, model: &Model) -> R
     if !has_account(&model.uid) {
         return Ok(());
     }
+    let told = |org: &str, url: String| Letter {
+        subject: format!("New headshots for {org}"),
+        paragraphs: vec![
+            format!(
+                "Hello {}, {org} lets you have new headshots made. Those that you had are deleted.",
+                name_in_sentence(&model.title)
+            ),
+            "Add other photos of yourself or keep the ones that are still there, and submit them \
+             again."
+                .to_owned(),
+        ],
+        action: Some(("Begin again", url)),
+        why: "You get this because you have had headshots made. The link opens your session: \
+              keep it to yourself."
+            .to_owned(),
+    };
+    post_with_link(app, tx, model, (MailKind::Retry, told)).await
+}
+
+/// Posts what is told of the organization's name and of a new link that opens the session.
+async fn post_with_link(
+    app: &App,
+    tx: &mut WriteTx,
+    model: &Model,
+    (kind, told): (MailKind, impl FnOnce(&str, String) -> Letter),
+) -> Result<(), Error> {
     let now = app.clock.now();
     let token = accounts::new_token(&*app.entropy);
     let life = (now, now.plus(LINK_LIFE));
@@ -174,26 +187,11 @@ pub(crate) async fn retry_given(app: &App, tx: &mut WriteTx, model: &Model) -> R
     let url = format!("{}/auth/social?token={token}", app.settings.public_url);
     let new = NewMail {
         org: &model.org,
-        kind: MailKind::Retry,
+        kind,
         to: &model.email,
         invite: None,
         model: Some(&model.id),
-        letter: Letter {
-            subject: format!("New headshots for {org}"),
-            paragraphs: vec![
-                format!(
-                    "Hello {}, {org} lets you have new headshots made. Those that you had are deleted.",
-                    name_in_sentence(&model.title)
-                ),
-                "Add other photos of yourself or keep the ones that are still there, and submit them \
-                 again."
-                    .to_owned(),
-            ],
-            action: Some(("Begin again", url)),
-            why: "You get this because you have had headshots made. The link opens your session: \
-                  keep it to yourself."
-                .to_owned(),
-        },
+        letter: told(&org, url),
     };
     post(app, tx, new).await
 }

@@ -112,6 +112,8 @@ impl Place {
             )
             .env("HEADSHOT_DATA_DIR", self.data_dir())
             .env("HEADSHOT_LISTEN", "127.0.0.1:0")
+            // The engine's own tests do: it takes them long enough.
+            .env("HEADSHOT_RESTORE_PHOTOS", "false")
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null());
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 #[test]
 fn a_selfie_s_materials_fit_together() {
-    let selfie = ENGINE.open(OBAMA).unwrap();
+    let selfie = ENGINE.open(OBAMA).unwrap().as_it_is();
     let made = ENGINE.materials(&selfie).unwrap();
     assert!(made.width <= materials::SIZE.width && made.height <= materials::SIZE.height);
     let shape = made.width * materials::SIZE.height / materials::SIZE.width;
