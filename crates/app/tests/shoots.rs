@@ -224,7 +224,7 @@ async fn a_selfie_becomes_headshots(#[case] on: On) {
     let recipe: Recipe = serde_json::from_str(&made[0].recipe).unwrap();
     assert_eq!(Recipe::from_photo(&main), Some(recipe.clone()));
     let engine = Engine::new(Options::default()).unwrap();
-    let selfie = engine.open(&portrait("obama")).unwrap();
+    let selfie = engine.open(&portrait("obama")).unwrap().as_it_is();
     let again = engine
         .sitting(&selfie)
         .remake(&recipe, &headshot_imaging::Assets::default());
