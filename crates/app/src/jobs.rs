@@ -33,6 +33,8 @@ pub use worker::work;
 pub struct Limits {
     /// Jobs that one process runs at a time.
     pub concurrency: usize,
+    /// Shoots among them at most: each waits for the studio, or for a generator, and keeps its place.
+    pub shoots: usize,
     /// Jobs of one kind and lane that all processes together run at a time.
     pub lane_max: i64,
     /// How long a lease holds. It is extended three times in this time.
@@ -43,6 +45,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             concurrency: 64,
+            shoots: 32,
             lane_max: 4,
             lease: Duration::from_secs(30),
         }

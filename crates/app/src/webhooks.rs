@@ -8,7 +8,7 @@ use headshot_domain::{
     DeliveryId, Entropy, ModelId, OrgId, Timestamp, WebhookEvent, WebhookState, entropy,
 };
 use headshot_outbound::{Exchange, PREVIOUS_SIGNATURE, Refusal, SIGNATURE, TIMESTAMP, sign};
-use headshot_storage::jobs::Job;
+use headshot_storage::jobs::{self as job_rows, Job};
 use headshot_storage::models::Model;
 use headshot_storage::webhooks;
 use headshot_storage::{Error, WriteTx};
@@ -251,6 +251,10 @@ async fn try_once(app: &App, job: &Running) -> Result<Outcome, Error> {
             // Erased meanwhile.
             return Ok(Outcome::Done);
         };
+        if event.state == WebhookState::Failed {
+            // The address that it was meant for was removed while it was tried.
+            return Ok(Outcome::Done);
+        }
         let endpoint = webhooks::endpoint(&mut conn, &event.org).await?;
         (event, endpoint)
     };
@@ -517,6 +521,9 @@ pub async fn remove(app: &App, actor: &Actor, org: &OrgId) -> Result<(), ChangeE
     if !webhooks::remove_endpoint(&mut tx, org).await? {
         return Err(ChangeError::NoEndpoint);
     }
+    // Not when they are due: another address, saved until then, would get what was meant for this one.
+    webhooks::fail_pending(&mut tx, org).await?;
+    job_rows::forget_queued(&mut tx, Kind::WebhookDeliver, org.as_str()).await?;
     record(&mut tx, (actor, org, now), ("webhook.removed", json!({}))).await?;
     tx.commit().await?;
     Ok(())

@@ -375,6 +375,7 @@ impl Place {
             lease_until: now.plus(Duration::from_secs(1)),
             lane_max: 100,
             limit: 100,
+            long: (JobKind::Shoot, 100),
         };
         let claimed = jobs::claim(&mut tx, &claim).await.unwrap();
         let job = claimed.iter().find(|job| job.id == id).unwrap();

@@ -50,9 +50,13 @@ impl On {
 
 impl Place {
     async fn enqueue(&self, lane: &str, payload: serde_json::Value) -> JobId {
+        self.enqueue_of(Kind::WebhookDeliver, lane, payload).await
+    }
+
+    async fn enqueue_of(&self, kind: Kind, lane: &str, payload: serde_json::Value) -> JobId {
         let mut tx = self.app.db.write().await.unwrap();
         let job = NewJob {
-            kind: Kind::WebhookDeliver,
+            kind,
             lane,
             payload,
             run_at: self.clock.now(),
@@ -229,6 +233,39 @@ async fn a_slow_lane_holds_up_no_other(#[case] on: On) {
     worker.stop().await;
 }
 
+/// However many organizations shoot at once, mails and webhooks go out.
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn shoots_leave_places_to_the_other_jobs(#[case] on: On) {
+    let place = on.open().await;
+    let most = place.app.settings.jobs.shoots;
+    assert!(most < place.app.settings.jobs.concurrency);
+    for number in 0..=most {
+        let lane = format!("org_{number}");
+        place.enqueue_of(Kind::Shoot, &lane, json!(number)).await;
+    }
+    let mut worker = start(&place.app);
+    let mut shoots = Vec::new();
+    for _ in 0..most {
+        let (job, answer) = worker.next().await;
+        assert_eq!(job.kind, Kind::Shoot);
+        shoots.push(answer);
+    }
+    for number in 0..most {
+        let id = place.enqueue("org_0", json!(number)).await;
+        let (job, answer) = worker.next().await;
+        assert_eq!(job.kind, Kind::WebhookDeliver, "no shoot beyond {most}");
+        answer.send(Outcome::Done).unwrap();
+        place.until(&id, None).await;
+    }
+    shoots.remove(0).send(Outcome::Done).unwrap();
+    assert_eq!(worker.next().await.0.kind, Kind::Shoot, "a place is free");
+    drop(shoots);
+    worker.stop().await;
+}
+
 #[rstest]
 #[case::sqlite(On::Sqlite)]
 #[case::postgres(On::Postgres)]
@@ -245,6 +282,7 @@ async fn the_jobs_of_a_worker_that_is_gone_are_taken_over(#[case] on: On) {
             lease_until: place.clock.now().plus(lease),
             lane_max: 1,
             limit: 1,
+            long: (Kind::Shoot, 1),
         };
         let mut tx = place.app.db.write().await.unwrap();
         let claimed = storage::claim(&mut tx, &claim).await.unwrap();

@@ -474,12 +474,47 @@ async fn what_waits_fails_when_the_webhook_is_removed(#[case] on: On) {
     webhooks::remove(&place.app, &actor(), &org("org_1"))
         .await
         .unwrap();
+    place.until(&id, WebhookState::Failed).await;
     call.answer(500);
     place.until(&id, WebhookState::Failed).await;
     let again = webhooks::remove(&place.app, &actor(), &org("org_1")).await;
     assert!(matches!(again, Err(ChangeError::NoEndpoint)));
     let replay = webhooks::replay_failed(&place.app, &actor(), &org("org_1")).await;
     assert!(matches!(replay, Err(ReplayError::NoEndpoint)));
+    place.end().await;
+}
+
+/// What was meant for one address is not sent to the next one, signed with that one's secret.
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_removed_webhook_is_not_sent_to_the_next(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    let send = async || webhooks::send_test(&place.app, &actor(), &org("org_1")).await;
+    let first = send().await.unwrap();
+    receiver.next().await.answer(500);
+    while place
+        .until(&first, WebhookState::Pending)
+        .await
+        .1
+        .is_empty()
+    {
+        tokio::task::yield_now().await;
+    }
+    let removed = webhooks::remove(&place.app, &actor(), &org("org_1")).await;
+    removed.unwrap();
+    place.save("org_1", &receiver.url).await;
+    place.idle().await;
+    place.pass(Duration::from_hours(24));
+    let second = send().await.unwrap();
+    let call = receiver.next().await;
+    assert_eq!(body(&call)["id"], second);
+    call.answer(200);
+    place.until(&second, WebhookState::Delivered).await;
+    assert_eq!(place.until(&first, WebhookState::Failed).await.1.len(), 1);
     place.end().await;
 }
 

@@ -96,6 +96,8 @@ pub struct Claim<'a> {
     pub lane_max: i64,
     /// How many jobs it takes at most.
     pub limit: i64,
+    /// A kind whose jobs take long, and how many of those it takes at most.
+    pub long: (JobKind, i64),
 }
 
 statements! {
@@ -115,6 +117,7 @@ statements! {
             FROM queues q WHERE q.queue IS NOT NULL \
         ) \
         SELECT queue, running FROM heads WHERE due <= $1 AND running < $2 \
+            AND ($4 > 0 OR queue < $5 OR queue >= $6) \
         ORDER BY running, due, queue LIMIT $3";
     TAKE = "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = $3, lease_by = $4 \
         WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND queue = $1 AND run_at <= $2 \
@@ -130,6 +133,7 @@ statements! {
     FINISH = "DELETE FROM jobs WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
     WITHDRAW = "DELETE FROM jobs WHERE id = $1";
     FORGET = "DELETE FROM jobs WHERE lane = $1 AND state IN ('queued', 'dead') AND payload = $2";
+    FORGET_QUEUED = "DELETE FROM jobs WHERE state = 'queued' AND queue = $1";
     FORGET_DEAD = "DELETE FROM jobs WHERE state = 'dead' AND run_at <= $2 AND kind = $1";
     RETRY = "UPDATE jobs SET state = 'queued', run_at = $4, lease_until = NULL, lease_by = NULL, \
         last_error = $5 WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
@@ -213,22 +217,31 @@ pub async fn claim(tx: &mut WriteTx, claim: &Claim<'_>) -> Result<Vec<Job>, Erro
     // One worker claims at a time: what runs in a lane is counted exactly.
     dialect::lock_jobs(tx).await?;
     let now = claim.now.unix_ms();
+    let (long, mut long_left) = claim.long;
+    // All queues of the kind begin like this, and no other one.
+    let (prefix, beyond) = (format!("{long} "), format!("{long}!"));
     let queues = fetch_all!(
         tx,
         (String, i64),
         FREE_QUEUES,
         now,
         claim.lane_max,
-        claim.limit
+        claim.limit,
+        long_left,
+        &prefix,
+        &beyond
     )?;
     let mut left = claim.limit;
     let mut claimed = Vec::new();
     // Each queue gets an equal share of the free places at least.
     let share = left / i64::try_from(queues.len()).unwrap_or(left).max(1);
     for (queue, running) in queues {
+        let is_long = queue.starts_with(&prefix);
+        let of_kind = if is_long { long_left } else { left };
         let take = (claim.lane_max - running).min(share.max(1)).min(left);
+        let take = take.min(of_kind);
         if take <= 0 {
-            break;
+            continue;
         }
         let rows = fetch_all!(
             tx,
@@ -240,7 +253,11 @@ pub async fn claim(tx: &mut WriteTx, claim: &Claim<'_>) -> Result<Vec<Job>, Erro
             claim.worker,
             take
         )?;
-        left -= i64::try_from(rows.len()).unwrap_or(left);
+        let taken = i64::try_from(rows.len()).unwrap_or(left);
+        left -= taken;
+        if is_long {
+            long_left -= taken;
+        }
         claimed.extend(jobs(rows)?);
     }
     Ok(claimed)
@@ -291,6 +308,12 @@ pub async fn withdraw(tx: &mut WriteTx, id: &JobId) -> Result<bool, Error> {
 /// Forgets the jobs of a lane with this payload that do not run, with the reasons of their failures.
 pub async fn forget(tx: &mut WriteTx, lane: &str, payload: &str) -> Result<(), Error> {
     execute!(tx, FORGET, lane, payload)?;
+    Ok(())
+}
+
+/// Forgets the jobs of a kind and lane that do not run.
+pub async fn forget_queued(tx: &mut WriteTx, kind: JobKind, lane: &str) -> Result<(), Error> {
+    execute!(tx, FORGET_QUEUED, format!("{kind} {lane}"))?;
     Ok(())
 }
 

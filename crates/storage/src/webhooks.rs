@@ -90,6 +90,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     EVENT = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events WHERE id = $1";
     SET_STATE = "UPDATE webhook_events SET state = $2 WHERE id = $1";
+    FAIL_PENDING = "UPDATE webhook_events SET state = 'failed' WHERE org_id = $1 AND state = 'pending'";
     EVENTS = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events \
         WHERE org_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4";
     EVENTS_OF_STATE = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events \
@@ -263,6 +264,12 @@ pub async fn event(conn: &mut impl AsConn, id: &str) -> Result<Option<Event>, Er
 /// Says where an event stands.
 pub async fn set_state(tx: &mut WriteTx, id: &str, state: WebhookState) -> Result<(), Error> {
     execute!(tx, SET_STATE, id, state.name())?;
+    Ok(())
+}
+
+/// Marks the events of an organization that wait as failed.
+pub async fn fail_pending(tx: &mut WriteTx, org: &OrgId) -> Result<(), Error> {
+    execute!(tx, FAIL_PENDING, org.as_str())?;
     Ok(())
 }
 

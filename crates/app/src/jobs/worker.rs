@@ -49,9 +49,16 @@ struct Worker<R> {
     run: R,
     limit: usize,
     tasks: JoinSet<()>,
-    running: HashMap<Id, (Lease, AbortHandle)>,
+    running: HashMap<Id, Begun>,
     /// Whether the last look failed: a database that is gone is reported once.
     failing: bool,
+}
+
+/// A job that runs here.
+struct Begun {
+    lease: Lease,
+    task: AbortHandle,
+    is_shoot: bool,
 }
 
 impl<R, F> Worker<R>
@@ -105,8 +112,8 @@ where
         }
         self.tasks.shutdown().await;
         let now = self.app.clock.now();
-        for (lease, _) in self.running.values() {
-            give_back(&self.app, lease, now).await;
+        for begun in self.running.values() {
+            give_back(&self.app, &begun.lease, now).await;
         }
     }
 
@@ -171,22 +178,30 @@ where
     async fn claim(&mut self, free: usize) -> Result<usize, Error> {
         let limits = self.app.settings.jobs;
         let now = self.app.clock.now();
+        let of_shoots = self.running.values().filter(|begun| begun.is_shoot);
+        let shoots = limits.shoots.saturating_sub(of_shoots.count());
         let claim = Claim {
             worker: &self.app.jobs.worker,
             now,
             lease_until: now.plus(limits.lease),
             lane_max: limits.lane_max,
             limit: i64::try_from(free).unwrap_or(i64::MAX),
+            long: (Kind::Shoot, i64::try_from(shoots).unwrap_or(i64::MAX)),
         };
         let mut tx = self.app.db.write().await?;
         let claimed = jobs::claim(&mut tx, &claim).await?;
         tx.commit().await?;
         let count = claimed.len();
         for job in claimed {
-            let lease = job.lease();
+            let (lease, is_shoot) = (job.lease(), job.kind == Kind::Shoot.name());
             let (app, run) = (Arc::clone(&self.app), self.run.clone());
             let task = self.tasks.spawn(attempt(app, job, run));
-            self.running.insert(task.id(), (lease, task));
+            let begun = Begun {
+                lease,
+                task,
+                is_shoot,
+            };
+            self.running.insert(begun.task.id(), begun);
         }
         Ok(count)
     }
@@ -225,15 +240,15 @@ where
         let until = now.plus(self.app.settings.jobs.lease);
         let mut tx = self.app.db.write().await?;
         let held = jobs::heartbeat(&mut tx, &worker, until).await?;
-        let runs = |lease: &Lease| self.running.values().any(|(running, _)| running == lease);
+        let runs = |lease: &Lease| self.running.values().any(|begun| begun.lease == *lease);
         for lease in held.iter().filter(|lease| !runs(lease)) {
             let why = "how it ended could not be stored";
             jobs::retry(&mut tx, lease, now, why).await?;
         }
         tx.commit().await?;
-        for (lease, task) in self.running.values() {
-            if !held.contains(lease) {
-                task.abort();
+        for begun in self.running.values() {
+            if !held.contains(&begun.lease) {
+                begun.task.abort();
             }
         }
         Ok(())

@@ -40,6 +40,7 @@ fn ask(worker: &str, now: Timestamp, limit: i64) -> Claim<'_> {
         lease_until: now.plus(Duration::from_secs(30)),
         lane_max: 2,
         limit,
+        long: (JobKind::Shoot, limit),
     }
 }
 
