@@ -2,9 +2,12 @@
 //!
 //! The answer is stored in the transaction that does the work (`Once::keep`): a process killed at
 //! any moment leaves either both or neither. Refusals are not kept, since they changed nothing.
+//!
+//! Answers hold links that open a session, so they are encrypted.
 
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use headshot_domain::{OrgId, entropy};
 use headshot_storage::idempotency::{self, Request};
 use headshot_storage::{Error, WriteTx};
@@ -69,8 +72,8 @@ pub async fn begin(app: &App, org: &OrgId, key: &str, digest: &[u8]) -> Result<B
                 if known.digest != digest {
                     return Ok(Begun::Different);
                 }
-                if let Some(answer) = known.answer {
-                    return Ok(Begun::Answered(answer));
+                if let Some(sealed) = known.answer {
+                    return opened(app, (org, key), &sealed).map(Begun::Answered);
                 }
                 if known.claimed_until > now {
                     tokio::time::sleep(LOOK_EVERY).await;
@@ -104,8 +107,36 @@ impl Claim {
     /// Stores the answer of a request that changed nothing.
     pub async fn settle(self, app: &App, body: &str) -> Result<(), Error> {
         let mut tx = app.db.write().await?;
-        idempotency::answer(&mut tx, &self.org, (&self.key, &self.claimant), body).await?;
+        self.store(app, &mut tx, body).await?;
         tx.commit().await
+    }
+
+    async fn store(&self, app: &App, tx: &mut WriteTx, body: &str) -> Result<(), Error> {
+        let context = context(&self.org, &self.key);
+        let sealed = app.settings.vault.seal(&*app.entropy, &context, body);
+        let sealed = BASE64.encode(&sealed);
+        idempotency::answer(tx, &self.org, (&self.key, &self.claimant), &sealed).await
+    }
+}
+
+fn context(org: &OrgId, key: &str) -> String {
+    format!("answer {org} {key}")
+}
+
+fn opened(app: &App, (org, key): (&OrgId, &str), sealed: &str) -> Result<String, Error> {
+    let corrupt = Error::Corrupt {
+        table: "idempotency_keys",
+        column: "answer",
+    };
+    let Ok(sealed) = BASE64.decode(sealed.as_bytes()) else {
+        return Err(corrupt);
+    };
+    match app.settings.vault.open(&context(org, key), &sealed) {
+        Ok(answer) => Ok(answer.to_string()),
+        Err(unreadable) => {
+            app.report(&unreadable, "a kept answer can't be read");
+            Err(corrupt)
+        }
     }
 }
 
@@ -141,8 +172,7 @@ impl<'a, T: Sync> Once<'a, T> {
             None => Ok(()),
             Some((claim, view)) => {
                 let body = view(app, result);
-                let who = (claim.key.as_str(), claim.claimant.as_str());
-                idempotency::answer(tx, &claim.org, who, &body).await
+                claim.store(app, tx, &body).await
             }
         }
     }

@@ -131,3 +131,23 @@ async fn keys_of_organizations_are_apart_and_have_a_length() {
         (400, "INVALID_REQUEST")
     );
 }
+
+/// A kept answer opens a session; the database alone does not.
+#[tokio::test]
+async fn a_kept_answer_is_encrypted() {
+    let world = World::new(Kind::Sqlite).await;
+    let create = async || {
+        let key = [("Idempotency-Key", "once")];
+        let body = r#"{"email":"cyd@example.com"}"#;
+        world
+            .call("POST", "/api/v2/organization/models", &key, body)
+            .await
+    };
+    let first = create().await.expect(200);
+    assert!(first["signedUrl"].as_str().unwrap().contains("token="));
+    let mut conn = world.app.db.read().await.unwrap();
+    let known = headshot_storage::idempotency::find(&mut conn, &world.org, "once").await;
+    let stored = known.unwrap().unwrap().answer.unwrap();
+    assert!(!stored.contains("signedUrl"), "{stored}");
+    assert_eq!(create().await.expect(200), first);
+}
