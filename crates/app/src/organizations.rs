@@ -1,7 +1,8 @@
 //! Organizations: details, credits, creation.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use headshot_domain::{Credits, Email, OrgId, Package, Plan, Role};
 use headshot_storage::organizations;
 use headshot_storage::users::{self, User};
@@ -27,6 +28,8 @@ pub struct OrgDetails {
     pub website: String,
     /// All teams, oldest first.
     pub teams: Vec<Team>,
+    /// What an interface answers with, made by the first answer and kept as long as the rest.
+    pub answer: OnceLock<Bytes>,
 }
 
 /// The caller's organization, from memory where that is allowed.
@@ -63,6 +66,7 @@ pub(crate) async fn read_details(conn: &mut impl AsConn, id: &OrgId) -> Result<O
         id: org.id,
         name: org.name,
         website: org.website,
+        answer: OnceLock::new(),
     })
 }
 

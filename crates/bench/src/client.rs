@@ -101,6 +101,16 @@ pub(crate) fn get(path: &str, key: Option<&str>) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{key}\r\n").into_bytes()
 }
 
+/// A request as a trusted proxy passes it on, for a caller of its own for each `number`.
+pub(crate) fn forwarded(mut request: Vec<u8>, number: usize) -> Vec<u8> {
+    let [.., high, middle, low] = number.to_be_bytes();
+    let header = format!("X-Forwarded-For: 10.{high}.{middle}.{low}\r\n");
+    let first_line = request.windows(2).position(|two| two == b"\r\n");
+    let at = first_line.map_or(0, |end| end + 2);
+    request.splice(at..at, header.into_bytes());
+    request
+}
+
 /// Revocation by possession.
 pub(crate) fn revoke(key: &str) -> Vec<u8> {
     let body = format!("{{\"key\":\"{key}\"}}");

@@ -92,16 +92,18 @@ async fn arrangement(
 }
 
 /// Uses each key on every process, deletes it through one of them, and tries it again everywhere.
+/// Each key comes from an address of its own: refusals count for addresses.
 async fn delete_all(clients: &mut [Client], keys: &[String]) -> anyhow::Result<(Vec<f64>, usize)> {
     let (mut times, mut accepted) = (Vec::new(), 0);
     for (index, key) in keys.iter().enumerate() {
-        let request = client::get(crate::route::PATH, Some(key));
+        let request = client::forwarded(client::get(crate::route::PATH, Some(key)), index);
+        let revocation = client::forwarded(client::revoke(key), index);
         for client in &mut *clients {
             ensure!(client.send(&request).await?.status == 200, "a live key");
         }
         let deleting = index % clients.len();
         let started = Instant::now();
-        let answer = clients[deleting].send(&client::revoke(key)).await?;
+        let answer = clients[deleting].send(&revocation).await?;
         times.push(started.elapsed().as_secs_f64() * 1_000.0);
         ensure!(answer.status == 200, "a deletion: {}", answer.status);
         for client in &mut *clients {

@@ -67,6 +67,7 @@ impl Server {
             .env("HEADSHOT_DATABASE_URL", &seed.database_url)
             .env("HEADSHOT_PEPPER", crate::seed::PEPPER)
             .env("HEADSHOT_LISTEN", address.to_string())
+            .env("HEADSHOT_TRUSTED_PROXIES", "127.0.0.1")
             .env("HEADSHOT_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null());

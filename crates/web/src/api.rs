@@ -2,12 +2,12 @@
 
 use axum::Router;
 use axum::http::{HeaderValue, header};
-use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post, put};
 use serde::Serialize;
 
 use crate::Web;
+use gate::{Keyed, Open};
 
 pub mod error;
 pub(crate) mod gate;
@@ -26,19 +26,17 @@ pub(crate) use operation::OPERATIONS;
 pub(crate) fn routes(web: &Web) -> Router {
     let keyed = v2_routes()
         .merge(v1_routes())
-        .route("/api/v2", get(gate::no_such_route))
-        .route("/api/v2/", get(gate::no_such_route))
-        .route("/api/v1/", get(gate::no_such_route))
-        .route("/api/v1", get(gate::no_such_route))
-        .route("/api/v2/{*path}", get(gate::no_such_route))
-        .route("/api/v1/{*path}", get(gate::no_such_route))
-        .method_not_allowed_fallback(gate::no_such_route)
-        .layer(from_fn_with_state(web.clone(), gate::gate))
+        .route("/api/v2", get(Keyed(gate::no_such_route)))
+        .route("/api/v2/", get(Keyed(gate::no_such_route)))
+        .route("/api/v1/", get(Keyed(gate::no_such_route)))
+        .route("/api/v1", get(Keyed(gate::no_such_route)))
+        .route("/api/v2/{*path}", get(Keyed(gate::no_such_route)))
+        .route("/api/v1/{*path}", get(Keyed(gate::no_such_route)))
+        .method_not_allowed_fallback(Keyed(gate::no_such_route))
         .with_state(web.clone());
     let unkeyed = Router::new()
-        .route("/api/keys/revoke", post(revoke::revoke))
-        .method_not_allowed_fallback(gate::no_such_route)
-        .layer(from_fn_with_state(web.clone(), gate::open_gate))
+        .route("/api/keys/revoke", post(Open(revoke::revoke)))
+        .method_not_allowed_fallback(Open(gate::no_such_route))
         .with_state(web.clone());
     keyed.merge(unkeyed)
 }
@@ -46,76 +44,100 @@ pub(crate) fn routes(web: &Web) -> Router {
 fn v2_routes() -> Router<Web> {
     use v2::{invites, models, organization, people, photos, teams};
     Router::new()
-        .route("/api/v2/organization", get(organization::organization))
-        .route("/api/v2/organization/credits", get(organization::credits))
+        .route(
+            "/api/v2/organization",
+            get(Keyed(organization::organization)),
+        )
+        .route(
+            "/api/v2/organization/credits",
+            get(Keyed(organization::credits)),
+        )
         .route(
             "/api/v2/organization/invites",
-            get(invites::list).post(invites::create),
+            get(Keyed(invites::list)).post(Keyed(invites::create)),
         )
-        .route("/api/v2/organization/invites/revoke", post(invites::revoke))
-        .route("/api/v2/organization/invites/{email}", get(invites::get))
+        .route(
+            "/api/v2/organization/invites/revoke",
+            post(Keyed(invites::revoke)),
+        )
+        .route(
+            "/api/v2/organization/invites/{email}",
+            get(Keyed(invites::get)),
+        )
         .route(
             "/api/v2/organization/teams",
-            get(teams::list).post(teams::create),
+            get(Keyed(teams::list)).post(Keyed(teams::create)),
         )
         .route(
             "/api/v2/organization/teams/{teamId}",
-            put(teams::update).delete(teams::delete),
+            put(Keyed(teams::update)).delete(Keyed(teams::delete)),
         )
         .route(
             "/api/v2/organization/teams/{teamId}/members",
-            post(teams::add_members),
+            post(Keyed(teams::add_members)),
         )
-        .route("/api/v2/organization/team", get(people::list))
-        .route("/api/v2/organization/team/accepted", get(people::accepted))
-        .route("/api/v2/organization/team/pending", get(people::pending))
-        .route("/api/v2/organization/team/finished", get(people::finished))
+        .route("/api/v2/organization/team", get(Keyed(people::list)))
+        .route(
+            "/api/v2/organization/team/accepted",
+            get(Keyed(people::accepted)),
+        )
+        .route(
+            "/api/v2/organization/team/pending",
+            get(Keyed(people::pending)),
+        )
+        .route(
+            "/api/v2/organization/team/finished",
+            get(Keyed(people::finished)),
+        )
         .route(
             "/api/v2/organization/models",
-            get(models::list).post(models::create),
+            get(Keyed(models::list)).post(Keyed(models::create)),
         )
         .route(
             "/api/v2/organization/models/{modelId}",
-            get(models::get).delete(models::delete),
+            get(Keyed(models::get)).delete(Keyed(models::delete)),
         )
         .route(
             "/api/v2/organization/models/{modelId}/photos",
-            get(photos::list),
+            get(Keyed(photos::list)),
         )
         .route(
             "/api/v2/organization/models/{modelId}/photos/favorite",
-            get(photos::favorite),
+            get(Keyed(photos::favorite)),
         )
         .route(
             "/api/v2/organization/models/{modelId}/photos/download",
-            post(photos::download),
+            post(Keyed(photos::download)),
         )
         .route(
             "/api/v2/organization/models/{modelId}/photos/{photoId}",
-            get(photos::get),
+            get(Keyed(photos::get)),
         )
         .route(
             "/api/v2/organization/photos/favorites",
-            get(photos::favorites),
+            get(Keyed(photos::favorites)),
         )
 }
 
 fn v1_routes() -> Router<Web> {
     Router::new()
-        .route("/api/v1/organization", get(v1::organization))
+        .route("/api/v1/organization", get(Keyed(v1::organization)))
         .route(
             "/api/v1/organization/credits",
-            get(v1::credits).post(v1::credits_by_post),
+            get(Keyed(v1::credits)).post(Keyed(v1::credits_by_post)),
         )
-        .route("/api/v1/organization/invite", post(v1::create_invite))
+        .route(
+            "/api/v1/organization/invite",
+            post(Keyed(v1::create_invite)),
+        )
         .route(
             "/api/v1/organization/invite/revoke",
-            post(v1::revoke_invite),
+            post(Keyed(v1::revoke_invite)),
         )
-        .route("/api/v1/organization/invites", get(v1::list_invites))
+        .route("/api/v1/organization/invites", get(Keyed(v1::list_invites)))
         .route(
             "/api/v1/organization/invite/id/{inviteId}",
-            get(v1::get_invite),
+            get(Keyed(v1::get_invite)),
         )
 }
 
@@ -126,8 +148,12 @@ fn json(view: &impl Serialize) -> String {
 
 /// An answer whose body is JSON already.
 fn json_text(body: impl Into<axum::body::Body>) -> Response {
-    let mut response = body.into().into_response();
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    let mut response = Response::new(body.into());
+    let headers = response.headers_mut();
+    headers.reserve(gate::HEADERS_ADDED + 1);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

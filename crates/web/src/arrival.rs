@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::http::{HeaderMap, HeaderValue, Request, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use headshot_domain::{Entropy, RequestId, Timestamp};
 use parking_lot::Mutex;
 
 use crate::Web;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The peer's socket address, put on each request by the server.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +35,7 @@ impl Arrival {
         web.0.request_numbers.fill(&mut random);
         let peer = request.extensions().get::<Peer>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
-        let forwarded = request.headers().get_all("x-forwarded-for");
+        let forwarded = request.headers().get_all(FORWARDED_FOR);
         let hops: Vec<&[u8]> = forwarded.iter().map(HeaderValue::as_bytes).collect();
         Self {
             id: RequestId::new(at, u64::from_le_bytes(random)),
@@ -116,10 +120,8 @@ pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
     if headers.contains_key(header::ORIGIN) {
         return true;
     }
-    let cors = headers
-        .get("sec-fetch-mode")
-        .is_some_and(|mode| mode == "cors");
-    cors && (headers.contains_key("sec-fetch-site") || !is_node(headers))
+    let cors = headers.get(FETCH_MODE).is_some_and(|mode| mode == "cors");
+    cors && (headers.contains_key(FETCH_SITE) || !is_node(headers))
 }
 
 /// By its name, or by the language `*`, which no browser asks for.

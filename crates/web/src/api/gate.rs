@@ -1,16 +1,21 @@
 //! What every API request passes: verification, rate limit, scope, time limit, and the API log.
 //!
 //! Order of the checks (contract: errors.md): key 401, rate limit 429, network and scope 403.
+//!
+//! The gates are handlers around handlers, not layers: a layer costs each request a boxed service
+//! and a boxed future more.
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::handler::Handler;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -35,7 +40,7 @@ pub(crate) const HEADERS_MAX: usize = 32 * 1024;
 const PATH_MAX: usize = 2_048;
 
 /// How many headers each answer gets here, about.
-const HEADERS_ADDED: usize = 7;
+pub(crate) const HEADERS_ADDED: usize = 7;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -52,8 +57,34 @@ struct Checked {
     result: Result<Caller, ApiError>,
 }
 
+/// A handler behind the gate that verifies the key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keyed<H>(pub(crate) H);
+
+/// A handler that needs no key: limited by address and logged like the others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open<H>(pub(crate) H);
+
+type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+impl<H: Handler<T, Web>, T: 'static> Handler<T, Web> for Keyed<H> {
+    type Future = Answer;
+
+    fn call(self, request: Request, web: Web) -> Answer {
+        Box::pin(keyed(web, request, self.0))
+    }
+}
+
+impl<H: Handler<T, Web>, T: 'static> Handler<T, Web> for Open<H> {
+    type Future = Answer;
+
+    fn call(self, request: Request, web: Web) -> Answer {
+        Box::pin(open(web, request, self.0))
+    }
+}
+
 /// Verifies the key, then lets the request through to its operation.
-pub(crate) async fn gate(State(web): State<Web>, request: Request, next: Next) -> Response {
+async fn keyed<T>(web: Web, request: Request, handler: impl Handler<T, Web>) -> Response {
     let started = web.app().clock.monotonic();
     let arrival = Arrival::of(&web, &request);
     let seen = Seen::of(&request);
@@ -65,22 +96,22 @@ pub(crate) async fn gate(State(web): State<Web>, request: Request, next: Next) -
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
             let request = Request::from_parts(parts, body);
+            let answer = |request| handler.call(request, web.clone());
             if seen.operation.is_some_and(idempotent::heeds) {
                 run(&web, request, |request| {
                     // Boxed: what only reads must not carry this state along.
-                    Box::pin(idempotent::run(&web, request, next))
+                    Box::pin(idempotent::run(&web, request, answer))
                 })
                 .await
             } else {
-                run(&web, request, |request| next.run(request)).await
+                run(&web, request, answer).await
             }
         }
     };
     finish(&web, (arrival, started), seen, checked, response)
 }
 
-/// The gate of operations that need no key: limited by address and logged like the others.
-pub(crate) async fn open_gate(State(web): State<Web>, request: Request, next: Next) -> Response {
+async fn open<T>(web: Web, request: Request, handler: impl Handler<T, Web>) -> Response {
     let started = web.app().clock.monotonic();
     let arrival = Arrival::of(&web, &request);
     let seen = Seen::of(&request);
@@ -92,7 +123,7 @@ pub(crate) async fn open_gate(State(web): State<Web>, request: Request, next: Ne
     } else {
         let mut request = request;
         request.extensions_mut().insert(arrival.clone());
-        run(&web, request, |request| next.run(request)).await
+        run(&web, request, |request| handler.call(request, web.clone())).await
     };
     let state = KeyState::Missing;
     let result = Err(ApiError::NoSuchRoute);
@@ -635,19 +666,21 @@ mod tests {
     use crate::Limits;
     use crate::tests::served;
     use axum::Router;
-    use axum::routing::{MethodRouter, get};
+    use axum::routing::get;
     use headshot_app::request_log::{self, Filter};
     use tower::ServiceExt;
 
     const ORGANIZATION: &str = "/api/v2/organization";
 
     /// The whole answer of an operation behind the gate, and what the log keeps of it.
-    async fn answer(limits: Limits, operation: MethodRouter<Web>) -> (String, String) {
+    async fn answer<T: 'static>(
+        limits: Limits,
+        operation: impl Handler<T, Web>,
+    ) -> (String, String) {
         let served = served(limits).await;
         let web = &served.web;
-        let gate = axum::middleware::from_fn_with_state(web.clone(), gate);
-        let router = Router::new().route(ORGANIZATION, operation);
-        let router = router.layer(gate).with_state(web.clone());
+        let router = Router::new().route(ORGANIZATION, get(Keyed(operation)));
+        let router = router.with_state(web.clone());
         let authorization = format!("Bearer {}", served.key);
         let request = Request::get(ORGANIZATION).header("authorization", authorization);
         let request = request.body(Body::empty()).unwrap();
@@ -686,7 +719,7 @@ mod tests {
             time_max: Duration::from_millis(1),
             ..Limits::default()
         };
-        let hangs = get(std::future::pending::<StatusCode>);
+        let hangs = std::future::pending::<StatusCode>;
         let (shown, logged) = answer(limits, hangs).await;
         insta::assert_snapshot!(shown, @r#"
         500 Internal Server Error
@@ -709,7 +742,7 @@ mod tests {
         async fn panics() -> StatusCode {
             panic!("secret of {}", file!());
         }
-        let (shown, logged) = answer(Limits::default(), get(panics)).await;
+        let (shown, logged) = answer(Limits::default(), panics).await;
         insta::assert_snapshot!(shown, @r#"
         500 Internal Server Error
         content-type: application/json

@@ -4,7 +4,6 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use headshot_app::caller::Caller;
 use headshot_app::idempotency::{self, Begun, KEY_MAX};
@@ -23,8 +22,15 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Runs a request of an operation that [`heeds`] the header, at most once for each key that its
 /// organization sends with it.
-pub(crate) async fn run(web: &Web, request: Request, next: Next) -> Response {
-    match claimed(web, request, next).await {
+pub(crate) async fn run<F>(
+    web: &Web,
+    request: Request,
+    operation: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
+    match claimed(web, request, operation).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
@@ -35,12 +41,19 @@ pub(crate) fn heeds(operation: &Operation) -> bool {
     operation.method == "POST" && operation.access == Access::Write
 }
 
-async fn claimed(web: &Web, request: Request, next: Next) -> Result<Response, ApiError> {
+async fn claimed<F>(
+    web: &Web,
+    request: Request,
+    operation: impl FnOnce(Request) -> F,
+) -> Result<Response, ApiError>
+where
+    F: Future<Output = Response>,
+{
     let Some(key) = of_headers(request.headers())? else {
-        return Ok(next.run(request).await);
+        return Ok(operation(request).await);
     };
     let Some(caller) = request.extensions().get::<Caller>().cloned() else {
-        return Ok(next.run(request).await);
+        return Ok(operation(request).await);
     };
     let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, crate::BODY_MAX).await;
@@ -61,7 +74,7 @@ async fn claimed(web: &Web, request: Request, next: Next) -> Result<Response, Ap
     };
     parts.extensions.insert(Claimed(claim.clone()));
     let released = Released::unless_answered(web, claim);
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = operation(Request::from_parts(parts, Body::from(body))).await;
     if response.status().is_success() {
         released.forget();
     } else {

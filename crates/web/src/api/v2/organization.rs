@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use headshot_app::caller::Caller;
 use headshot_app::organizations::{self, CreditsLeft, OrgDetails};
 use headshot_domain::Credits;
@@ -10,8 +10,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Web;
-use crate::api::ApiError;
 use crate::api::error::Common;
+use crate::api::{ApiError, json, json_text};
 
 /// What `credits` says where an organization's credits are not counted.
 pub(crate) const UNLIMITED_CREDITS: i64 = 1_000_000;
@@ -115,7 +115,8 @@ pub(crate) async fn organization(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, ApiError> {
     let details = organizations::details(web.app(), &caller).await?;
-    Ok(Json(OrganizationResponse::of(&details)).into_response())
+    let answer = || json(&OrganizationResponse::of(&details)).into();
+    Ok(json_text(details.answer.get_or_init(answer).clone()))
 }
 
 /// Get the credit balance
