@@ -320,17 +320,6 @@ pub fn bearer(header: &[u8]) -> Option<&str> {
         .then(|| token.trim_matches(' '))
 }
 
-/// Notes accepted uses that the API log brought, newest of each key.
-pub(crate) async fn note_uses(
-    tx: &mut headshot_storage::WriteTx,
-    uses: impl Iterator<Item = (KeyId, LastUse, Option<Timestamp>)>,
-) -> Result<(), Error> {
-    for (key, last, browser_at) in uses {
-        api_keys::used(tx, &key, &last, browser_at).await?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,14 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use headshot_domain::{Clock, Entropy, KeyId, OrgId, RequestId, Timestamp, entropy};
-use headshot_storage::api_keys::LastUse;
-use headshot_storage::api_requests::{self, HourCount};
+use headshot_storage::api_keys::{self, KeyUse, LastUse};
+use headshot_storage::api_requests::{self, HourCount, KeyHour};
 use headshot_storage::{Db, Error, auth};
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
-use crate::keys;
 
 pub use headshot_storage::api_requests::{
     DEAD_KEY_ATTEMPTS_MAX, Filter, Gap, KeyState, Logged, Request,
@@ -176,12 +175,10 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
     let mut parts = vec![batch];
     let mut told = false;
     while let Some(part) = parts.pop() {
-        let lost = app.recorder.lost.load(Ordering::Relaxed);
         if part.is_empty() && app.recorder.nothing_waits() {
             continue;
         }
-        let Err(error) = write(app, part, lost).await else {
-            app.recorder.lost.fetch_sub(lost, Ordering::Relaxed);
+        let Err(error) = write(app, part).await else {
             app.recorder
                 .written
                 .fetch_add(part.len() as u64, Ordering::Relaxed);
@@ -204,10 +201,22 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
     }
 }
 
-async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
-    let turned_away = app.recorder.turned_away.load(Ordering::Relaxed);
-    let node = app.node.id();
+/// Two transactions, so that nobody waits for the database's writer longer than for the half of it.
+async fn write(app: &App, batch: &[Request]) -> Result<(), Error> {
     let until = complete_until(app, batch);
+    store(app, batch, until).await?;
+    let mut tx = app.db.write().await?;
+    api_keys::used(&mut tx, &last_uses(batch)).await?;
+    auth::flushed(&mut tx, app.node.id(), until).await?;
+    tx.commit().await
+}
+
+/// Stores requests with their counts, and what was lost or turned away, each once however often it
+/// is tried.
+async fn store(app: &App, batch: &[Request], until: Timestamp) -> Result<(), Error> {
+    let node = app.node.id();
+    let turned_away = app.recorder.turned_away.load(Ordering::Relaxed);
+    let lost = app.recorder.lost.load(Ordering::Relaxed);
     let mut tx = app.db.write().await?;
     let stored = api_requests::insert(&mut tx, node, batch).await?;
     // A commit whose answer got lost may have stored the batch already, all of it: ids are unique.
@@ -219,17 +228,22 @@ async fn write(app: &App, batch: &[Request], lost: u64) -> Result<(), Error> {
             let requests = i64::try_from(turned_away).unwrap_or(i64::MAX);
             counts.insert(("", "", hour, "turned away"), requests);
         }
-        for ((org, key, hour, outcome), requests) in counts {
-            api_requests::count(&mut tx, (org, key), (hour, outcome), requests).await?;
-        }
+        let counts = counts.into_iter();
+        let counts = counts.map(|((org, key, hour, outcome), requests)| KeyHour {
+            org,
+            key,
+            hour,
+            outcome,
+            requests,
+        });
+        api_requests::count(&mut tx, &counts.collect::<Vec<_>>()).await?;
     }
-    keys::note_uses(&mut tx, last_uses(batch)).await?;
     if lost > 0 {
         let lost = i64::try_from(lost).unwrap_or(i64::MAX);
         api_requests::insert_gap(&mut tx, &gap(&*app.clock, &*app.entropy, node, lost)).await?;
     }
-    auth::flushed(&mut tx, node, until).await?;
     tx.commit().await?;
+    app.recorder.lost.fetch_sub(lost, Ordering::Relaxed);
     if counted {
         app.recorder
             .turned_away
@@ -283,9 +297,7 @@ fn hour_counts(batch: &[Request]) -> BTreeMap<HourKey<'_>, i64> {
 }
 
 /// The newest accepted use of each key in the batch.
-fn last_uses(
-    batch: &[Request],
-) -> impl Iterator<Item = (KeyId, LastUse, Option<Timestamp>)> + use<> {
+fn last_uses(batch: &[Request]) -> Vec<KeyUse> {
     let accepted = |request: &&Request| {
         let refused = matches!(request.refused_by, Some("rate limit" | "network" | "scope"));
         request.key_state == KeyState::Live && !refused
@@ -303,22 +315,21 @@ fn last_uses(
             entry.1 = entry.1.max(Some(request.at));
         }
     }
-    let uses: Vec<_> = newest
-        .into_iter()
-        .map(|(key, (request, browser_at))| {
-            let last = LastUse {
-                at: request.at,
-                address: Some(request.address.to_string()),
-                call: Some(format!(
-                    "{} {}",
-                    request.method,
-                    without_query(&request.path)
-                )),
-            };
-            (KeyId::from(key), last, browser_at)
-        })
-        .collect();
-    uses.into_iter()
+    let newest = newest.into_iter();
+    let uses = newest.map(|(key, (request, browser_at))| KeyUse {
+        key: KeyId::from(key),
+        last: LastUse {
+            at: request.at,
+            address: Some(request.address.to_string()),
+            call: Some(format!(
+                "{} {}",
+                request.method,
+                without_query(&request.path)
+            )),
+        },
+        browser_at,
+    });
+    uses.collect()
 }
 
 fn without_query(path: &str) -> &str {

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use headshot_storage::Db;
+use headshot_storage::api_requests::{self, KeyHour};
 use tokio::task::JoinSet;
 
 use crate::client::{self, Client};
@@ -76,6 +78,16 @@ async fn arrangement(
     } else {
         "processes"
     };
+    let alone = commits(seed, keys.len()).await?;
+    report.add(
+        format!("A commit of one row alone, on {database}"),
+        format!(
+            "p50 {:.1} ms, p99 {:.1} ms",
+            quantile(&alone, 0.5),
+            quantile(&alone, 0.99),
+        ),
+        "",
+    );
     report.add(
         format!(
             "Deletion over HTTP, {processes} {plural} on {database} ({} keys)",
@@ -89,6 +101,30 @@ async fn arrangement(
         target,
     );
     Ok(())
+}
+
+/// What the database and its disk take for the smallest write, on the same files.
+async fn commits(seed: &Seed, count: usize) -> anyhow::Result<Vec<f64>> {
+    let db = Db::connect(&seed.database_url).await?;
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let row = KeyHour {
+            org: seed.org.as_str(),
+            key: "",
+            hour: 0,
+            outcome: "accepted",
+            requests: 1,
+        };
+        let started = Instant::now();
+        let mut tx = db.write().await?;
+        api_requests::count(&mut tx, &[row]).await?;
+        tx.commit().await?;
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+        // As far apart as deletions are.
+        tokio::time::sleep(PAUSE).await;
+    }
+    db.close().await;
+    Ok(times)
 }
 
 /// Uses each key on every process, deletes it through one of them, and tries it again everywhere.

@@ -1,9 +1,13 @@
 //! API keys. The key itself is never stored, only its digest under a pepper kept elsewhere.
 
+use std::sync::LazyLock;
+
 use headshot_domain::{KeyHint, KeyId, Networks, OrgId, Plan, ScopeSet, Timestamp};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
+use crate::dialect;
 use crate::error::Error;
+use crate::many::{Many, execute_many};
 use crate::parsed;
 
 /// A key as admins see it.
@@ -46,6 +50,32 @@ pub struct LastUse {
     pub address: Option<String>,
     /// Method and path.
     pub call: Option<String>,
+}
+
+/// An accepted use of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The key.
+    pub key: KeyId,
+    /// When, from where, what for.
+    pub last: LastUse,
+    /// When a browser last used it.
+    pub browser_at: Option<Timestamp>,
+}
+
+impl KeyUse {
+    /// A use of which the time alone is known, until the log is written.
+    pub const fn at(key: KeyId, at: Timestamp) -> Self {
+        Self {
+            key,
+            last: LastUse {
+                at,
+                address: None,
+                call: None,
+            },
+            browser_at: None,
+        }
+    }
 }
 
 /// What verification needs to know of a key, read in one snapshot with the epoch.
@@ -102,12 +132,24 @@ statements! {
         FROM auth_epoch e LEFT JOIN api_keys k ON k.digest = $1 LEFT JOIN organizations o ON o.id = k.org_id \
         WHERE e.id = 1";
     DELETE = "UPDATE api_keys SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND deleted_at IS NULL";
-    USED = "UPDATE api_keys SET last_used_at = $2, last_used_address = COALESCE($3, last_used_address), \
-        last_used_call = COALESCE($4, last_used_call), \
-        browser_used_at = CASE WHEN browser_used_at > $5 THEN browser_used_at \
-            ELSE COALESCE($5, browser_used_at) END \
-        WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2)";
     PEPPERS = "SELECT pepper_id, COUNT(*) FROM api_keys WHERE deleted_at IS NULL GROUP BY pepper_id ORDER BY pepper_id";
+}
+
+static USED: LazyLock<Many> = LazyLock::new(|| {
+    Many::new(
+        "UPDATE api_keys SET last_used_at = u.column2, \
+         last_used_address = COALESCE(u.column3, last_used_address), \
+         last_used_call = COALESCE(u.column4, last_used_call), \
+         browser_used_at = CASE WHEN browser_used_at > u.column5 THEN browser_used_at \
+         ELSE COALESCE(u.column5, browser_used_at) END FROM (VALUES",
+        "(CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT))",
+        ") AS u WHERE api_keys.id = u.column1 AND (last_used_at IS NULL OR last_used_at <= u.column2)",
+    )
+});
+
+/// [`USED`] for the tests.
+pub(crate) fn many_used() -> &'static Many {
+    &USED
 }
 
 #[derive(sqlx::FromRow)]
@@ -280,21 +322,19 @@ pub async fn delete(tx: &mut WriteTx, id: &KeyId, by: &str, now: Timestamp) -> R
     Ok(execute!(tx, DELETE, id.as_str(), now.unix_ms(), by)? > 0)
 }
 
-/// Notes an accepted use, unless a later one is known.
-pub async fn used(
-    tx: &mut WriteTx,
-    id: &KeyId,
-    last: &LastUse,
-    browser_at: Option<Timestamp>,
-) -> Result<(), Error> {
-    execute!(
+/// Notes accepted uses, one of each key at most, unless later ones are known.
+pub async fn used(tx: &mut WriteTx, uses: &[KeyUse]) -> Result<(), Error> {
+    let keys: Vec<&str> = uses.iter().map(|used| used.key.as_str()).collect();
+    dialect::lock_keys(tx, &keys).await?;
+    execute_many!(
         tx,
-        USED,
-        id.as_str(),
-        last.at.unix_ms(),
-        last.address.as_deref(),
-        last.call.as_deref(),
-        browser_at.map(Timestamp::unix_ms),
+        &USED,
+        uses,
+        |used| used.key.as_str(),
+        used.last.at.unix_ms(),
+        used.last.address.as_deref(),
+        used.last.call.as_deref(),
+        used.browser_at.map(Timestamp::unix_ms),
     )?;
     Ok(())
 }

@@ -12,12 +12,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use headshot_domain::{KeyId, OrgId, RequestId, Timestamp, storable};
-use sha2::{Digest as _, Sha256};
 
-use crate::conn::{
-    AsConn, Conn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements,
-};
+use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
+use crate::many::{Many, execute_many};
+use shapes::{Shape, ShapeId};
+
+mod shapes;
 
 /// One API request, as it is written.
 #[derive(Debug, Clone)]
@@ -220,16 +221,8 @@ macro_rules! logged {
 }
 
 statements! {
-    // An hour is exact enough to tell when the last request of a shape is gone.
-    SHAPE = "INSERT INTO api_log_shapes (id, seen_at, node, key_id, key_state, fingerprint, method, route, \
-        path, status, code, refused_by, request_bytes, response_bytes, address, user_agent, browser) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
-        ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at WHERE api_log_shapes.seen_at < excluded.seen_at";
     GAP = "INSERT INTO api_log_gaps (id, at, node, lost) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (id) DO NOTHING";
-    COUNT_HOUR = "INSERT INTO api_request_hours (org_id, hour, key_id, outcome, requests) VALUES ($1, $2, $3, $4, $5) \
-        ON CONFLICT (org_id, hour, key_id, outcome) DO UPDATE SET \
-        requests = api_request_hours.requests + excluded.requests";
     LIST = logged!("WHERE r.org_id = $1 AND r.id >= $2 AND r.id < $3 \
         AND (s.key_id = $4 OR $4 IS NULL) AND s.status BETWEEN $5 AND $6 \
         AND (lower(s.path) LIKE $7 ESCAPE '\\' OR $7 IS NULL) AND (s.address = $8 OR $8 IS NULL) \
@@ -252,136 +245,30 @@ statements! {
     EXPIRE_HOURS = "DELETE FROM api_request_hours WHERE org_id = $1 AND hour < $2";
 }
 
-const COLUMN_COUNT: usize = 6;
-/// Rows of one `INSERT`. Larger batches are cut into these: few texts, each prepared once.
-const CHUNKS: [usize; 3] = [128, 16, 1];
-/// PostgreSQL knows numbered places only. SQLite keeps the names of numbered ones in a list that the
-/// driver makes it walk for each value: with thousands of values that takes longer than the insert.
-static POSTGRES_CHUNKS: LazyLock<[String; 3]> =
-    LazyLock::new(|| CHUNKS.map(|rows| insert_sql(rows, |place| format!("${place}"))));
-static SQLITE_CHUNKS: LazyLock<[String; 3]> =
-    LazyLock::new(|| CHUNKS.map(|rows| insert_sql(rows, |_| "?".to_owned())));
-
-/// The statement that stores several requests.
-fn insert_sql(rows: usize, place: impl Fn(usize) -> String) -> String {
-    let row = |index: usize| {
-        let places: Vec<String> = (1..=COLUMN_COUNT)
-            .map(|column| place(index * COLUMN_COUNT + column))
-            .collect();
-        format!("({})", places.join(", "))
-    };
-    let rows: Vec<String> = (0..rows).map(row).collect();
-    format!(
-        "INSERT INTO api_log (org_id, id, at, shape, duration_us, dead_key) VALUES {} \
-         ON CONFLICT (org_id, id) DO NOTHING",
-        rows.join(", ")
+static ROWS: LazyLock<Many> = LazyLock::new(|| {
+    Many::new(
+        "INSERT INTO api_log (org_id, id, at, shape, duration_us, dead_key) VALUES",
+        "(?, ?, ?, ?, ?, ?)",
+        "ON CONFLICT (org_id, id) DO NOTHING",
     )
-}
+});
 
-/// Everything of a request but its id, time, duration and organization.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Shape<'a> {
-    key: Option<&'a str>,
-    key_state: KeyState,
-    fingerprint: Option<&'a str>,
-    method: &'a str,
-    route: &'a str,
-    path: &'a str,
-    status: u16,
-    code: Option<&'a str>,
-    refused_by: Option<&'a str>,
-    request_bytes: i64,
-    response_bytes: i64,
-    address: IpAddr,
-    user_agent: &'a str,
-    browser: bool,
-}
+static HOUR_COUNTS: LazyLock<Many> = LazyLock::new(|| {
+    Many::new(
+        "INSERT INTO api_request_hours (org_id, hour, key_id, outcome, requests) VALUES",
+        "(?, ?, ?, ?, ?)",
+        "ON CONFLICT (org_id, hour, key_id, outcome) DO UPDATE SET \
+         requests = api_request_hours.requests + excluded.requests",
+    )
+});
 
-/// Names a shape: the first half of a SHA-256 of everything in it, so that nobody can make two.
-type ShapeId = [u8; 16];
-
-impl<'a> Shape<'a> {
-    fn of(request: &'a Request) -> Self {
-        Self {
-            key: request.key.as_deref(),
-            key_state: request.key_state,
-            fingerprint: request.fingerprint.as_deref(),
-            method: &request.method,
-            route: &request.route,
-            path: &request.path,
-            status: request.status,
-            code: request.code,
-            refused_by: request.refused_by,
-            request_bytes: request.request_bytes,
-            response_bytes: request.response_bytes,
-            address: request.address,
-            user_agent: &request.user_agent,
-            browser: request.browser,
-        }
-    }
-
-    fn id(&self, node: &str) -> ShapeId {
-        let mut digest = Sha256::new();
-        let texts = [
-            Some(node),
-            self.key,
-            Some(self.key_state.name()),
-            self.fingerprint,
-            Some(self.method),
-            Some(self.route),
-            Some(self.path),
-            self.code,
-            self.refused_by,
-            Some(self.user_agent),
-        ];
-        for text in texts {
-            // With its length before it, no text can run into the next; none is no empty one.
-            let length = text.map_or(u64::MAX, |text| text.len() as u64);
-            digest.update(length.to_be_bytes());
-            digest.update(text.unwrap_or_default());
-        }
-        digest.update(self.status.to_be_bytes());
-        digest.update(self.request_bytes.to_be_bytes());
-        digest.update(self.response_bytes.to_be_bytes());
-        digest.update([u8::from(self.browser), u8::from(self.address.is_ipv6())]);
-        match self.address {
-            IpAddr::V4(address) => digest.update(address.octets()),
-            IpAddr::V6(address) => digest.update(address.octets()),
-        }
-        let mut id = ShapeId::default();
-        id.copy_from_slice(&digest.finalize()[..16]);
-        id
-    }
-
-    async fn insert(
-        &self,
-        tx: &mut WriteTx,
-        (id, node): (&ShapeId, &str),
-        seen_at: i64,
-    ) -> Result<(), Error> {
-        execute!(
-            tx,
-            SHAPE,
-            id.as_slice(),
-            seen_at,
-            node,
-            self.key,
-            self.key_state.name(),
-            self.fingerprint,
-            self.method,
-            self.route,
-            self.path,
-            i64::from(self.status),
-            self.code,
-            self.refused_by,
-            self.request_bytes,
-            self.response_bytes,
-            self.address.to_string(),
-            self.user_agent,
-            i64::from(self.browser),
-        )?;
-        Ok(())
-    }
+/// The statements about several rows, for the tests.
+pub(crate) fn many() -> [(&'static str, &'static Many); 3] {
+    [
+        ("api_requests::ROWS", &ROWS),
+        ("api_requests::HOUR_COUNTS", &HOUR_COUNTS),
+        ("api_requests::SHAPES", &shapes::SHAPES),
+    ]
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -415,68 +302,21 @@ pub async fn insert(tx: &mut WriteTx, node: &str, requests: &[Request]) -> Resul
         rows.push((request, *id));
         last = Some((shape, hour));
     }
-    // Rows are locked in one order everywhere, so that PostgreSQL sees no deadlock.
-    let mut shapes: Vec<_> = shapes.into_iter().collect();
-    shapes.sort_unstable_by_key(|(_, (id, _))| *id);
-    for (shape, (id, seen_at)) in shapes {
-        shape.insert(tx, (&id, node), seen_at).await?;
-    }
-    let texts = match tx.conn() {
-        Conn::Sqlite(_) => &SQLITE_CHUNKS,
-        Conn::Postgres(_) => &POSTGRES_CHUNKS,
-    };
-    let mut rest = rows.as_slice();
-    let mut stored = 0;
-    for (size, sql) in CHUNKS.into_iter().zip(texts.iter()) {
-        while rest.len() >= size {
-            let (chunk, after) = rest.split_at(size);
-            stored += insert_chunk(tx, sql, chunk).await?;
-            rest = after;
-        }
-    }
-    Ok(stored)
-}
-
-/// Binds one request's columns, in the order of [`insert_sql`].
-macro_rules! bind_request {
-    ($query:expr, $request:expr, $shape:expr) => {
-        $query
-            .bind(&*$request.org)
-            .bind($request.id.as_str())
-            .bind($request.at.unix_ms())
-            .bind($shape.as_slice())
-            .bind($request.duration_us)
-            .bind(
-                $request
-                    .key
-                    .as_deref()
-                    .filter(|_| $request.key_state == KeyState::Deleted),
-            )
-    };
-}
-
-async fn insert_chunk(
-    tx: &mut WriteTx,
-    sql: &'static str,
-    chunk: &[(&Request, ShapeId)],
-) -> Result<u64, Error> {
-    let done = match tx.conn() {
-        Conn::Sqlite(conn) => {
-            let mut query = sqlx::query(sql);
-            for (request, shape) in chunk {
-                query = bind_request!(query, request, shape);
-            }
-            query.execute(conn).await.map(|done| done.rows_affected())
-        }
-        Conn::Postgres(conn) => {
-            let mut query = sqlx::query(sql);
-            for (request, shape) in chunk {
-                query = bind_request!(query, request, shape);
-            }
-            query.execute(conn).await.map(|done| done.rows_affected())
-        }
-    };
-    done.map_err(|source| Error::of(source, tx.location()))
+    shapes::insert(tx, node, shapes).await?;
+    execute_many!(
+        tx,
+        &ROWS,
+        rows.as_slice(),
+        |(request, shape)| &*request.org,
+        request.id.as_str(),
+        request.at.unix_ms(),
+        shape.as_slice(),
+        request.duration_us,
+        request
+            .key
+            .as_deref()
+            .filter(|_| request.key_state == KeyState::Deleted),
+    )
 }
 
 /// Stores a gap, once.
@@ -485,14 +325,34 @@ pub async fn insert_gap(tx: &mut WriteTx, gap: &Gap) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds to the count of one hour, key and outcome.
-pub async fn count(
-    tx: &mut WriteTx,
-    (org, key): (&str, &str),
-    (hour, outcome): (i64, &str),
-    requests: i64,
-) -> Result<(), Error> {
-    execute!(tx, COUNT_HOUR, org, hour, key, outcome, requests)?;
+/// Requests of one organization and key in one hour with one outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyHour<'a> {
+    /// The organization's id; empty when no key told it.
+    pub org: &'a str,
+    /// The key's id; empty without one.
+    pub key: &'a str,
+    /// The hour's beginning, in hours since 1970.
+    pub hour: i64,
+    /// `accepted`, `refused`, `failed` or `turned away`.
+    pub outcome: &'static str,
+    /// How many.
+    pub requests: i64,
+}
+
+/// Adds to the counts of hours, none of them twice. In the order given: everywhere the same one, so
+/// that PostgreSQL sees no deadlock.
+pub async fn count(tx: &mut WriteTx, hours: &[KeyHour<'_>]) -> Result<(), Error> {
+    execute_many!(
+        tx,
+        &HOUR_COUNTS,
+        hours,
+        |hour| hour.org,
+        hour.hour,
+        hour.key,
+        hour.outcome,
+        hour.requests,
+    )?;
     Ok(())
 }
 

@@ -137,6 +137,20 @@ pub(crate) async fn lock_user(tx: &mut WriteTx, user: &str) -> Result<(), Error>
     lock_row(tx, LOCK_USER, user).await
 }
 
+/// In one order everywhere: two transactions that note uses of the same keys see no deadlock.
+const LOCK_KEYS: &str = "SELECT 1 FROM api_keys WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+
+/// Keeps others from changing API keys until the transaction ends.
+pub(crate) async fn lock_keys(tx: &mut WriteTx, keys: &[&str]) -> Result<(), Error> {
+    let locked = match tx.conn() {
+        Conn::Sqlite(_) => return Ok(()),
+        Conn::Postgres(conn) => sqlx::query(LOCK_KEYS).bind(keys).execute(conn).await,
+    };
+    locked
+        .map(|_| ())
+        .map_err(|source| Error::of(source, tx.location()))
+}
+
 async fn lock_row(tx: &mut WriteTx, sql: &'static str, id: &str) -> Result<(), Error> {
     let locked = match tx.conn() {
         Conn::Sqlite(_) => return Ok(()),

@@ -12,6 +12,7 @@ mod conn;
 mod db;
 mod dialect;
 mod error;
+mod many;
 
 pub mod api_keys;
 pub mod api_requests;
@@ -70,6 +71,20 @@ pub const STATEMENTS: &[(&str, &[(&str, &str)])] = &[
     ("users", users::STATEMENTS),
     ("webhooks", webhooks::STATEMENTS),
 ];
+
+/// The statements about several rows, for 16 rows: name, text on SQLite, text on PostgreSQL. For the
+/// tests.
+pub fn many_statements() -> Vec<(&'static str, &'static str, &'static str)> {
+    let of = |(name, many): (&'static str, &'static many::Many)| {
+        let (sqlite, postgres) = (&many.sqlite[2], &many.postgres[2]);
+        (name, sqlite.as_str(), postgres.as_str())
+    };
+    let of_log = api_requests::many().into_iter();
+    of_log
+        .chain([("api_keys::USED", api_keys::many_used())])
+        .map(of)
+        .collect()
+}
 
 /// Reads a stored text as `T`, or says which column is corrupt.
 fn parsed<T: std::str::FromStr>(

@@ -1,9 +1,10 @@
 //! The HTTP API. Contract: README.md, authentication.md, errors.md, rate-limits.md.
 
 use axum::Router;
+use axum::handler::Handler;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use axum::routing::{get, post, put};
+use axum::routing::{self, MethodRouter};
 use serde::Serialize;
 
 use crate::Web;
@@ -26,16 +27,16 @@ pub(crate) use operation::OPERATIONS;
 pub(crate) fn routes(web: &Web) -> Router {
     let keyed = v2_routes()
         .merge(v1_routes())
-        .route("/api/v2", get(Keyed(gate::no_such_route)))
-        .route("/api/v2/", get(Keyed(gate::no_such_route)))
-        .route("/api/v1/", get(Keyed(gate::no_such_route)))
-        .route("/api/v1", get(Keyed(gate::no_such_route)))
-        .route("/api/v2/{*path}", get(Keyed(gate::no_such_route)))
-        .route("/api/v1/{*path}", get(Keyed(gate::no_such_route)))
+        .route("/api/v2", get(gate::no_such_route))
+        .route("/api/v2/", get(gate::no_such_route))
+        .route("/api/v1/", get(gate::no_such_route))
+        .route("/api/v1", get(gate::no_such_route))
+        .route("/api/v2/{*path}", get(gate::no_such_route))
+        .route("/api/v1/{*path}", get(gate::no_such_route))
         .method_not_allowed_fallback(Keyed(gate::no_such_route))
         .with_state(web.clone());
     let unkeyed = Router::new()
-        .route("/api/keys/revoke", post(Open(revoke::revoke)))
+        .route("/api/keys/revoke", routing::post(Open(revoke::revoke)))
         .method_not_allowed_fallback(Open(gate::no_such_route))
         .with_state(web.clone());
     keyed.merge(unkeyed)
@@ -44,101 +45,94 @@ pub(crate) fn routes(web: &Web) -> Router {
 fn v2_routes() -> Router<Web> {
     use v2::{invites, models, organization, people, photos, teams};
     Router::new()
-        .route(
-            "/api/v2/organization",
-            get(Keyed(organization::organization)),
-        )
-        .route(
-            "/api/v2/organization/credits",
-            get(Keyed(organization::credits)),
-        )
+        .route("/api/v2/organization", get(organization::organization))
+        .route("/api/v2/organization/credits", get(organization::credits))
         .route(
             "/api/v2/organization/invites",
-            get(Keyed(invites::list)).post(Keyed(invites::create)),
+            get(invites::list).merge(post(invites::create)),
         )
-        .route(
-            "/api/v2/organization/invites/revoke",
-            post(Keyed(invites::revoke)),
-        )
-        .route(
-            "/api/v2/organization/invites/{email}",
-            get(Keyed(invites::get)),
-        )
+        .route("/api/v2/organization/invites/revoke", post(invites::revoke))
+        .route("/api/v2/organization/invites/{email}", get(invites::get))
         .route(
             "/api/v2/organization/teams",
-            get(Keyed(teams::list)).post(Keyed(teams::create)),
+            get(teams::list).merge(post(teams::create)),
         )
         .route(
             "/api/v2/organization/teams/{teamId}",
-            put(Keyed(teams::update)).delete(Keyed(teams::delete)),
+            put(teams::update).merge(delete(teams::delete)),
         )
         .route(
             "/api/v2/organization/teams/{teamId}/members",
-            post(Keyed(teams::add_members)),
+            post(teams::add_members),
         )
-        .route("/api/v2/organization/team", get(Keyed(people::list)))
-        .route(
-            "/api/v2/organization/team/accepted",
-            get(Keyed(people::accepted)),
-        )
-        .route(
-            "/api/v2/organization/team/pending",
-            get(Keyed(people::pending)),
-        )
-        .route(
-            "/api/v2/organization/team/finished",
-            get(Keyed(people::finished)),
-        )
+        .route("/api/v2/organization/team", get(people::list))
+        .route("/api/v2/organization/team/accepted", get(people::accepted))
+        .route("/api/v2/organization/team/pending", get(people::pending))
+        .route("/api/v2/organization/team/finished", get(people::finished))
         .route(
             "/api/v2/organization/models",
-            get(Keyed(models::list)).post(Keyed(models::create)),
+            get(models::list).merge(post(models::create)),
         )
         .route(
             "/api/v2/organization/models/{modelId}",
-            get(Keyed(models::get)).delete(Keyed(models::delete)),
+            get(models::get).merge(delete(models::delete)),
         )
         .route(
             "/api/v2/organization/models/{modelId}/photos",
-            get(Keyed(photos::list)),
+            get(photos::list),
         )
         .route(
             "/api/v2/organization/models/{modelId}/photos/favorite",
-            get(Keyed(photos::favorite)),
+            get(photos::favorite),
         )
         .route(
             "/api/v2/organization/models/{modelId}/photos/download",
-            post(Keyed(photos::download)),
+            post(photos::download),
         )
         .route(
             "/api/v2/organization/models/{modelId}/photos/{photoId}",
-            get(Keyed(photos::get)),
+            get(photos::get),
         )
         .route(
             "/api/v2/organization/photos/favorites",
-            get(Keyed(photos::favorites)),
+            get(photos::favorites),
         )
 }
 
 fn v1_routes() -> Router<Web> {
     Router::new()
-        .route("/api/v1/organization", get(Keyed(v1::organization)))
+        .route("/api/v1/organization", get(v1::organization))
         .route(
             "/api/v1/organization/credits",
-            get(Keyed(v1::credits)).post(Keyed(v1::credits_by_post)),
+            get(v1::credits).merge(post(v1::credits_by_post)),
         )
-        .route(
-            "/api/v1/organization/invite",
-            post(Keyed(v1::create_invite)),
-        )
+        .route("/api/v1/organization/invite", post(v1::create_invite))
         .route(
             "/api/v1/organization/invite/revoke",
-            post(Keyed(v1::revoke_invite)),
+            post(v1::revoke_invite),
         )
-        .route("/api/v1/organization/invites", get(Keyed(v1::list_invites)))
+        .route("/api/v1/organization/invites", get(v1::list_invites))
         .route(
             "/api/v1/organization/invite/id/{inviteId}",
-            get(Keyed(v1::get_invite)),
+            get(v1::get_invite),
         )
+}
+
+/// Routes behind the gate. There are no others for operations.
+fn get<T: 'static>(operation: impl Handler<T, Web>) -> MethodRouter<Web> {
+    routing::get(Keyed(operation))
+}
+
+fn post<T: 'static>(operation: impl Handler<T, Web>) -> MethodRouter<Web> {
+    routing::post(Keyed(operation))
+}
+
+fn put<T: 'static>(operation: impl Handler<T, Web>) -> MethodRouter<Web> {
+    routing::put(Keyed(operation))
+}
+
+fn delete<T: 'static>(operation: impl Handler<T, Web>) -> MethodRouter<Web> {
+    routing::delete(Keyed(operation))
 }
 
 /// A view as text. Views hold strings, numbers and lists: they always have one.

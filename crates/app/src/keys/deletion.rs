@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_domain::{ApiKeySecret, JobId, JobKind, KeyId, OrgId, Timestamp};
-use headshot_storage::api_keys::{self, ApiKey, LastUse};
+use headshot_storage::api_keys::{self, ApiKey, KeyUse, LastUse};
 use headshot_storage::{Error, WriteTx, auth, jobs as job_rows};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -196,14 +196,8 @@ fn record(
     tokio::spawn(async move {
         let recorded = async {
             let mut tx = db.write().await?;
-            for (key, at) in uses {
-                let last = LastUse {
-                    at,
-                    address: None,
-                    call: None,
-                };
-                api_keys::used(&mut tx, &key, &last, None).await?;
-            }
+            let uses = uses.into_iter().map(|(key, at)| KeyUse::at(key, at));
+            api_keys::used(&mut tx, &uses.collect::<Vec<_>>()).await?;
             // A job that is gone has written it.
             if job_rows::withdraw(&mut tx, &job).await? {
                 let now = clock.now();

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use headshot_domain::{Clock, KeyId, OrgId, Timestamp};
-use headshot_storage::{Db, Error, Watcher, WriteTx, api_keys, auth};
+use headshot_storage::api_keys::{self, KeyUse};
+use headshot_storage::{Db, Error, Watcher, WriteTx, auth};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -147,14 +148,8 @@ impl Node {
         let uses = self.memory.forget(orgs.as_deref(), epoch);
 
         let mut tx = self.db.write().await?;
-        for (key, at) in uses {
-            let last = api_keys::LastUse {
-                at,
-                address: None,
-                call: None,
-            };
-            api_keys::used(&mut tx, &key, &last, None).await?;
-        }
+        let uses = uses.into_iter().map(|(key, at)| KeyUse::at(key, at));
+        api_keys::used(&mut tx, &uses.collect::<Vec<_>>()).await?;
         let known = auth::acknowledge(&mut tx, &self.id, epoch).await?;
         tx.commit().await?;
         self.memory

@@ -1,7 +1,7 @@
 //! API keys.
 
 use headshot_domain::{KeyId, OrgId, Plan};
-use headshot_storage::api_keys::{self, ApiKey, LIVE_MAX, LastUse, Secret};
+use headshot_storage::api_keys::{self, ApiKey, KeyUse, LIVE_MAX, LastUse, Secret};
 use headshot_storage::{Error, auth};
 use rstest::rstest;
 
@@ -208,6 +208,13 @@ async fn the_last_use_never_goes_back(#[case] kind: Kind) {
     };
     let mut tx = write(&database).await;
     insert_key(&mut tx, &key("key_1", "org_1")).await.unwrap();
+    let used = |last, browser_at| {
+        [KeyUse {
+            key: id.clone(),
+            last,
+            browser_at,
+        }]
+    };
     let last = async |tx: &mut _| {
         let key = api_keys::find(tx, &KeyId::from("key_1"))
             .await
@@ -215,30 +222,30 @@ async fn the_last_use_never_goes_back(#[case] kind: Kind) {
             .unwrap();
         (key.last_use, key.browser_used_at)
     };
-    api_keys::used(&mut tx, &id, &known(50), Some(at(50)))
+    api_keys::used(&mut tx, &used(known(50), Some(at(50))))
         .await
         .unwrap();
     assert_eq!(last(&mut tx).await, (Some(known(50)), Some(at(50))));
-    api_keys::used(&mut tx, &id, &known(40), Some(at(40)))
+    api_keys::used(&mut tx, &used(known(40), Some(at(40))))
         .await
         .unwrap();
     assert_eq!(last(&mut tx).await, (Some(known(50)), Some(at(50))));
     // A later use by no browser, and one whose browser came before the known one.
-    api_keys::used(&mut tx, &id, &known(60), None)
+    api_keys::used(&mut tx, &used(known(60), None))
         .await
         .unwrap();
     assert_eq!(last(&mut tx).await, (Some(known(60)), Some(at(50))));
-    api_keys::used(&mut tx, &id, &known(61), Some(at(45)))
+    api_keys::used(&mut tx, &used(known(61), Some(at(45))))
         .await
         .unwrap();
     assert_eq!(last(&mut tx).await, (Some(known(61)), Some(at(50))));
-    // The time alone, before the log is written.
-    let bare = LastUse {
-        at: at(70),
-        address: None,
-        call: None,
-    };
-    api_keys::used(&mut tx, &id, &bare, None).await.unwrap();
+    // The time alone, before the log is written; with it another key that was never used.
+    insert_key(&mut tx, &key("key_2", "org_1")).await.unwrap();
+    let bare = ["key_1", "key_2"].map(|key| KeyUse::at(KeyId::from(key), at(70)));
+    api_keys::used(&mut tx, &bare).await.unwrap();
+    let other = api_keys::find(&mut tx, &KeyId::from("key_2")).await;
+    let [_, expected] = bare;
+    assert_eq!(other.unwrap().unwrap().last_use, Some(expected.last));
     let expected = LastUse {
         at: at(70),
         ..known(61)

@@ -2,7 +2,7 @@
 
 use headshot_domain::{KeyId, OrgId, RequestId};
 use headshot_storage::api_requests::{
-    self, DeadKeyUse, Filter, Gap, HourCount, KeyState, Logged, Request,
+    self, DeadKeyUse, Filter, Gap, HourCount, KeyHour, KeyState, Logged, Request,
 };
 use headshot_storage::{AsConn as _, Conn};
 use headshot_testkit::TestDb;
@@ -127,20 +127,28 @@ fn logged(request: &Request) -> Logged {
 async fn batches_of_every_size_are_written_whole_and_once(#[case] kind: Kind) {
     let database = kind.open().await;
     let mut conn = read(&database).await;
-    for (number, size) in [0, 1, 15, 16, 17, 127, 128, 129, 1024]
+    for (number, size) in [0, 1, 3, 4, 5, 16, 17, 255, 256, 257, 1024]
         .into_iter()
         .enumerate()
     {
         let org = format!("org_{number}");
-        let batch: Vec<Request> = (0..size).map(|ms| request(&org, ms, 7)).collect();
+        // Each third request has a path of its own: shapes are written many at a time as well.
+        let of = |ms| Request {
+            path: format!("/api/v2/organization?{}", if ms % 3 == 0 { ms } else { 1 }),
+            ..request(&org, ms, 7)
+        };
+        let batch: Vec<Request> = (0..size).map(of).collect();
         assert_eq!(store(&database, &batch).await, batch.len() as u64, "{size}");
         // Again, as after a commit whose answer was lost.
         assert_eq!(store(&database, &batch).await, 0, "{size}");
         let list =
             api_requests::list(&mut conn, &OrgId::from(org), &Filter::default(), 2_000).await;
-        let ids: Vec<String> = list.unwrap().into_iter().rev().map(|row| row.id).collect();
-        let expected: Vec<String> = batch.iter().map(|request| request.id.to_string()).collect();
-        assert_eq!(ids, expected, "{size}");
+        let rows = list.unwrap().into_iter().rev();
+        let rows: Vec<_> = rows.map(|row| (row.id, row.path)).collect();
+        let expected = batch
+            .iter()
+            .map(|row| (row.id.to_string(), row.path.clone()));
+        assert_eq!(rows, expected.collect::<Vec<_>>(), "{size}");
     }
 }
 
@@ -455,9 +463,14 @@ async fn hours_are_counted_and_summed(#[case] kind: Kind) {
         ("org_1", "key_1", 9, "accepted", 8),
         ("org_2", "key_3", 10, "accepted", 16),
     ] {
-        api_requests::count(&mut tx, (org, key), (hour, outcome), requests)
-            .await
-            .unwrap();
+        let counted = KeyHour {
+            org,
+            key,
+            hour,
+            outcome,
+            requests,
+        };
+        api_requests::count(&mut tx, &[counted]).await.unwrap();
     }
     tx.commit().await.unwrap();
     let counted = |hour, outcome: &str, requests| HourCount {

@@ -1,6 +1,6 @@
 //! Every statement is understood by both databases, in the same way.
 
-use headshot_storage::{AsConn, Conn, STATEMENTS};
+use headshot_storage::{AsConn, Conn, STATEMENTS, many_statements};
 use sqlx::{Column, Either, Executor, SqlSafeStr, Statement};
 
 use crate::support::{Kind, read};
@@ -63,14 +63,47 @@ async fn every_statement_prepares_on_both_with_the_same_shape() {
     assert!(count > 70, "only {count} statements were found");
 }
 
+#[tokio::test]
+async fn statements_about_several_rows_prepare_on_both_and_use_an_index() {
+    let (sqlite, postgres) = (Kind::Sqlite.open().await, Kind::Postgres.open().await);
+    let (mut sqlite, mut postgres) = (read(&sqlite).await, read(&postgres).await);
+    let statements = many_statements();
+    assert_eq!(statements.len(), 4);
+    for (name, here, there) in statements {
+        let places = here.matches('?').count();
+        assert_eq!(shape(&mut sqlite, here).await.unwrap().0, places, "{name}");
+        let there = shape(&mut postgres, there).await.unwrap();
+        assert_eq!(there.0, places, "{name}");
+        let plan = plan(&mut sqlite, here).await;
+        let scans = |step: &&String| step.starts_with("SCAN") && !step.contains("CONSTANT");
+        let scans: Vec<_> = plan.iter().filter(scans).collect();
+        // The rows given, no table's.
+        let given = |step: &&&String| step.ends_with("VALUES CLAUSE") || **step == "SCAN u";
+        assert_eq!(
+            scans.iter().filter(given).count(),
+            scans.len(),
+            "{name}: {plan:?}"
+        );
+    }
+}
+
+/// How SQLite goes about a statement, step by step.
+#[expect(clippy::panic, reason = "a helper of tests")]
+async fn plan(conn: &mut impl AsConn, sql: &str) -> Vec<String> {
+    let Conn::Sqlite(conn) = conn.conn() else {
+        panic!("the helper opened another database");
+    };
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let steps: Vec<(i64, i64, i64, String)> =
+        sqlx::query_as(explain).fetch_all(conn).await.unwrap();
+    steps.into_iter().map(|step| step.3).collect()
+}
+
 /// The plan must search an index, not read the whole table, where tables grow with use.
 #[tokio::test]
 async fn statements_on_growing_tables_use_an_index() {
     let database = Kind::Sqlite.open().await;
     let mut conn = read(&database).await;
-    let Conn::Sqlite(conn) = conn.conn() else {
-        panic!("the helper opened another database");
-    };
     // They are for rare clean-up or for all rows there are.
     let whole_table = [
         "api_keys::EXPIRING",
@@ -87,15 +120,13 @@ async fn statements_on_growing_tables_use_an_index() {
     ];
     for (module, statements) in STATEMENTS {
         for (name, sql) in *statements {
-            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-            let plan: Vec<(i64, i64, i64, String)> =
-                sqlx::query_as(explain).fetch_all(&mut *conn).await.unwrap();
+            let plan = plan(&mut conn, sql).await;
             // A subquery's own rows, which its LIMIT or the number of lanes bounds, are no table.
             let bounded = ["SCAN tries", "SCAN q", "SCAN heads"];
             let scans = plan.iter().any(|step| {
-                step.3.starts_with("SCAN")
-                    && !step.3.contains("CONSTANT")
-                    && !bounded.contains(&step.3.as_str())
+                step.starts_with("SCAN")
+                    && !step.contains("CONSTANT")
+                    && !bounded.contains(&step.as_str())
             });
             let expected = whole_table.contains(&format!("{module}::{name}").as_str());
             assert_eq!(scans, expected, "{module}::{name}: {plan:?}");
