@@ -6,8 +6,7 @@ SECRET = os.environ["HEADSHOT_GENERATOR_SECRET"].encode()
 GENERATIONS = {}  # by id; a real generator keeps them when it restarts
 
 def sign(timestamp, method, path, body):
-    message = f"{timestamp}.{method} {path}\n".encode() + body
-    return "sha256=" + hmac.new(SECRET, message, hashlib.sha256).hexdigest()
+    return "sha256=" + hmac.new(SECRET, f"{timestamp}.{method} {path}\n".encode() + body, hashlib.sha256).hexdigest()
 
 def picture(width, height):
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -29,8 +28,8 @@ def make(generation):
         file = generation["files"][wish["place"]] = picture(wish["width"], wish["height"])
         image = {"place": wish["place"], "sha256": hashlib.sha256(file).hexdigest(), "bytes": len(file)}
         state["images"] = state["images"] + [image | {"digitalSourceType": "trainedAlgorithmicMedia"}]
-        state["progress"] = made / len(request["photos"])
-        state["status"] = "done" if made == len(request["photos"]) else "running"
+        progress = made / len(request["photos"])
+        state.update(progress=progress, status="done" if progress == 1 else "running")
         tell(request)
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,8 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         is_ours = hmac.compare_digest(given, sign(timestamp, self.command, self.path, body))
         if not is_ours or abs(time.time() - int(timestamp)) > 300:
             return 401, {"error": {"code": "wrong_signature", "message": "it is not signed, or too old"}}
-        for id in [id for id, old in GENERATIONS.items() if old["until"] < time.time()]:
-            del GENERATIONS[id]
+        for id in [id for id, old in GENERATIONS.items() if old["until"] < time.time()]: del GENERATIONS[id]
         if self.command == "POST":
             return self.begin(json.loads(body))
         id, *place = self.path.removeprefix("/v1/generations/").split("/images/")
@@ -71,5 +69,4 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_DELETE = serve
 
-if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -1,4 +1,4 @@
-//! Statements about several rows: on SQLite each round trip to the writer's thread takes longer than
+//! Statements about several rows. On SQLite each round trip to the writer's thread takes longer than
 //! the row itself, and all of them are taken while everybody else waits for the write lock.
 
 /// How many rows a statement is about. Other numbers are cut into these: few texts, each prepared once.
