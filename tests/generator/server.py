@@ -69,4 +69,5 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_DELETE = serve
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -88,7 +88,9 @@ fn of_headers(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(first) = values.next() else {
         return Ok(None);
     };
-    let text = first.to_str().unwrap_or_default();
+    // `to_str` lets tabs through.
+    let printable = |text: &&str| !text.contains('\t');
+    let text = first.to_str().ok().filter(printable).unwrap_or_default();
     if text.is_empty() || text.len() > KEY_MAX || values.next().is_some() {
         return Err(ApiError::InvalidRequest(format!(
             "Idempotency-Key must be one text of 1 to {KEY_MAX} printable ASCII characters"
