@@ -324,6 +324,9 @@ pub async fn delete(tx: &mut WriteTx, id: &KeyId, by: &str, now: Timestamp) -> R
 
 /// Notes accepted uses, one of each key at most, unless later ones are known.
 pub async fn used(tx: &mut WriteTx, uses: &[KeyUse]) -> Result<(), Error> {
+    if uses.is_empty() {
+        return Ok(());
+    }
     let keys: Vec<&str> = uses.iter().map(|used| used.key.as_str()).collect();
     dialect::lock_keys(tx, &keys).await?;
     execute_many!(

@@ -71,6 +71,18 @@ pub(crate) async fn migration_lock(path: &Path) -> std::io::Result<File> {
         .unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
 }
 
+/// Runs a statement that SQLite has no need of: its writer is alone, and its processes poll.
+macro_rules! on_postgres {
+    ($tx:expr, $sql:expr, $bind:expr) => {{
+        let done = match $tx.conn() {
+            Conn::Sqlite(_) => return Ok(()),
+            Conn::Postgres(conn) => sqlx::query($sql).bind($bind).execute(conn).await,
+        };
+        done.map(|_| ())
+            .map_err(|source| Error::of(source, $tx.location()))
+    }};
+}
+
 /// Wakes the nodes of other processes as soon as `tx` commits. On SQLite they poll instead.
 pub async fn notify_nodes(tx: &mut WriteTx) -> Result<(), Error> {
     notify(tx, CHANNEL).await
@@ -82,34 +94,12 @@ pub(crate) async fn notify_workers(tx: &mut WriteTx) -> Result<(), Error> {
 }
 
 async fn notify(tx: &mut WriteTx, channel: &'static str) -> Result<(), Error> {
-    let notified = match tx.conn() {
-        Conn::Sqlite(_) => return Ok(()),
-        Conn::Postgres(conn) => {
-            sqlx::query("SELECT pg_notify($1, '')")
-                .bind(channel)
-                .execute(conn)
-                .await
-        }
-    };
-    notified
-        .map(|_| ())
-        .map_err(|source| Error::of(source, tx.location()))
+    on_postgres!(tx, "SELECT pg_notify($1, '')", channel)
 }
 
 /// Lets one transaction at a time claim jobs. SQLite's writer is alone anyway.
 pub(crate) async fn lock_jobs(tx: &mut WriteTx) -> Result<(), Error> {
-    let locked = match tx.conn() {
-        Conn::Sqlite(_) => return Ok(()),
-        Conn::Postgres(conn) => {
-            sqlx::query("SELECT pg_advisory_xact_lock($1)")
-                .bind(JOBS_LOCK)
-                .execute(conn)
-                .await
-        }
-    };
-    locked
-        .map(|_| ())
-        .map_err(|source| Error::of(source, tx.location()))
+    on_postgres!(tx, "SELECT pg_advisory_xact_lock($1)", JOBS_LOCK)
 }
 
 /// Not `FOR UPDATE`: rows that name the organization or the model can still be inserted meanwhile.
@@ -123,18 +113,18 @@ const LOCK_USER: &str = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
 /// Lets one transaction at a time change what belongs to an organization. SQLite's writer is alone
 /// anyway.
 pub(crate) async fn lock_organization(tx: &mut WriteTx, org: &str) -> Result<(), Error> {
-    lock_row(tx, LOCK_ORGANIZATION, org).await
+    on_postgres!(tx, LOCK_ORGANIZATION, org)
 }
 
 /// Keeps others from changing a model until the transaction ends.
 pub(crate) async fn lock_model(tx: &mut WriteTx, model: &str) -> Result<(), Error> {
-    lock_row(tx, LOCK_MODEL, model).await
+    on_postgres!(tx, LOCK_MODEL, model)
 }
 
 /// Waits for whoever stores something that belongs to a person, and keeps others from it until the
 /// transaction ends.
 pub(crate) async fn lock_user(tx: &mut WriteTx, user: &str) -> Result<(), Error> {
-    lock_row(tx, LOCK_USER, user).await
+    on_postgres!(tx, LOCK_USER, user)
 }
 
 /// In one order everywhere: two transactions that note uses of the same keys see no deadlock.
@@ -142,23 +132,7 @@ const LOCK_KEYS: &str = "SELECT 1 FROM api_keys WHERE id = ANY($1) ORDER BY id F
 
 /// Keeps others from changing API keys until the transaction ends.
 pub(crate) async fn lock_keys(tx: &mut WriteTx, keys: &[&str]) -> Result<(), Error> {
-    let locked = match tx.conn() {
-        Conn::Sqlite(_) => return Ok(()),
-        Conn::Postgres(conn) => sqlx::query(LOCK_KEYS).bind(keys).execute(conn).await,
-    };
-    locked
-        .map(|_| ())
-        .map_err(|source| Error::of(source, tx.location()))
-}
-
-async fn lock_row(tx: &mut WriteTx, sql: &'static str, id: &str) -> Result<(), Error> {
-    let locked = match tx.conn() {
-        Conn::Sqlite(_) => return Ok(()),
-        Conn::Postgres(conn) => sqlx::query(sql).bind(id).execute(conn).await,
-    };
-    locked
-        .map(|_| ())
-        .map_err(|source| Error::of(source, tx.location()))
+    on_postgres!(tx, LOCK_KEYS, keys)
 }
 
 /// Tells when another process has stored a job.
