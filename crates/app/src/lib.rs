@@ -63,7 +63,7 @@ use rate_limit::AddressLimiter;
 use request_log::Recorder;
 use studio::Studio;
 use vault::Vault;
-use verification::{Node, Receipt};
+use verification::{Node, Raised, Receipt};
 
 /// What the operator can set. Holds a secret: never printed.
 #[derive(Clone)]
@@ -208,15 +208,15 @@ impl App {
         }
     }
 
-    /// Waits until no process can accept what `epoch`, committed just now, invalidated.
-    pub async fn settle(&self, epoch: i64) -> Receipt {
+    /// Waits until no process can accept what an epoch, committed just now, invalidated.
+    pub async fn settle(&self, raised: &Raised) -> Receipt {
         let committed_at = self.clock.monotonic();
         self.node.wake();
         verification::settle(
             &self.db,
             &*self.clock,
             &*self.entropy,
-            (epoch, committed_at),
+            (raised, committed_at),
         )
         .await
     }

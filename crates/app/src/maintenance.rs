@@ -140,8 +140,8 @@ pub async fn roll_call(app: &App) -> Result<(), Error> {
         return Ok(());
     }
     let mut tx = app.db.write().await?;
-    let epoch = auth::bump(&mut tx, None).await?;
+    let raised = app.node.raise(&mut tx, None).await?;
     tx.commit().await?;
-    app.settle(epoch).await;
+    app.settle(&raised).await;
     Ok(())
 }

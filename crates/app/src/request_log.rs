@@ -201,11 +201,12 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
     }
 }
 
-/// Two transactions, so that nobody waits for the database's writer longer than for the half of it.
+/// Two transactions, so that nobody waits for the database's writer longer than for the half of it, and
+/// lazy ones: after a loss of power the log ends a moment earlier, and says until when it is complete.
 async fn write(app: &App, batch: &[Request]) -> Result<(), Error> {
     let until = complete_until(app, batch);
     store(app, batch, until).await?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write_lazily().await?;
     api_keys::used(&mut tx, &last_uses(batch)).await?;
     auth::flushed(&mut tx, app.node.id(), until).await?;
     tx.commit().await
@@ -217,7 +218,7 @@ async fn store(app: &App, batch: &[Request], until: Timestamp) -> Result<(), Err
     let node = app.node.id();
     let turned_away = app.recorder.turned_away.load(Ordering::Relaxed);
     let lost = app.recorder.lost.load(Ordering::Relaxed);
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write_lazily().await?;
     let stored = api_requests::insert(&mut tx, node, batch).await?;
     // A commit whose answer got lost may have stored the batch already, all of it: ids are unique.
     let counted = stored > 0 || batch.is_empty();

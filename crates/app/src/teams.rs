@@ -3,7 +3,7 @@
 use headshot_domain::{Email, OrgId, TeamId};
 use headshot_storage::teams::{self, TEAMS_MAX, Team};
 use headshot_storage::{
-    Error, WriteTx, auth, invites, members, models, organizations as organization_rows,
+    Error, WriteTx, invites, members, models, organizations as organization_rows,
 };
 
 use crate::App;
@@ -162,11 +162,11 @@ async fn finish(
         detail: change.detail,
     };
     audit::record(&mut tx, actor, app.clock.now(), event).await?;
-    let epoch = auth::bump(&mut tx, Some(org)).await?;
+    let raised = app.node.raise(&mut tx, Some(org)).await?;
     let details = organizations::read_details(&mut tx, org).await?;
     once.keep(app, &mut tx, &details).await?;
     tx.commit().await?;
-    app.settle(epoch).await;
+    app.settle(&raised).await;
     Ok(details)
 }
 

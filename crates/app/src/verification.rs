@@ -34,7 +34,7 @@
 //!    acknowledged *d*'s epoch. A lease that was read before that commit has ended by then; one that
 //!    was read after it would have needed the acknowledgement. Or the node removes it, after ending
 //!    its lease early (see below). So while the node holds a lease its row is there.
-//! 3. Hence our deletion, which looks for rows after *C*, finds the row and waits: until the node
+//! 3. Hence our deletion, which looks for rows at *C* or later, finds the row and waits: until the node
 //!    acknowledges *e*, which it does after it forgot the key, so after *a*; or until *C* + `SETTLE`,
 //!    which is after *a* by 1.
 //!
@@ -49,6 +49,13 @@
 //!
 //! **Registration** and the raising of the epoch lock the same row, so a node that registers while a
 //! key is being deleted either starts at the new epoch or is waited for.
+//!
+//! So the transaction that raises the epoch also reads which nodes there are: if all of them have
+//! acknowledged when it commits, as where the only node is its own, there is nothing to wait for.
+//!
+//! **Acknowledgements are on the disk** before a lease is extended by them. One that a crash of the
+//! database took back would let a deletion expel a node that still holds a lease, and the next deletion
+//! would not find its row. (The API log and receipts may be written lazily, this not.)
 //!
 //! **Fills.** What a node reads from the database it remembers together with the epoch of the same
 //! snapshot. A fill whose epoch is below the one that the node has applied is used for its own
@@ -90,7 +97,7 @@ pub mod settlement;
 pub use memory::{KeyEntry, Memory, OrgState};
 pub use node::{Found, Node};
 pub use protocol::{LEASE, SETTLE};
-pub use settlement::{Receipt, settle};
+pub use settlement::{Raised, Receipt, settle};
 
 /// How often a node that is in use renews its lease.
 pub const RENEWAL: Duration = Duration::from_millis(250);

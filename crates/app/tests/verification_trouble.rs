@@ -574,8 +574,9 @@ async fn an_ended_lease_takes_its_memory_along(database: TestDb) {
 async fn a_commit_wakes_a_watcher(database: TestDb) {
     let other = database.connect_again().await;
     let mut watcher = Watcher::start(&database.db).await.unwrap();
+    let now = ManualClock::new().now();
     for _ in 0..3 {
-        bump(&other).await;
+        bump(&other, now).await;
         watcher.changed().await.unwrap();
     }
     // Neither a wait that was given up nor one that had nothing to tell loses a change.
@@ -584,13 +585,15 @@ async fn a_commit_wakes_a_watcher(database: TestDb) {
         _ = watcher.changed() => {}
         () = tokio::task::yield_now() => {}
     }
-    bump(&other).await;
+    bump(&other, now).await;
     watcher.changed().await.unwrap();
 }
 
-async fn bump(db: &Db) {
+async fn bump(db: &Db, now: Timestamp) {
     let mut tx = db.write().await.unwrap();
+    auth::register(&mut tx, "node_other", now).await.unwrap();
     auth::bump(&mut tx, None).await.unwrap();
+    auth::tell(&mut tx, "node_own").await.unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -131,7 +131,10 @@ statements! {
     RECORD = "SELECT k.id, k.org_id, k.scopes, k.networks, k.expires_at, k.deleted_at, o.plan, e.epoch \
         FROM auth_epoch e LEFT JOIN api_keys k ON k.digest = $1 LEFT JOIN organizations o ON o.id = k.org_id \
         WHERE e.id = 1";
-    DELETE = "UPDATE api_keys SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND deleted_at IS NULL";
+    DELETE = "UPDATE api_keys SET deleted_at = $2, deleted_by = $3 \
+        WHERE id = $1 AND deleted_at IS NULL AND org_id = COALESCE(CAST($4 AS TEXT), org_id) \
+        RETURNING id, org_id, name, hint_first, hint_last, scopes, networks, created_by, created_at, expires_at, \
+        deleted_at, deleted_by, last_used_at, last_used_address, last_used_call, browser_used_at";
     PEPPERS = "SELECT pepper_id, COUNT(*) FROM api_keys WHERE deleted_at IS NULL GROUP BY pepper_id ORDER BY pepper_id";
 }
 
@@ -317,9 +320,18 @@ pub async fn record(
     Ok((row.into_record()?, epoch))
 }
 
-/// Marks a key deleted. `false` when it is gone already: of two that try at once, one wins.
-pub async fn delete(tx: &mut WriteTx, id: &KeyId, by: &str, now: Timestamp) -> Result<bool, Error> {
-    Ok(execute!(tx, DELETE, id.as_str(), now.unix_ms(), by)? > 0)
+/// Marks a key (of one organization, where it is given) deleted and returns it. `None` when there is
+/// none or it is gone already: of two that try at once, one wins.
+pub async fn delete(
+    tx: &mut WriteTx,
+    (id, org): (&KeyId, Option<&OrgId>),
+    by: &str,
+    now: Timestamp,
+) -> Result<Option<ApiKey>, Error> {
+    let (id, org, at) = (id.as_str(), org.map(OrgId::as_str), now.unix_ms());
+    fetch_optional!(tx, ApiKeyRow, DELETE, id, at, by, org)?
+        .map(TryInto::try_into)
+        .transpose()
 }
 
 /// Notes accepted uses, one of each key at most, unless later ones are known.

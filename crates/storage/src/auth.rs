@@ -31,8 +31,14 @@ pub struct Node {
     pub flushed_at: Timestamp,
 }
 
-/// How many invalidations are kept. A node that fell further behind forgets everything.
+/// How many invalidations are kept at least. A node that fell further behind forgets everything.
 pub const INVALIDATIONS_KEPT: i64 = 1_000;
+
+/// Each so many epochs, the invalidations that are no longer kept are removed.
+const TRIM_EVERY: i64 = 64;
+
+/// The most nodes that a list names; those that are furthest behind come first.
+pub const NODES_MAX: usize = 1_000;
 
 statements! {
     BUMP = "UPDATE auth_epoch SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch";
@@ -48,17 +54,30 @@ statements! {
     DEREGISTER = "DELETE FROM auth_nodes WHERE id = $1";
     FLUSHED = "UPDATE auth_nodes SET flushed_at = $2 WHERE id = $1";
     BEHIND = "SELECT id, acked_epoch, flushed_at FROM auth_nodes WHERE acked_epoch < $1 ORDER BY id LIMIT 1000";
-    NODES = "SELECT id, acked_epoch, flushed_at FROM auth_nodes ORDER BY id LIMIT 1000";
+    NODES = "SELECT id, acked_epoch, flushed_at FROM auth_nodes ORDER BY acked_epoch, id LIMIT 1000";
     EXPEL = "DELETE FROM auth_nodes WHERE id = $1 AND acked_epoch < $2 RETURNING flushed_at";
 }
 
 /// Starts a new epoch that invalidates `what`. Part of the transaction that made it invalid.
+///
+/// Until `tx` ends no node can register.
 pub async fn bump(tx: &mut WriteTx, what: Option<&OrgId>) -> Result<i64, Error> {
     let (epoch,) = fetch_one!(tx, (i64,), BUMP)?;
     execute!(tx, RECORD, epoch, what.map(OrgId::as_str))?;
-    execute!(tx, TRIM, epoch - INVALIDATIONS_KEPT)?;
-    crate::dialect::notify_nodes(tx).await?;
+    if epoch % TRIM_EVERY == 0 {
+        execute!(tx, TRIM, epoch - INVALIDATIONS_KEPT)?;
+    }
     Ok(epoch)
+}
+
+/// The nodes that are registered, as [`nodes`] gives them. Those other than `own` are told to look at
+/// the database as soon as `tx` commits.
+pub async fn tell(tx: &mut WriteTx, own: &str) -> Result<Vec<Node>, Error> {
+    let nodes = nodes(tx).await?;
+    if nodes.iter().any(|node| node.id != own) {
+        crate::dialect::notify_nodes(tx).await?;
+    }
+    Ok(nodes)
 }
 
 /// What the epochs after `after`, up to `until`, invalidated; `None` when not all of it is kept.
@@ -134,7 +153,7 @@ pub async fn behind(conn: &mut impl AsConn, epoch: i64) -> Result<Vec<Node>, Err
         .collect())
 }
 
-/// All registered nodes.
+/// The registered nodes, [`NODES_MAX`] at most: those that are furthest behind come first.
 pub async fn nodes(conn: &mut impl AsConn) -> Result<Vec<Node>, Error> {
     Ok(fetch_all!(conn, (String, i64, i64), NODES)?
         .into_iter()

@@ -62,6 +62,8 @@ pub struct WriteTx {
     /// Notified when the transaction has committed.
     pub(crate) written: Option<Arc<Notify>>,
     pub(crate) wake: Option<Arc<Notify>>,
+    /// The workers of other processes are told when it commits.
+    pub(crate) tells_workers: bool,
 }
 
 #[derive(Debug)]
@@ -71,13 +73,15 @@ pub(crate) enum WriteInner {
 }
 
 impl WriteTx {
-    /// Makes the changes last: when this returns, they survive a kill.
+    /// Makes the changes last: when this returns, they survive a kill of this process, and a loss of
+    /// power unless the transaction is a lazy one.
     pub async fn commit(self) -> Result<(), Error> {
         let Self {
             inner,
             location,
             written,
             wake,
+            ..
         } = self;
         match inner {
             WriteInner::Sqlite(tx) => tx.commit().await,

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection to PostgreSQL: a lost server must not hold requests up.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The most connections to PostgreSQL.
+const POSTGRES_MAX: u32 = 10;
+
 /// Connections to PostgreSQL that are kept open.
 const POSTGRES_READY: u32 = 4;
 
@@ -79,6 +82,8 @@ impl Db {
             .acquire_timeout(PATIENCE)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A file does not go away like a server.
+            .test_before_acquire(false)
             // SQLite ends a transaction by itself when the disk is full or an I/O error hits; the
             // driver still counts it, and the connection could never begin another one.
             .before_acquire(|conn, _| Box::pin(async { Ok(!conn.is_in_transaction()) }))
@@ -90,6 +95,7 @@ impl Db {
             .acquire_timeout(PATIENCE)
             .idle_timeout(None)
             .max_lifetime(None)
+            .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "1"));
         Ok(Self {
             pools: Pools::Sqlite {
@@ -108,10 +114,12 @@ impl Db {
             .map_err(|source| Error::of(source, "the configured address"))?;
         let location: Arc<str> = postgres_location(&options).into();
         let pool = PgPoolOptions::new()
-            .max_connections(10)
+            .max_connections(POSTGRES_MAX)
             // Opening one takes longer than what it is wanted for.
             .min_connections(POSTGRES_READY)
             .acquire_timeout(POSTGRES_PATIENCE)
+            // A read and a write each do it in their way.
+            .test_before_acquire(false)
             .after_connect(|conn, _| {
                 Box::pin(async {
                     sqlx::raw_sql(dialect::POSTGRES_SESSION)
@@ -221,7 +229,16 @@ impl Db {
     pub async fn read(&self) -> Result<ReadConn, Error> {
         let inner = match &self.pools {
             Pools::Sqlite { read, .. } => read.acquire().await.map(ReadInner::Sqlite),
-            Pools::Postgres(pool) => pool.acquire().await.map(ReadInner::Postgres),
+            Pools::Postgres(pool) => {
+                let sound = || {
+                    let pool = pool.clone();
+                    async move {
+                        let mut conn = pool.acquire().await?;
+                        conn.ping().await.map(|()| conn)
+                    }
+                };
+                past_lost(sound).await.map(ReadInner::Postgres)
+            }
         };
         let location = Arc::clone(&self.location);
         match inner {
@@ -232,15 +249,33 @@ impl Db {
 
     /// A transaction that writes.
     pub async fn write(&self) -> Result<WriteTx, Error> {
+        self.begin(dialect::SQLITE_BEGIN, dialect::POSTGRES_BEGIN)
+            .await
+    }
+
+    /// A transaction whose commit does not wait for the disk, and so holds nobody up for long. What it
+    /// wrote survives a kill of this process, but not a loss of power (or, on PostgreSQL, a crash of
+    /// that server) within the next moment: for what is then made again, or may be missing.
+    pub async fn write_lazily(&self) -> Result<WriteTx, Error> {
+        self.begin(dialect::SQLITE_BEGIN_LAZY, dialect::POSTGRES_BEGIN_LAZY)
+            .await
+    }
+
+    async fn begin(&self, sqlite: &'static str, postgres: &'static str) -> Result<WriteTx, Error> {
         let (inner, written) = match &self.pools {
             Pools::Sqlite { write, written, .. } => (
-                write
-                    .begin_with(dialect::SQLITE_BEGIN)
-                    .await
-                    .map(WriteInner::Sqlite),
+                write.begin_with(sqlite).await.map(WriteInner::Sqlite),
                 Some(Arc::clone(written)),
             ),
-            Pools::Postgres(pool) => (pool.begin().await.map(WriteInner::Postgres), None),
+            Pools::Postgres(pool) => (
+                past_lost(|| {
+                    let pool = pool.clone();
+                    async move { pool.begin_with(postgres).await }
+                })
+                .await
+                .map(WriteInner::Postgres),
+                None,
+            ),
         };
         let location = Arc::clone(&self.location);
         match inner {
@@ -249,6 +284,7 @@ impl Db {
                 location,
                 written,
                 wake: None,
+                tells_workers: false,
             }),
             Err(source) => Err(Error::of(source, &location)),
         }
@@ -299,6 +335,25 @@ impl Db {
             Pools::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Begins something on a connection to PostgreSQL. Those that were lost while they rested show it now,
+/// go, and are no failure: the next one may be good.
+async fn past_lost<T, F>(attempt: impl Fn() -> F + Send + Sync) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>> + Send,
+{
+    let first_sound = async {
+        for _ in 0..POSTGRES_MAX {
+            match attempt().await {
+                Err(sqlx::Error::Io(_) | sqlx::Error::Database(_)) => {}
+                done => return done,
+            }
+        }
+        attempt().await
+    };
+    let done = tokio::time::timeout(POSTGRES_PATIENCE, first_sound).await;
+    done.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Runs the migrations that are missing. Those that this version does not know are no error: see

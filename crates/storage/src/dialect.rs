@@ -15,7 +15,19 @@ use crate::error::Error;
 
 /// Takes the write lock at once. A transaction that starts by reading and writes later fails with
 /// `SQLITE_BUSY_SNAPSHOT` when another process wrote in between, whatever the busy timeout.
-pub(crate) const SQLITE_BEGIN: &str = "BEGIN IMMEDIATE";
+///
+/// How the commit is synced is said each time, because the connection may have done otherwise before.
+pub(crate) const SQLITE_BEGIN: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+
+/// The same for a commit that does not wait for the disk. The write-ahead log is in order all the same:
+/// what a later commit syncs holds everything before it.
+pub(crate) const SQLITE_BEGIN_LAZY: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
+
+/// Begins a transaction.
+pub(crate) const POSTGRES_BEGIN: &str = "BEGIN";
+
+/// Begins a transaction whose commit does not wait for the disk.
+pub(crate) const POSTGRES_BEGIN_LAZY: &str = "BEGIN; SET LOCAL synchronous_commit = off";
 
 /// What every PostgreSQL session is set to. Nobody waits for a lock for longer than on SQLite; a
 /// process that was stopped within a transaction loses it, so that it can't hold up the deletions of
@@ -84,13 +96,17 @@ macro_rules! on_postgres {
 }
 
 /// Wakes the nodes of other processes as soon as `tx` commits. On SQLite they poll instead.
-pub async fn notify_nodes(tx: &mut WriteTx) -> Result<(), Error> {
+pub(crate) async fn notify_nodes(tx: &mut WriteTx) -> Result<(), Error> {
     notify(tx, CHANNEL).await
 }
 
-/// Wakes the workers of other processes as soon as `tx` commits. On SQLite they poll instead.
+/// Wakes the workers of other processes as soon as `tx` commits, which one statement is enough for. On
+/// SQLite they poll instead.
 pub(crate) async fn notify_workers(tx: &mut WriteTx) -> Result<(), Error> {
-    notify(tx, JOBS_CHANNEL).await
+    if !std::mem::replace(&mut tx.tells_workers, true) {
+        notify(tx, JOBS_CHANNEL).await?;
+    }
+    Ok(())
 }
 
 async fn notify(tx: &mut WriteTx, channel: &'static str) -> Result<(), Error> {

@@ -208,6 +208,10 @@ pub async fn insert(tx: &mut WriteTx, new: &New<'_>, wake: &Arc<Notify>) -> Resu
         new.run_at.unix_ms(),
         new.created_at.unix_ms(),
     )?;
+    // What is due later is found in time by the looks that a worker takes anyway.
+    if new.run_at > new.created_at {
+        return Ok(());
+    }
     tx.wake_on_commit(wake);
     dialect::notify_workers(tx).await
 }

@@ -41,7 +41,7 @@ pub mod webhooks;
 
 pub use conn::{AsConn, Conn, ReadConn, WriteTx};
 pub use db::Db;
-pub use dialect::{Watcher, notify_nodes};
+pub use dialect::Watcher;
 pub use error::Error;
 
 /// Every SQL statement, by module and name: the tests prepare each on both databases.

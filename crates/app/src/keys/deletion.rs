@@ -18,7 +18,7 @@ use crate::App;
 use crate::audit::{self, Actor, Event};
 use crate::jobs::{self, NewJob, Outcome, Running};
 use crate::mail;
-use crate::verification::Receipt;
+use crate::verification::{Raised, Receipt};
 
 /// How long the process that deleted has for the receipt before a job writes it.
 const RECEIPT_DUE: Duration = Duration::from_mins(1);
@@ -59,18 +59,15 @@ pub async fn delete(
 ) -> Result<Deleted, DeleteError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let key = api_keys::find(&mut tx, id)
-        .await?
-        .filter(|key| org.is_none_or(|org| key.org == *org))
-        .ok_or(DeleteError::NotFound)?;
-    if !api_keys::delete(&mut tx, id, &actor.label, now).await? {
+    let Some(key) = api_keys::delete(&mut tx, (id, org), &actor.label, now).await? else {
         // Somebody else deleted it, perhaps an instant ago, and was perhaps killed before it held
         // everywhere. "It was deleted before" must hold everywhere as well.
         let epoch = auth::epoch(&mut tx).await?;
+        let raised = Raised::again(&mut tx, epoch).await?;
         drop(tx);
-        app.settle(epoch).await;
+        app.settle(&raised).await;
         return Err(DeleteError::NotFound);
-    }
+    };
     let event = Event {
         org: Some(&key.org),
         action: "key.deleted",
@@ -79,17 +76,22 @@ pub async fn delete(
     };
     audit::record(&mut tx, actor, now, event).await?;
     mail::key_deleted(app, &mut tx, (actor, &key)).await?;
-    let epoch = auth::bump(&mut tx, Some(&key.org)).await?;
-    let entry = Entry::of(&key, epoch, actor);
+    let mut raised = app.node.raise(&mut tx, Some(&key.org)).await?;
+    let entry = Entry::of(&key, raised.epoch, actor);
     let job = entry.leave_to_a_job(app, &mut tx).await?;
     // Last, because from here to the commit this process remembers nothing new.
     let uses = app
         .node
-        .acknowledge_ahead(&mut tx, (&key.org, epoch))
+        .acknowledge_ahead(&mut tx, (&key.org, &mut raised))
         .await?;
     tx.commit().await?;
-    let receipt = app.settle(epoch).await;
-    let key = as_it_is_now(app, key, &uses).await;
+    let receipt = app.settle(&raised).await;
+    let key = if raised.is_acknowledged() {
+        key
+    } else {
+        as_it_is_now(app, key).await
+    };
+    let key = used_last(key, &uses);
     let last_use = key.last_use.as_ref().map(|last| last.at);
     let recorded = record(app, (entry, job), (receipt.clone(), last_use), uses);
     Ok(Deleted {
@@ -99,14 +101,14 @@ pub async fn delete(
     })
 }
 
-/// The key with its last accepted use, as far as it is known. The key is dead by now: a failure here
-/// is reported, not returned.
-async fn as_it_is_now(app: &App, key: ApiKey, uses: &[(KeyId, Timestamp)]) -> ApiKey {
+/// The key after other processes have said when they accepted it last. The key is dead by now: a failure
+/// here is reported, not returned.
+async fn as_it_is_now(app: &App, key: ApiKey) -> ApiKey {
     let read = async {
         let mut conn = app.db.read().await?;
         api_keys::find(&mut conn, &key.id).await
     };
-    let mut now = match tokio::time::timeout(LOOK_MAX, read).await {
+    match tokio::time::timeout(LOOK_MAX, read).await {
         Ok(Ok(found)) => found.unwrap_or(key),
         Ok(Err(error)) => {
             app.report(&error, "a deleted key can't be read");
@@ -116,17 +118,21 @@ async fn as_it_is_now(app: &App, key: ApiKey, uses: &[(KeyId, Timestamp)]) -> Ap
             app.report(&late, "a deleted key can't be read");
             key
         }
-    };
-    let last_here = uses.iter().find(|(id, _)| *id == now.id).map(|(_, at)| *at);
-    let known = now.last_use.as_ref().map(|last| last.at);
+    }
+}
+
+/// The key with its last accepted use, if that was in this process.
+fn used_last(mut key: ApiKey, uses: &[(KeyId, Timestamp)]) -> ApiKey {
+    let last_here = uses.iter().find(|(id, _)| *id == key.id).map(|(_, at)| *at);
+    let known = key.last_use.as_ref().map(|last| last.at);
     if let Some(at) = last_here.filter(|at| known.is_none_or(|known| known < *at)) {
-        let (address, call) = match now.last_use.take() {
+        let (address, call) = match key.last_use.take() {
             Some(last) => (last.address, last.call),
             None => (None, None),
         };
-        now.last_use = Some(LastUse { at, address, call });
+        key.last_use = Some(LastUse { at, address, call });
     }
-    now
+    key
 }
 
 /// What the receipt's row is about, also as a job keeps it.
@@ -195,7 +201,8 @@ fn record(
     let (db, clock) = (app.db.clone(), Arc::clone(&app.clock));
     tokio::spawn(async move {
         let recorded = async {
-            let mut tx = db.write().await?;
+            // Lazily: where power is lost, the job is back as well.
+            let mut tx = db.write_lazily().await?;
             let uses = uses.into_iter().map(|(key, at)| KeyUse::at(key, at));
             api_keys::used(&mut tx, &uses.collect::<Vec<_>>()).await?;
             // A job that is gone has written it.
@@ -220,8 +227,12 @@ pub(crate) async fn record_late(app: &App, job: &Running) -> Outcome {
             why: "its payload names no key".to_owned(),
         };
     };
-    let receipt = app.settle(entry.epoch).await;
     let written = async {
+        let raised = {
+            let mut conn = app.db.read().await?;
+            Raised::again(&mut conn, entry.epoch).await?
+        };
+        let receipt = app.settle(&raised).await;
         let mut tx = app.db.write().await?;
         // In one transaction: a kill before the job is done writes no second row.
         if job_rows::withdraw(&mut tx, &job.id).await? {

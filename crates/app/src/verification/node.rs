@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::verification::memory::{Digest, KeyEntry, Memory};
 use crate::verification::protocol::Next;
+use crate::verification::settlement::Raised;
 use crate::verification::{IDLE, RENEWAL};
 
 /// How long a node waits after a failure before it looks at the database again; twice as long each
@@ -157,7 +158,15 @@ impl Node {
         Ok(())
     }
 
-    /// Forgets an organization and acknowledges `epoch` inside the transaction that makes it: this
+    /// Raises the epoch in the transaction that made something of `org` invalid (`None`: nothing, it
+    /// is a roll call). To be settled when that has committed.
+    pub async fn raise(&self, tx: &mut WriteTx, org: Option<&OrgId>) -> Result<Raised, Error> {
+        let epoch = auth::bump(tx, org).await?;
+        let nodes = auth::tell(tx, &self.id).await?;
+        Ok(Raised { epoch, nodes })
+    }
+
+    /// Forgets an organization and acknowledges the epoch inside the transaction that raised it: this
     /// node is then up to date when it commits, and the deletion need not wait for it. Where it
     /// has not acknowledged every epoch before, the node's own loop does it as for anybody's deletion.
     /// Returns the last accepted uses of what was forgotten.
@@ -167,17 +176,20 @@ impl Node {
     pub async fn acknowledge_ahead(
         &self,
         tx: &mut WriteTx,
-        (org, epoch): (&OrgId, i64),
+        (org, raised): (&OrgId, &mut Raised),
     ) -> Result<Vec<(KeyId, Timestamp)>, Error> {
+        let epoch = raised.epoch;
+        let own = raised.nodes.iter_mut().find(|node| node.id == self.id);
         // Memory alone can't tell: it may have forgotten ahead for a transaction that failed.
-        let seen = auth::observe(tx, &self.id).await?;
-        if seen.acked != Some(epoch - 1) {
+        let Some(own) = own.filter(|own| own.acked == epoch - 1) else {
             return Ok(Vec::new());
-        }
+        };
         let Some(uses) = self.memory.forget_ahead(org, epoch) else {
             return Ok(Vec::new());
         };
-        auth::acknowledge(tx, &self.id, epoch).await?;
+        if auth::acknowledge(tx, &self.id, epoch).await? {
+            own.acked = epoch;
+        }
         Ok(uses)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use headshot_domain::{Clock, Entropy, RequestId, Timestamp, entropy};
 use headshot_storage::api_requests::{self, Gap};
 use headshot_storage::auth::Node as NodeRow;
-use headshot_storage::{Db, Error, auth};
+use headshot_storage::{AsConn, Db, Error, auth};
 
 use crate::verification::protocol::{SETTLE, may_answer};
 
@@ -19,6 +19,31 @@ const LAST_LOOK: Duration = Duration::from_millis(100);
 /// would remove them as well: this must not hold up the answer for long.
 const EXPEL_MAX: Duration = Duration::from_secs(1);
 
+/// An epoch that a transaction has raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raised {
+    /// The new epoch.
+    pub epoch: i64,
+    /// The nodes as that transaction saw them, [`auth::NODES_MAX`] at most. No other one can register
+    /// before it commits, and one that does so later begins at this epoch.
+    pub nodes: Vec<NodeRow>,
+}
+
+impl Raised {
+    /// An epoch that was raised before, which is not known to hold everywhere.
+    pub async fn again(conn: &mut impl AsConn, epoch: i64) -> Result<Self, Error> {
+        let nodes = auth::nodes(conn).await?;
+        Ok(Self { epoch, nodes })
+    }
+
+    /// Whether it holds everywhere as soon as the transaction has committed: those are all nodes, and
+    /// none of them is behind.
+    pub fn is_acknowledged(&self) -> bool {
+        let is_behind = |node: &NodeRow| node.acked < self.epoch;
+        self.nodes.len() < auth::NODES_MAX && !self.nodes.iter().any(is_behind)
+    }
+}
+
 /// What is known once an invalidation holds everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -30,7 +55,7 @@ pub struct Receipt {
     pub lapsed: Vec<String>,
 }
 
-/// Waits until every node has acknowledged `epoch` or holds no lease from before it.
+/// Waits until every node has acknowledged an epoch or holds no lease from before it.
 ///
 /// Call it at once after the commit; `committed_at` is the monotonic time at which that returned.
 /// A database that goes away meanwhile only makes it wait: after [`SETTLE`] the promise holds by
@@ -39,9 +64,17 @@ pub async fn settle(
     db: &Db,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
-    (epoch, committed_at): (i64, Duration),
+    (raised, committed_at): (&Raised, Duration),
 ) -> Receipt {
-    let mut seen = registered(db).await;
+    let epoch = raised.epoch;
+    let mut seen: Vec<String> = raised.nodes.iter().map(|node| node.id.clone()).collect();
+    if raised.is_acknowledged() {
+        return Receipt {
+            effective_at: clock.now(),
+            acknowledged: seen,
+            lapsed: Vec::new(),
+        };
+    }
     let mut late: Vec<NodeRow> = Vec::new();
     loop {
         let waited = clock.monotonic().saturating_sub(committed_at);
@@ -72,17 +105,6 @@ pub async fn settle(
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-/// The nodes that are registered: those of them that are not late have acknowledged.
-async fn registered(db: &Db) -> Vec<String> {
-    let read = async {
-        let mut conn = db.read().await?;
-        auth::nodes(&mut conn).await
-    };
-    let nodes: Result<Result<Vec<NodeRow>, Error>, _> = tokio::time::timeout(LAST_LOOK, read).await;
-    let nodes = nodes.ok().and_then(Result::ok).unwrap_or_default();
-    nodes.into_iter().map(|node| node.id).collect()
 }
 
 /// The nodes behind `epoch`; `None` when the database can't say within `patience`.

@@ -137,22 +137,18 @@ async fn a_deleted_key_is_deleted_once_and_kept(#[case] kind: Kind) {
     );
 
     let d = KeyId::from("key_d");
-    assert!(
-        api_keys::delete(&mut tx, &d, "user:1 a@example.com", at(20))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !api_keys::delete(&mut tx, &d, "user:2 b@example.com", at(30))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !api_keys::delete(&mut tx, &KeyId::from("key_x"), "server", at(30))
-            .await
-            .unwrap()
-    );
+    let elsewhere = OrgId::from("org_2");
+    let wrong = api_keys::delete(&mut tx, (&d, Some(&elsewhere)), "server", at(10));
+    assert_eq!(wrong.await.unwrap(), None);
+    let first = api_keys::delete(&mut tx, (&d, Some(&org)), "user:1 a@example.com", at(20));
+    let deleted = first.await.unwrap().unwrap();
+    let again = api_keys::delete(&mut tx, (&d, None), "user:2 b@example.com", at(30));
+    assert_eq!(again.await.unwrap(), None);
+    let unknown = KeyId::from("key_x");
+    let unknown = api_keys::delete(&mut tx, (&unknown, None), "server", at(30));
+    assert_eq!(unknown.await.unwrap(), None);
     let found = api_keys::find(&mut tx, &d).await.unwrap().unwrap();
+    assert_eq!(found, deleted);
     assert_eq!(found.deleted_at, Some(at(20)));
     assert_eq!(found.deleted_by.as_deref(), Some("user:1 a@example.com"));
     let (record, _) = api_keys::record(&mut tx, b"key_d").await.unwrap();
@@ -160,11 +156,9 @@ async fn a_deleted_key_is_deleted_once_and_kept(#[case] kind: Kind) {
     assert_eq!(api_keys::count_live(&mut tx, &org).await.unwrap(), 3);
 
     for (id, when) in [("key_c", 25), ("key_b", 25)] {
-        assert!(
-            api_keys::delete(&mut tx, &KeyId::from(id), "server", at(when))
-                .await
-                .unwrap()
-        );
+        let id = KeyId::from(id);
+        let deleted = api_keys::delete(&mut tx, (&id, Some(&org)), "server", at(when));
+        assert!(deleted.await.unwrap().is_some());
     }
     let deleted = api_keys::deleted(&mut tx, &org, 10).await.unwrap();
     assert_eq!(ids(&deleted), ["key_b", "key_c", "key_d"]);
@@ -271,7 +265,7 @@ async fn only_live_keys_are_counted_by_pepper(#[case] kind: Kind) {
             .await
             .unwrap();
     }
-    api_keys::delete(&mut tx, &KeyId::from("3"), "server", at(1))
+    api_keys::delete(&mut tx, (&KeyId::from("3"), None), "server", at(1))
         .await
         .unwrap();
     let peppers = api_keys::peppers(&mut tx).await.unwrap();

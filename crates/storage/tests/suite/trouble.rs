@@ -1,7 +1,7 @@
 //! Databases that are full, read-only, shared, interrupted, or gone.
 
 use headshot_domain::{OrgId, Role};
-use headshot_storage::{AsConn, Conn, Db, Error, ReadConn, Watcher, auth, organizations, users};
+use headshot_storage::{AsConn, Conn, Db, Error, Watcher, auth, organizations, users};
 use headshot_testkit::{Proxy, TestDb};
 use rstest::rstest;
 
@@ -24,7 +24,7 @@ async fn opened(url: &str) -> Result<Db, Error> {
     Ok(db)
 }
 
-async fn value(conn: &mut ReadConn, sql: &'static str) -> String {
+async fn value(conn: &mut impl AsConn, sql: &'static str) -> String {
     match conn.conn() {
         Conn::Sqlite(conn) => {
             let (value,): (i64,) = sqlx::query_as(sql).fetch_one(conn).await.unwrap();
@@ -50,15 +50,35 @@ async fn sqlite_is_opened_so_that_commits_survive() {
     assert_eq!(value(&mut conn, "PRAGMA foreign_keys").await, "1");
     let refused = raw(&mut conn, "DELETE FROM teams").await.unwrap_err();
     assert!(refused.to_string().contains("readonly"), "{refused}");
+}
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite, "PRAGMA synchronous", "1", "2")]
+#[case::postgres(Kind::Postgres, "SHOW synchronous_commit", "off", "on")]
+#[tokio::test]
+async fn only_a_lazy_commit_does_not_wait_for_the_disk(
+    #[case] kind: Kind,
+    #[case] asked: &'static str,
+    #[case] lazy: &str,
+    #[case] durable: &str,
+) {
+    let database = kind.open().await;
+    // Also on the connection that a lazy one had before.
+    for _ in 0..2 {
+        let mut tx = write(&database).await;
+        assert_eq!(value(&mut tx, asked).await, durable);
+        tx.commit().await.unwrap();
+        let mut tx = database.db.write_lazily().await.unwrap();
+        assert_eq!(value(&mut tx, asked).await, lazy);
+        auth::bump(&mut tx, None).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let mut conn = read(&database).await;
+    assert_eq!(auth::epoch(&mut conn).await.unwrap(), 3);
+    drop(conn);
+    drop(database.db.write_lazily().await.unwrap());
     let mut tx = write(&database).await;
-    let Conn::Sqlite(conn) = tx.conn() else {
-        panic!("the helper opened another database");
-    };
-    let (synchronous,): (i64,) = sqlx::query_as("PRAGMA synchronous")
-        .fetch_one(conn)
-        .await
-        .unwrap();
-    assert_eq!(synchronous, 2);
+    assert_eq!(value(&mut tx, asked).await, durable);
 }
 
 /// The epoch in the database's file alone, without its write-ahead log.
