@@ -1,12 +1,13 @@
 //! `headshot demo`: an organization to try everything with, made through the same use cases as any
 //! other.
 
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use headshot_app::access::{self, Visit};
 use headshot_app::accounts::{self, Visitor};
 use headshot_app::audit::Actor;
@@ -72,6 +73,7 @@ fn samples() -> [Sample; 2] {
 }
 
 const FILE: &str = "demo.json";
+const UNFINISHED: &str = "demo.unfinished";
 const OWNER: &str = "owner@acme.example";
 const TEAMS: [&str; 3] = ["Marketing", "Engineering", "Sales"];
 /// Name, address, and the place of the team in [`TEAMS`].
@@ -89,11 +91,19 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
     wiring::start_logging(&config)?;
     let listener = serve::bind(&config).await?;
     let config = config.listening_on(listener.local_addr()?);
+    let known = load(&args.data_dir)?;
+    let beginning = match known {
+        Some(_) => None,
+        None => Some(Beginning::of(&args.data_dir)?),
+    };
     let app = wiring::app(&config).await?;
-    let (login, fresh) = match load(&args.data_dir)? {
+    let (login, fresh) = match known {
         Some(login) => (login, false),
         None => (create(&app, &args.data_dir).await?, true),
     };
+    if let Some(beginning) = beginning {
+        beginning.end()?;
+    }
     let key = if fresh || args.new_key {
         Some(new_key(&app, &login).await?)
     } else {
@@ -101,6 +111,52 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
     };
     print(&app, &login, key.as_ref()).await?;
     serve::serve(&config, app, (Roles::All, listener)).await
+}
+
+/// A folder whose demo is being made. Its file says that nothing else is in there: a run that was
+/// stopped before the end is forgotten by the next one, which begins anew.
+struct Beginning {
+    path: PathBuf,
+    /// Locked for as long as this process is at it.
+    _file: File,
+}
+
+impl Beginning {
+    fn of(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{} can't be made", folder.display()))?;
+        let path = folder.join(UNFINISHED);
+        let others = || -> std::io::Result<Vec<PathBuf>> {
+            let entries = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+            entries
+                .filter(|entry| entry.as_ref().ok() != Some(&path))
+                .collect()
+        };
+        let again = path.exists();
+        if !again && !others()?.is_empty() {
+            bail!(
+                "{} holds something that is no demo: choose another --data-dir",
+                folder.display()
+            );
+        }
+        let file = File::create(&path)?;
+        if file.try_lock().is_err() {
+            bail!("another demo is being made in {}", folder.display());
+        }
+        for left in others()? {
+            if left.is_dir() {
+                std::fs::remove_dir_all(&left)?;
+            } else {
+                std::fs::remove_file(&left)?;
+            }
+        }
+        Ok(Self { path, _file: file })
+    }
+
+    fn end(self) -> anyhow::Result<()> {
+        std::fs::remove_file(&self.path)
+            .with_context(|| format!("{} can't be removed", self.path.display()))
+    }
 }
 
 fn load(folder: &Path) -> anyhow::Result<Option<Login>> {
@@ -167,7 +223,7 @@ async fn create(app: &Arc<App>, folder: &Path) -> anyhow::Result<Login> {
         invite: invite.id.to_string(),
     };
     let text = serde_json::to_string_pretty(&login)?;
-    // Last: a run that was stopped before this begins anew with another organization.
+    // Last: a run that was stopped before this is forgotten.
     secrets::write_private(&folder.join(FILE), &text)?;
     Ok(login)
 }
@@ -244,7 +300,11 @@ async fn set_password(app: &App, email: &Email, password: &str) -> anyhow::Resul
         device: None,
     };
     let password = password.to_owned().into();
-    accounts::set_password_by_link(app, &visitor, &token, (Some("Olivia Owner"), password)).await?;
+    let named = (Some("Olivia Owner"), password);
+    let session = accounts::set_password_by_link(app, &visitor, &token, named).await?;
+    // Nobody sits at that browser.
+    let signed_in = accounts::session(app, &session.token).await?;
+    accounts::sign_out(app, &signed_in.context("the owner's session is missing")?).await?;
     Ok(())
 }
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
-use crate::support::{Place, Server, get, pipe};
+use crate::support::database::block_on;
+use crate::support::{Place, Server, eventually, get, pipe};
 
 fn keys(value: &Value) -> Vec<&str> {
     let object = value
@@ -462,35 +465,29 @@ fn audit_list_and_log_list() {
     }
 }
 
+/// The commands below one that have no others below them, as the help names them.
+fn commands(place: &Place, above: &str) -> Vec<String> {
+    let mut args: Vec<&str> = above.split_whitespace().collect();
+    args.push("--help");
+    let help = place.run(&args);
+    let Some((_, listed)) = help.split_once("Commands:\n") else {
+        return vec![above.to_owned()];
+    };
+    let listed = listed.lines().take_while(|line| line.starts_with("  "));
+    let names = listed.filter(|line| !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    let below = names.filter(|name| *name != "help");
+    below
+        .flat_map(|name| commands(place, format!("{above} {name}").trim()))
+        .collect()
+}
+
 #[test]
 fn every_command_helps_with_an_example() {
     let place = Place::new();
-    for command in [
-        "demo",
-        "serve",
-        "org create",
-        "org list",
-        "key create",
-        "key list",
-        "key delete",
-        "key check",
-        "credits grant",
-        "org package",
-        "org looks",
-        "org embed",
-        "org retention",
-        "user reset-password",
-        "user role",
-        "user remove",
-        "audit verify",
-        "audit list",
-        "log list",
-        "secrets prepare-pepper",
-        "secrets rotate-pepper",
-        "migrate",
-        "config check",
-        "openapi",
-    ] {
+    let commands = commands(&place, "");
+    assert!(commands.len() > 30, "{commands:?}");
+    for command in commands {
         let mut args: Vec<&str> = command.split(' ').collect();
         args.push("--help");
         let help = place.run(&args);
@@ -499,7 +496,7 @@ fn every_command_helps_with_an_example() {
             .unwrap_or_else(|| panic!("{help}"))
             .1;
         assert!(
-            example.contains("headshot ") && example.contains(command),
+            example.contains("headshot ") && example.contains(command.as_str()),
             "{help}"
         );
     }
@@ -570,6 +567,31 @@ fn demo(place: &Place, more: &[&str]) -> Demo {
     }
 }
 
+/// How many organizations a demo's database has, once it has tables.
+fn organizations(folder: &std::path::Path) -> Option<i64> {
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(folder.join("headshot.db"));
+        let mut connection = options.read_only(true).connect().await.ok()?;
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM organizations");
+        let count = count.fetch_one(&mut connection).await.ok();
+        connection.close().await.ok();
+        count
+    })
+}
+
+#[test]
+fn the_demo_needs_a_folder_of_its_own() {
+    let place = Place::new();
+    let folder = place.folder().join("demo");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("precious.txt"), "mine").expect("a file");
+    let args = ["demo", "--data-dir", "demo", "--listen", "127.0.0.1:0"];
+    let told = place.failure(&args);
+    assert!(told.contains("holds something that is no demo"), "{told}");
+    let kept = std::fs::read_to_string(folder.join("precious.txt"));
+    assert_eq!(kept.expect("kept"), "mine");
+}
+
 #[test]
 fn the_demo_is_the_same_each_time() {
     let place = Place::new();
@@ -579,7 +601,19 @@ fn the_demo_is_the_same_each_time() {
             .send(&demo.server)
             .text()
     };
+    // Stopped on the way, the first run leaves nothing behind.
+    let folder = place.folder().join("demo");
+    let args = ["demo", "--data-dir", "demo", "--listen", "127.0.0.1:0"];
+    let stopped = Server::spawn(place.command(&args));
+    eventually("an organization", || {
+        organizations(&folder).filter(|count| *count == 1)
+    });
+    stopped.kill();
+    assert!(!folder.join("demo.json").exists());
+
     let first = demo(&place, &[]);
+    assert_eq!(organizations(&folder), Some(1));
+    assert!(!folder.join("demo.unfinished").exists());
     let key = first.key.clone().expect("a key the first time");
     let shown = organization(&first, &key);
     for team in ["Marketing", "Engineering", "Sales"] {
