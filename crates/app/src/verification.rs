@@ -76,7 +76,9 @@
 //!
 //! **A database that went back** (a failover that lost the last commits, a restored copy) shows an
 //! epoch below the one applied, or an acknowledgement older than the one given: the node forgets
-//! everything, or what the epochs since that acknowledgement invalidated.
+//! everything, or what the epochs since that acknowledgement invalidated. A SQLite file that is moved
+//! away or replaced while a process has it open is no database any more: every look at it fails, so the
+//! leases end.
 //!
 //! **Without a lease** (database gone, node paused, node idle) every request reads the database; if
 //! that fails, the request fails. After a pause the lease has ended by the monotonic clock, which

@@ -41,10 +41,30 @@ pub(crate) enum Pools {
         read: SqlitePool,
         write: SqlitePool,
         path: PathBuf,
+        /// The file that was opened.
+        opened: FileId,
         /// Notified by each commit.
         written: Arc<Notify>,
     },
     Postgres(PgPool),
+}
+
+/// Which file stands at a path, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn at(path: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let found = std::fs::metadata(path)?;
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
 }
 
 impl Db {
@@ -102,6 +122,7 @@ impl Db {
                 read,
                 write,
                 path: path.to_owned(),
+                opened: FileId::at(path).map_err(|source| Error::of_file(source, &location))?,
                 written: Arc::default(),
             },
             location,
@@ -225,8 +246,25 @@ impl Db {
         }
     }
 
+    /// SQLite would go on with a file that was moved away, while others use the one that stands there
+    /// now: what they delete would stay alive here.
+    fn check_place(&self) -> Result<(), Error> {
+        let Pools::Sqlite { path, opened, .. } = &self.pools else {
+            return Ok(());
+        };
+        match FileId::at(path) {
+            Ok(there) if there == *opened => Ok(()),
+            Ok(_) | Err(_) => {
+                let why =
+                    "the file was moved or replaced while it was open; start this process again";
+                Err(Error::of_file(std::io::Error::other(why), &self.location))
+            }
+        }
+    }
+
     /// A connection for reading.
     pub async fn read(&self) -> Result<ReadConn, Error> {
+        self.check_place()?;
         let inner = match &self.pools {
             Pools::Sqlite { read, .. } => read.acquire().await.map(ReadInner::Sqlite),
             Pools::Postgres(pool) => {
@@ -262,6 +300,7 @@ impl Db {
     }
 
     async fn begin(&self, sqlite: &'static str, postgres: &'static str) -> Result<WriteTx, Error> {
+        self.check_place()?;
         let (inner, written) = match &self.pools {
             Pools::Sqlite { write, written, .. } => (
                 write.begin_with(sqlite).await.map(WriteInner::Sqlite),

@@ -24,7 +24,7 @@ use crate::verification::{Raised, Receipt};
 const RECEIPT_DUE: Duration = Duration::from_mins(1);
 
 /// How long looking for the last use may hold up the answer.
-const LOOK_MAX: Duration = Duration::from_secs(1);
+const LOOK_MAX: Duration = Duration::from_millis(100);
 
 /// A deleted key and the receipt for it.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ const LAST_LOOK: Duration = Duration::from_millis(100);
 
 /// How long the rows of late nodes may take to go. The promise holds by then, and the next deletion
 /// would remove them as well: this must not hold up the answer for long.
-const EXPEL_MAX: Duration = Duration::from_secs(1);
+const EXPEL_MAX: Duration = Duration::from_millis(100);
 
 /// An epoch that a transaction has raised.
 #[derive(Debug, Clone, PartialEq, Eq)]

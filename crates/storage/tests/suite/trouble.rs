@@ -81,6 +81,30 @@ async fn only_a_lazy_commit_does_not_wait_for_the_disk(
     assert_eq!(value(&mut tx, asked).await, durable);
 }
 
+#[tokio::test]
+async fn a_file_that_was_replaced_is_used_no_more() {
+    let database = Kind::Sqlite.open().await;
+    let file = database.url.strip_prefix("sqlite://").unwrap();
+    let moved = format!("{file}.old");
+    std::fs::rename(file, &moved).unwrap();
+    for _ in 0..2 {
+        let told = [
+            told(&database.db.read().await.unwrap_err()),
+            told(&database.db.write().await.unwrap_err()),
+            told(&database.db.write_lazily().await.unwrap_err()),
+        ];
+        for told in told {
+            assert!(told.contains("moved or replaced"), "{told}");
+            assert!(told.contains(file), "{told}");
+        }
+        std::fs::write(file, "").unwrap();
+    }
+    // Put back, it is the same one.
+    std::fs::rename(&moved, file).unwrap();
+    drop(read(&database).await);
+    drop(write(&database).await);
+}
+
 /// The epoch in the database's file alone, without its write-ahead log.
 async fn epoch_in_the_file(database: &TestDb) -> i64 {
     let file = database.url.strip_prefix("sqlite://").unwrap();
