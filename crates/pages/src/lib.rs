@@ -56,15 +56,15 @@ pub use key_created::KeyCreated;
 pub use letter::{Letter, name_in_sentence};
 pub use logs::{GapRow, KeyState, LogDetail, LogEntry, LogFilters, LogRow, Logs};
 pub use mail::{InviteRow, Invites, MailFate, MailRow, Outbox, OutboxMail};
-pub use member::MemberHome;
+pub use member::{MemberAccount, MemberHome};
 pub use overview::{ChecklistItem, Hour, OrganizationFacts, Overview, Requests};
 pub use people::{
     Agree, Closed, Erase, HeadshotCard, Join, PersonFrame, Photos, Results, Step, UploadRow,
     Waiting, waiting_sentence,
 };
 pub use settings::{
-    BrandImage, BrandLogo, LookOption, OrganizationSettings, SessionRow, Settings, ShorterTime,
-    StudioSettings, UploadLimits,
+    BrandImage, BrandLogo, LookOption, OrganizationSettings, Security, SessionRow, Settings,
+    ShorterTime, StudioSettings, UploadLimits,
 };
 pub use webhooks::{
     DeliveryRow, EventRow, EventState, JobRow, Jobs, WebhookDetail, WebhookEndpoint, WebhookSecret,

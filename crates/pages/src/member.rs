@@ -1,6 +1,9 @@
 //! What a member sees until the member pages exist.
 
-use crate::{OrgChoice, Template, ui::Icon};
+use crate::{
+    Notice, OrgChoice, Security, Template,
+    ui::{Badge, Button, Field, Icon},
+};
 
 /// `/team-member`: says truthfully that there is nothing to do here yet.
 #[derive(Debug, Clone, Template)]
@@ -16,4 +19,18 @@ pub struct MemberHome {
     pub org_name: String,
     /// All organizations of the person; the switch appears from two on.
     pub orgs: Vec<OrgChoice>,
+}
+
+/// `/team-member/account`, with forms below it.
+#[derive(Debug, Clone, Template)]
+#[template(path = "member_account.html")]
+pub struct MemberAccount {
+    /// Anti-forgery token.
+    pub csrf: String,
+    /// Address of the signed-in person.
+    pub user_email: String,
+    /// What the last form did.
+    pub notice: Option<Notice>,
+    /// Sessions and password.
+    pub security: Security,
 }

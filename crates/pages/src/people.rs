@@ -51,6 +51,8 @@ pub struct PersonFrame {
     pub step: Step,
     /// Whether it is a test session.
     pub development: bool,
+    /// Whether the browser is signed in, and so has an account's page.
+    pub account: bool,
     /// What the last action did, if anything.
     pub notice: Option<Notice>,
 }

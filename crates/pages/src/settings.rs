@@ -36,16 +36,14 @@ pub struct SessionRow {
     pub last_seen: When,
 }
 
-/// `/app/admin/settings/security`.
+/// A person's sessions and password.
 ///
-/// Posts `csrf` to `/app/admin/settings/sessions/{id}/end` and
-/// `/app/admin/settings/sessions/end-others`; `csrf`, `current_password`, `new_password` to
-/// `/app/admin/settings/password`.
-#[derive(Debug, Clone, Template)]
-#[template(path = "settings.html")]
-pub struct Settings {
-    /// The frame.
-    pub shell: Shell,
+/// Posts `csrf` to `{base}/sessions/{id}/end` and `{base}/sessions/end-others`; `csrf`,
+/// `current_password`, `new_password` to `{base}/password`.
+#[derive(Debug, Clone)]
+pub struct Security {
+    /// The path below which the forms are sent.
+    pub base: &'static str,
     /// Sessions of the person, this browser first.
     pub sessions: Vec<SessionRow>,
     /// What is wrong with the current password as typed.
@@ -54,15 +52,25 @@ pub struct Settings {
     pub new_password_error: Option<String>,
 }
 
-impl Settings {
-    fn others(&self) -> usize {
+/// `/app/admin/settings/security`, with forms below `/app/admin/settings`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "settings.html")]
+pub struct Settings {
+    /// The frame.
+    pub shell: Shell,
+    /// Sessions and password.
+    pub security: Security,
+}
+
+impl Security {
+    pub(crate) fn others(&self) -> usize {
         self.sessions
             .iter()
             .filter(|session| !session.current)
             .count()
     }
 
-    fn end_others_label(&self) -> String {
+    pub(crate) fn end_others_label(&self) -> String {
         format!("Sign out {} other sessions", self.others())
     }
 }

@@ -136,6 +136,16 @@ fn settings_pages() -> Router<Web> {
             "/app/admin/settings/organization/mails",
             get(settings::organization::to_page).post(settings::organization::mails),
         )
+        .route("/team-member/account", get(settings::account))
+        .route("/team-member/account/password", post(settings::password))
+        .route(
+            "/team-member/account/sessions/end-others",
+            post(settings::end_others),
+        )
+        .route(
+            "/team-member/account/sessions/{id}/end",
+            post(settings::end_one),
+        )
         .route("/app/admin/settings/password", post(settings::password))
         .route(
             "/app/admin/settings/sessions/end-others",

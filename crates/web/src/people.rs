@@ -241,6 +241,7 @@ fn frame(inside: &Inside, step: Step) -> PersonFrame {
         org_name: inside.visit.org.name.clone(),
         step,
         development: inside.visit.model.development,
+        account: inside.signed_in,
         notice: None,
     }
 }

@@ -455,6 +455,23 @@ fn forged_forms_are_refused() {
         "/app/admin/settings/password",
         "/app/admin/settings/sessions/end-others",
         "/app/admin/settings/sessions/ses_1/end",
+        "/app/admin/settings/organization/retention",
+        "/app/admin/settings/organization/mails",
+        "/app/admin/settings/studio/looks",
+        "/app/admin/settings/studio/assets/0123/delete",
+        "/app/admin/webhooks/url",
+        "/app/admin/webhooks/rotate",
+        "/app/admin/webhooks/remove",
+        "/app/admin/webhooks/test",
+        "/app/admin/webhooks/replay-failed",
+        "/app/admin/webhooks/evt_1/replay",
+        "/app/admin/invites",
+        "/app/admin/invites/inv_1/remind",
+        "/app/admin/invites/inv_1/revoke",
+        "/app/admin/jobs/job_1/retry",
+        "/team-member/account/password",
+        "/team-member/account/sessions/end-others",
+        "/team-member/account/sessions/ses_1/end",
     ] {
         for csrf in [None, Some(""), Some("nonsense"), Some(foreign.as_str())] {
             let fields: Vec<(&str, &str)> = csrf.iter().map(|csrf| ("csrf", *csrf)).collect();
@@ -572,6 +589,65 @@ fn a_person_switches_between_organizations() {
     browser.submit(overview, switch, &[("organization", &acme)]);
     assert_eq!(browser.get("/").header("location"), Some(member));
     assert_eq!(browser.get(overview).status, 403);
+}
+
+/// A member has no dashboard, but sessions and a password like anybody.
+#[test]
+fn a_member_sees_and_ends_sessions_and_changes_the_password() {
+    let served = served();
+    let member = "mei@acme.example";
+    let made = served
+        .place
+        .run(&["user", "role", member, "member", "--org", &served.org.uid]);
+    assert!(made.contains(member), "{made}");
+    let reset = served
+        .place
+        .json(&["user", "reset-password", member, "--json"]);
+    let reset = reset["resetUrl"].as_str().expect("a link").to_owned();
+    let mut browser = Browser::new(&served.server);
+    assert_eq!(browser.set_up(&reset, PASSWORD).status, 303);
+    let account = "/team-member/account";
+    assert!(browser.get("/team-member").text().contains(account));
+    let mut second = Browser::new(&served.server);
+    assert_eq!(second.sign_in(member, PASSWORD).status, 303);
+    let page = browser.get(account).text();
+    assert!(
+        page.contains("this browser") && page.contains(member),
+        "{page}"
+    );
+    let one = between(&page, "action=\"/team-member/account/sessions/", "/end\"").expect("another");
+    let end = format!("/team-member/account/sessions/{one}/end");
+    assert_eq!(
+        browser.submit(account, &end, &[]).header("location"),
+        Some(account)
+    );
+    assert_eq!(
+        [second.get(account).status, browser.get(account).status],
+        [303, 200]
+    );
+
+    let mut third = Browser::new(&served.server);
+    assert_eq!(third.sign_in(member, PASSWORD).status, 303);
+    let change = "/team-member/account/password";
+    let wrong = [
+        ("current_password", "not it"),
+        ("new_password", "another password"),
+    ];
+    let refused = browser.submit(account, change, &wrong);
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("The password is not right."));
+    let right = [
+        ("current_password", PASSWORD),
+        ("new_password", "another password"),
+    ];
+    let changed = browser.submit(account, change, &right);
+    assert_eq!(changed.status, 200);
+    assert!(changed.text().contains("Your password is changed"));
+    assert_eq!(third.get(account).status, 303);
+    // The dashboard stays closed, and who has it finds all this there.
+    assert_eq!(browser.get("/app/admin/settings/security").status, 403);
+    let security = Some("/app/admin/settings/security");
+    assert_eq!(served.owner().get(account).header("location"), security);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use super::{HOSTILE_NAME, Sample, org, sample, shell, when};
 use crate::{
     Audit, AuditRow, ChainState, ChainStatus, ChecklistItem, Choice, Error, GapRow, Hour, KeyState,
-    LogDetail, LogEntry, LogFilters, LogRow, Logs, NavItem, Notice, OrganizationFacts, Overview,
-    Requests, SessionRow, Settings, Shell,
+    LogDetail, LogEntry, LogFilters, LogRow, Logs, MemberAccount, NavItem, Notice,
+    OrganizationFacts, Overview, Requests, Security, SessionRow, Settings, Shell,
 };
 
 pub(super) fn all() -> Result<Vec<Sample>, Error> {
@@ -55,12 +55,11 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
             },
         )?,
         sample("settings", &settings())?,
+        sample("member-account", &member_account())?,
         sample(
             "settings-refused",
             &Settings {
-                sessions: settings().sessions.into_iter().take(1).collect(),
-                current_password_error: Some("This is not your current password.".to_owned()),
-                new_password_error: Some("Use at least 8 characters.".to_owned()),
+                security: refused_password(),
                 shell: Shell {
                     notice: Some(Notice::bad("The password was not changed.")),
                     ..settings().shell
@@ -344,7 +343,28 @@ fn audit(state: ChainState, text: &str) -> Audit {
     }
 }
 
-fn settings() -> Settings {
+fn member_account() -> MemberAccount {
+    MemberAccount {
+        csrf: "csrf-token".to_owned(),
+        user_email: "amara@acme.example".to_owned(),
+        notice: Some(Notice::good("Your password is changed.")),
+        security: Security {
+            base: "/team-member/account",
+            ..security()
+        },
+    }
+}
+
+fn refused_password() -> Security {
+    Security {
+        sessions: security().sessions.into_iter().take(1).collect(),
+        current_password_error: Some("This is not your current password.".to_owned()),
+        new_password_error: Some("Use at least 8 characters.".to_owned()),
+        ..security()
+    }
+}
+
+fn security() -> Security {
     let session = |id: &str, device: &str, seen: &str| SessionRow {
         id: id.to_owned(),
         current: id == "s1",
@@ -353,8 +373,8 @@ fn settings() -> Settings {
         created: when("2026-11-20T08:00:00Z", "20 Nov 2026"),
         last_seen: when("2026-11-24T14:03:00Z", seen),
     };
-    Settings {
-        shell: shell("Settings", NavItem::Settings),
+    Security {
+        base: "/app/admin/settings",
         sessions: vec![
             session("s1", "Firefox on macOS", "now"),
             session("s2", "Safari on iPhone", "2 hours ago"),
@@ -363,5 +383,12 @@ fn settings() -> Settings {
         ],
         current_password_error: None,
         new_password_error: None,
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        shell: shell("Settings", NavItem::Settings),
+        security: security(),
     }
 }

@@ -56,6 +56,7 @@ fn frame(step: Step) -> PersonFrame {
         org_name: "Acme Corporation".to_owned(),
         step,
         development: false,
+        account: true,
         notice: None,
     }
 }

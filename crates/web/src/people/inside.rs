@@ -24,6 +24,8 @@ pub(crate) struct Inside {
     pub(crate) csrf: String,
     /// What the form's text follows from.
     pub(super) token: String,
+    /// Whether the browser has the cookie of an account.
+    pub(super) signed_in: bool,
 }
 
 impl Inside {
@@ -56,6 +58,7 @@ impl FromRequestParts<Web> for Inside {
             visit: access,
             address,
             token,
+            signed_in: visit.session_token.is_some(),
         })
     }
 }
