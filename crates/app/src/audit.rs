@@ -1,10 +1,11 @@
 //! The audit log: who did what to what, from where; each row's hash covers the row before it.
 
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use headshot_domain::{KeyId, OrgId, Timestamp, UserId};
 use headshot_storage::audit::{self, Head};
-use headshot_storage::{AsConn, Error, WriteTx};
+use headshot_storage::{AsConn, Error, WriteTx, users};
 use sha2::{Digest, Sha256};
 
 use crate::App;
@@ -151,6 +152,26 @@ pub async fn newest(
         Some(org) => audit::newest(&mut conn, org.as_str(), before, limit).await,
         None => audit::newest_of_all(&mut conn, before, limit).await,
     }
+}
+
+/// Who is behind the `user:<id>` of entries without an address, as actor or target: the name, else the
+/// address. Whose account is gone is not among them.
+pub async fn people(app: &App, entries: &[Entry]) -> Result<HashMap<String, String>, Error> {
+    let mut found = HashMap::new();
+    let mut conn = app.db.read().await?;
+    let labels = entries
+        .iter()
+        .flat_map(|entry| [&entry.actor, &entry.target]);
+    let labels: BTreeSet<&String> = labels.collect();
+    for label in labels {
+        let id = label.strip_prefix("user:").filter(|id| !id.contains(' '));
+        let Some(id) = id else { continue };
+        if let Some(user) = users::find(&mut conn, &UserId::from(id)).await? {
+            let name = user.name.filter(|name| !name.is_empty());
+            found.insert(label.clone(), name.unwrap_or(user.email));
+        }
+    }
+    Ok(found)
 }
 
 /// What [`verify_up_to`] found.

@@ -1,5 +1,7 @@
 //! Admin > Audit.
 
+use std::collections::HashMap;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -53,16 +55,22 @@ pub(crate) async fn newest_rows(
 ) -> Result<Vec<AuditRow>, PageError> {
     let org = &person.signed_in.org.id;
     let entries = audit::newest(web.app(), Some(org), page).await?;
-    Ok(entries.iter().map(|entry| row(entry, person)).collect())
+    let people = audit::people(web.app(), &entries).await?;
+    let rows = entries.iter().map(|entry| row(entry, person, &people));
+    Ok(rows.collect())
 }
 
-fn row(entry: &Entry, person: &Person) -> AuditRow {
+fn row(entry: &Entry, person: &Person, people: &HashMap<String, String>) -> AuditRow {
+    let actor = people.get(&entry.actor).map(String::as_str);
+    let target = people.get(&entry.target).cloned();
     AuditRow {
         seq: entry.seq,
         when: words::ago(entry.at, person.visit.now),
-        actor: actor_words(&entry.actor).to_owned(),
+        actor: actor
+            .unwrap_or_else(|| actor_words(&entry.actor))
+            .to_owned(),
         action: action_words(&entry.action).to_owned(),
-        target: target_words(entry),
+        target: target_words(entry, target),
         address: entry.address.clone(),
         hash: audit::short_hash(&entry.hash),
     }
@@ -129,7 +137,7 @@ fn action_words(action: &str) -> &str {
 }
 
 /// To what: the name where the entry has one, else its id.
-fn target_words(entry: &Entry) -> String {
+fn target_words(entry: &Entry, person: Option<String>) -> String {
     let about_oneself = ["session.", "password."];
     if about_oneself
         .iter()
@@ -147,7 +155,12 @@ fn target_words(entry: &Entry) -> String {
     let named = ["name", "amount"]
         .iter()
         .find_map(|field| detail[field].as_str());
-    named.unwrap_or(&entry.target).to_owned()
+    match (named, person) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(person)) => person,
+        (None, None) if entry.target.starts_with("user:") => "somebody who is gone".to_owned(),
+        (None, None) => entry.target.clone(),
+    }
 }
 
 async fn chain(web: &Web) -> Result<ChainStatus, PageError> {
