@@ -25,97 +25,106 @@ pub(crate) use operation::OPERATIONS;
 
 /// All API routes, behind the gate that verifies, limits, checks scopes and logs.
 pub(crate) fn routes(web: &Web) -> Router {
-    let keyed = v2_routes()
-        .merge(v1_routes())
-        .route("/api/v2", get(gate::no_such_route))
-        .route("/api/v2/", get(gate::no_such_route))
-        .route("/api/v1/", get(gate::no_such_route))
-        .route("/api/v1", get(gate::no_such_route))
-        .route("/api/v2/{*path}", get(gate::no_such_route))
-        .route("/api/v1/{*path}", get(gate::no_such_route))
-        .method_not_allowed_fallback(Keyed(gate::no_such_route))
-        .with_state(web.clone());
-    let unkeyed = Router::new()
-        .route("/api/keys/revoke", routing::post(Open(revoke::revoke)))
-        .method_not_allowed_fallback(Open(gate::no_such_route))
-        .with_state(web.clone());
-    keyed.merge(unkeyed)
+    let mut router = Router::new();
+    for (path, methods) in v2_routes().into_iter().chain(v1_routes()) {
+        router = router.route(path, only(methods));
+    }
+    for path in ["/api/v2", "/api/v2/", "/api/v2/{*path}"] {
+        router = router.route(path, routing::any(Keyed(gate::no_such_route)));
+    }
+    for path in ["/api/v1", "/api/v1/", "/api/v1/{*path}"] {
+        router = router.route(path, routing::any(Keyed(gate::no_such_route)));
+    }
+    let revoke = routing::any(Open(gate::no_such_route)).post(Open(revoke::revoke));
+    router
+        .route(operation::REVOKE, revoke)
+        .with_state(web.clone())
 }
 
-fn v2_routes() -> Router<Web> {
+/// These methods and no others. The router's own answer to the others would say which there are, also
+/// to somebody without a key.
+fn only(methods: MethodRouter<Web>) -> MethodRouter<Web> {
+    routing::any(Keyed(gate::no_such_route)).merge(methods)
+}
+
+type Routes = Vec<(&'static str, MethodRouter<Web>)>;
+
+fn v2_routes() -> Routes {
     use v2::{invites, models, organization, people, photos, teams};
-    Router::new()
-        .route("/api/v2/organization", get(organization::organization))
-        .route("/api/v2/organization/credits", get(organization::credits))
-        .route(
+    vec![
+        ("/api/v2/organization", get(organization::organization)),
+        ("/api/v2/organization/credits", get(organization::credits)),
+        (
             "/api/v2/organization/invites",
             get(invites::list).merge(post(invites::create)),
-        )
-        .route("/api/v2/organization/invites/revoke", post(invites::revoke))
-        .route("/api/v2/organization/invites/{email}", get(invites::get))
-        .route(
+        ),
+        ("/api/v2/organization/invites/revoke", post(invites::revoke)),
+        ("/api/v2/organization/invites/{email}", get(invites::get)),
+        (
             "/api/v2/organization/teams",
             get(teams::list).merge(post(teams::create)),
-        )
-        .route(
+        ),
+        (
             "/api/v2/organization/teams/{teamId}",
             put(teams::update).merge(delete(teams::delete)),
-        )
-        .route(
+        ),
+        (
             "/api/v2/organization/teams/{teamId}/members",
             post(teams::add_members),
-        )
-        .route("/api/v2/organization/team", get(people::list))
-        .route("/api/v2/organization/team/accepted", get(people::accepted))
-        .route("/api/v2/organization/team/pending", get(people::pending))
-        .route("/api/v2/organization/team/finished", get(people::finished))
-        .route(
+        ),
+        ("/api/v2/organization/team", get(people::list)),
+        ("/api/v2/organization/team/accepted", get(people::accepted)),
+        ("/api/v2/organization/team/pending", get(people::pending)),
+        ("/api/v2/organization/team/finished", get(people::finished)),
+        (
             "/api/v2/organization/models",
             get(models::list).merge(post(models::create)),
-        )
-        .route(
+        ),
+        (
             "/api/v2/organization/models/{modelId}",
             get(models::get).merge(delete(models::delete)),
-        )
-        .route(
+        ),
+        (
             "/api/v2/organization/models/{modelId}/photos",
             get(photos::list),
-        )
-        .route(
+        ),
+        (
             "/api/v2/organization/models/{modelId}/photos/favorite",
             get(photos::favorite),
-        )
-        .route(
+        ),
+        (
             "/api/v2/organization/models/{modelId}/photos/download",
             post(photos::download),
-        )
-        .route(
+        ),
+        (
             "/api/v2/organization/models/{modelId}/photos/{photoId}",
             get(photos::get),
-        )
-        .route(
+        ),
+        (
             "/api/v2/organization/photos/favorites",
             get(photos::favorites),
-        )
+        ),
+    ]
 }
 
-fn v1_routes() -> Router<Web> {
-    Router::new()
-        .route("/api/v1/organization", get(v1::organization))
-        .route(
+fn v1_routes() -> Routes {
+    vec![
+        ("/api/v1/organization", get(v1::organization)),
+        (
             "/api/v1/organization/credits",
             get(v1::credits).merge(post(v1::credits_by_post)),
-        )
-        .route("/api/v1/organization/invite", post(v1::create_invite))
-        .route(
+        ),
+        ("/api/v1/organization/invite", post(v1::create_invite)),
+        (
             "/api/v1/organization/invite/revoke",
             post(v1::revoke_invite),
-        )
-        .route("/api/v1/organization/invites", get(v1::list_invites))
-        .route(
+        ),
+        ("/api/v1/organization/invites", get(v1::list_invites)),
+        (
             "/api/v1/organization/invite/id/{inviteId}",
             get(v1::get_invite),
-        )
+        ),
+    ]
 }
 
 /// Routes behind the gate. There are no others for operations.

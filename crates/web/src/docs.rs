@@ -264,3 +264,36 @@ async fn asset(
     let asset = headshot_pages::asset(&path).ok_or(PageError::NotFound)?;
     Ok(web.0.public.asset(asset).answer(&headers))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::Limits;
+    use crate::tests::served;
+    use axum::body::Body;
+    use axum::http::Request;
+    use headshot_domain::{Access, Scope};
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn the_table_of_scopes_follows_the_operations() {
+        let served = served(Limits::default()).await;
+        let request = Request::get("/api/authentication").body(Body::empty());
+        let page = crate::router(&served.web).oneshot(request.unwrap()).await;
+        let page = axum::body::to_bytes(page.unwrap().into_body(), 1_000_000).await;
+        let page = String::from_utf8(page.unwrap().to_vec()).unwrap();
+        for scope in Scope::ALL {
+            let row = format!("<th scope=\"row\"><code>{}</code></th>", scope.name());
+            let (_, rest) = page.split_once(&row).unwrap();
+            let (cells, _) = rest.split_once("</tr>").unwrap();
+            let cells: Vec<&str> = cells.split("<td>").skip(1).collect();
+            for (cell, access) in cells.iter().zip([Access::Read, Access::Write]) {
+                let mut asked = OPERATIONS.iter();
+                let any = asked.any(|asked| asked.scope == scope && asked.access == access);
+                let says_any = !cell.starts_with("Nothing yet");
+                assert_eq!(says_any, any, "{} {access:?}: {cell}", scope.name());
+            }
+        }
+    }
+}

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
 use headshot_app::App;
 use headshot_app::uploads::{BYTES_MAX, UPLOADS_MAX};
 use headshot_domain::{SeededEntropy, TrustedProxies, entropy};
 use tokio::sync::Semaphore;
+use tower::ServiceExt;
 
 use dashboard::multipart::{FILE_TIME_MAX, WAIT_MAX};
 use places::Places;
@@ -180,12 +183,21 @@ pub fn router(web: &Web) -> Router {
         ))
         .layer(axum::middleware::from_fn_with_state(
             web.clone(),
-            api::gate::beside_docs,
+            api::gate::beside_pages,
         ))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(web.clone());
     // The API's gate limits bodies itself, where there are any.
+    let pages = ServiceExt::<Request>::map_response(pages, without_methods);
     api::routes(web).fallback_service(pages)
+}
+
+/// A path that is no page for a method is none at all: the router adds which methods it would have.
+fn without_methods(mut response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND {
+        response.headers_mut().remove(header::ALLOW);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ fn assert_error(answer: &Answer, status: u16, code: &str) {
     ] {
         assert!(answer.header(name).is_some(), "no {name}: {answer:?}");
     }
+    // That is the framework's word, and tells which paths there are.
+    assert_eq!(answer.header("allow"), None, "{answer:?}");
 }
 
 #[test]
@@ -444,12 +446,50 @@ fn paths_that_are_no_operation() {
         let answer = served.own(get(path));
         assert_error(&answer, 404, "NOT_FOUND");
     }
-    // Without a key nobody learns which paths there are.
-    assert_error(
-        &get("/api/v2/nothing").send(&served.server),
-        401,
-        "UNAUTHORIZED",
-    );
+    // Without a key nobody learns which paths there are, or which methods.
+    for request in [
+        get("/api/v2/nothing"),
+        post(ORGANIZATION),
+        Request::new("DELETE", CREDITS),
+    ] {
+        assert_error(&request.send(&served.server), 401, "UNAUTHORIZED");
+    }
+}
+
+/// Whoever calls with a key meets the contract's shape wherever that leads, and the organization's log
+/// tells of it.
+#[test]
+fn wrong_paths_with_a_key() {
+    let served = served();
+    let paths = [
+        "/v2/organization",
+        "/organization",
+        "//api/v2/organization",
+        "/API/v2/organization",
+        "/api/organization",
+        "/api/v3/organization",
+        "/app/nothing",
+        "/",
+    ];
+    for path in &paths[..paths.len() - 1] {
+        assert_error(&served.own(get(path)), 404, "NOT_FOUND");
+        let wrong = get(path).bearer(&"hsp_".repeat(9)).send(&served.server);
+        assert_error(&wrong, 401, "UNAUTHORIZED");
+        let person = get(path)
+            .bearer(&served.key.key)
+            .header("Accept", "text/html");
+        let page = person.send(&served.server);
+        assert!(page.text().starts_with("<!doctype html>"), "{path}");
+    }
+    // What is a page stays one.
+    assert_eq!(served.own(get("/")).status, 303);
+    assert_error(&served.own(Request::new("OPTIONS", "*")), 404, "NOT_FOUND");
+    let mut owner = Browser::new(&served.server);
+    owner.set_up(&served.org.setup_url, "a long enough password");
+    eventually("the mistake in the log", || {
+        let log = owner.get("/app/admin/api/logs?status=404").text();
+        log.contains("/v2/organization").then_some(())
+    });
 }
 
 /// Beside the documentation under `/api` a program meets the contract's shape, a person a page.

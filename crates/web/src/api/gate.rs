@@ -120,6 +120,8 @@ async fn open<T>(web: Web, request: Request, handler: impl Handler<T, Web>) -> R
         ApiError::RateLimited.into_response()
     } else if headers_too_large(request.headers()) {
         headers_error().into_response()
+    } else if request.method() == Method::OPTIONS {
+        options(&seen.route)
     } else {
         let mut request = request;
         request.extensions_mut().insert(arrival.clone());
@@ -137,21 +139,30 @@ async fn open<T>(web: Web, request: Request, handler: impl Handler<T, Web>) -> R
     finish(&web, (arrival, started), seen, checked, response)
 }
 
-/// What stands around the pages of the documentation: below `/api`, a path that is no page gets the
-/// contract's error, unless a browser asks for a page.
-pub(crate) async fn beside_docs(State(web): State<Web>, request: Request, next: Next) -> Response {
-    let of_program = request.uri().path().starts_with("/api/") && !wants_page(request.headers());
-    if !of_program {
+/// What stands around all pages: a program that asks for one that does not exist, below `/api` or with
+/// a key anywhere, gets the contract's error. Its key is verified, so that the mistake is in the log of
+/// its organization.
+pub(crate) async fn beside_pages(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let has_key = request.headers().contains_key(header::AUTHORIZATION);
+    let of_program = has_key || request.uri().path().starts_with("/api/");
+    if !of_program || wants_page(request.headers()) {
         return next.run(request).await;
     }
     let started = web.app().clock.monotonic();
     let arrival = Arrival::of(&web, &request);
     let seen = Seen::of(&request);
-    let response = next.run(request).await;
+    let (parts, body) = request.into_parts();
+    let response = next.run(Request::from_parts(parts.clone(), body)).await;
     if response.status() != StatusCode::NOT_FOUND {
         return response;
     }
-    refuse(&web, (arrival, started), seen, ApiError::NoSuchRoute)
+    if !has_key {
+        return refuse(&web, (arrival, started), seen, ApiError::NoSuchRoute);
+    }
+    let checked = check(&web, &arrival, &parts, None).await;
+    let error = checked.result.as_ref().err().cloned();
+    let response = error.unwrap_or(ApiError::NoSuchRoute).into_response();
+    finish(&web, (arrival, started), seen, checked, response)
 }
 
 /// The answer to what the HTTP parser refused: nothing is known of it but the peer.
@@ -370,13 +381,10 @@ pub(crate) fn panic_in_words(panicked: &(dyn Any + Send)) -> String {
 }
 
 fn options(route: &str) -> Response {
-    if !operation::OPERATIONS
-        .iter()
-        .any(|operation| operation.path == route)
-    {
+    let Some(methods) = operation::allowed(route) else {
         return ApiError::NoSuchRoute.into_response();
-    }
-    let allow = HeaderValue::from_str(&operation::allowed(route));
+    };
+    let allow = HeaderValue::from_str(&methods);
     let mut response = StatusCode::OK.into_response();
     if let Ok(allow) = allow {
         response.headers_mut().insert(header::ALLOW, allow);

@@ -27,6 +27,9 @@ const fn op(
     }
 }
 
+/// Where whoever holds a key ends it. No operation: it needs no other permission.
+pub(crate) const REVOKE: &str = "/api/keys/revoke";
+
 /// The one path that holds a secret.
 pub(crate) const INVITE_BY_ID: &str = "/api/v1/organization/invite/id/{inviteId}";
 
@@ -78,8 +81,11 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<&'static Operation> {
         .find(|operation| operation.method == method && operation.path == path)
 }
 
-/// The methods of a matched route, for `Allow`.
-pub(crate) fn allowed(path: &str) -> String {
+/// The methods of a matched route, for `Allow`; `None` where there is no operation.
+pub(crate) fn allowed(path: &str) -> Option<String> {
+    if path == REVOKE {
+        return Some("OPTIONS, POST".to_owned());
+    }
     let mut methods = vec!["OPTIONS"];
     for operation in OPERATIONS.iter().filter(|operation| operation.path == path) {
         methods.push(operation.method);
@@ -88,7 +94,7 @@ pub(crate) fn allowed(path: &str) -> String {
         }
     }
     methods.sort_unstable();
-    methods.join(", ")
+    (methods.len() > 1).then(|| methods.join(", "))
 }
 
 #[cfg(test)]
@@ -115,10 +121,15 @@ mod tests {
 
     #[test]
     fn methods_of_a_route() {
-        assert_eq!(allowed("/api/v2/organization"), "GET, HEAD, OPTIONS");
+        assert_eq!(allowed("/api/v2/{*path}"), None);
+        assert_eq!(allowed(REVOKE).as_deref(), Some("OPTIONS, POST"));
         assert_eq!(
-            allowed("/api/v2/organization/teams/{teamId}"),
-            "DELETE, OPTIONS, PUT"
+            allowed("/api/v2/organization").as_deref(),
+            Some("GET, HEAD, OPTIONS")
+        );
+        assert_eq!(
+            allowed("/api/v2/organization/teams/{teamId}").as_deref(),
+            Some("DELETE, OPTIONS, PUT")
         );
     }
 }

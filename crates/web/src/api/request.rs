@@ -8,6 +8,7 @@ use headshot_app::idempotency::Claim;
 use headshot_app::page::Slice;
 use headshot_domain::Email;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use crate::api::ApiError;
 
@@ -52,8 +53,28 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let why = "The body must be a JSON object".to_owned();
         return Err(ApiError::InvalidRequest(why));
     }
-    serde_json::from_slice(bytes)
-        .map_err(|wrong| ApiError::InvalidRequest(format!("The body is not valid: {wrong}")))
+    let mut parser = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut parser)
+        .map_err(|wrong| in_words(&wrong.path().to_string(), wrong.inner()))?;
+    parser.end().map_err(|wrong| in_words("", &wrong))?;
+    Ok(value)
+}
+
+/// What is wrong with a body, and where, counted in bytes from 1.
+fn in_words(field: &str, wrong: &serde_json::Error) -> ApiError {
+    let what = match wrong.classify() {
+        Category::Eof => "The body ends before its JSON does".to_owned(),
+        Category::Syntax | Category::Io => "The body is not valid JSON".to_owned(),
+        Category::Data => {
+            let field = match field {
+                "" | "." => "a field",
+                named => named,
+            };
+            format!("The body is not valid: {field} is given twice or has the wrong type")
+        }
+    };
+    let (line, column) = (wrong.line(), wrong.column());
+    ApiError::InvalidRequest(format!("{what} (line {line}, column {column})"))
 }
 
 /// The address of a body's `email` field.
@@ -192,6 +213,45 @@ mod tests {
         ] {
             assert!(slice(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_wrong_body_is_told_in_our_own_words() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Team {
+            #[expect(dead_code, reason = "only read")]
+            name: Option<String>,
+            #[expect(dead_code, reason = "only read")]
+            emails: Option<Vec<String>>,
+        }
+        let told = |body: &str| match parse::<Team>(body.as_bytes()) {
+            Err(ApiError::InvalidRequest(why)) => why,
+            other => format!("{other:?}"),
+        };
+        insta::assert_snapshot!(
+            [
+                "[]",
+                "{\"name\":",
+                "{\"name\": nope}",
+                "{\"name\":\"\\ud800\"}",
+                "{}{}",
+                "{\n  \"name\": 1\n}",
+                "{\"emails\":[\"a\",2]}",
+                "{\"name\":\"a\",\"name\":\"b\"}",
+            ]
+            .map(told)
+            .join("\n"),
+            @r"
+        The body must be a JSON object
+        The body ends before its JSON does (line 1, column 8)
+        The body is not valid JSON (line 1, column 11)
+        The body is not valid JSON (line 1, column 16)
+        The body is not valid JSON (line 1, column 3)
+        The body is not valid: name is given twice or has the wrong type (line 2, column 11)
+        The body is not valid: emails[1] is given twice or has the wrong type (line 1, column 16)
+        The body is not valid: a field is given twice or has the wrong type (line 1, column 18)
+        "
+        );
     }
 
     #[test]
