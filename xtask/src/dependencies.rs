@@ -91,6 +91,18 @@ struct Dependency {
 #[derive(Deserialize)]
 struct Deny {
     licenses: Licenses,
+    bans: Bans,
+}
+
+#[derive(Deserialize)]
+struct Bans {
+    deny: Vec<Banned>,
+}
+
+#[derive(Deserialize)]
+struct Banned {
+    name: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +110,7 @@ struct Licenses {
     allow: Vec<String>,
 }
 
-/// Checks arrows, licences (by `deny.toml`), sources, and that each direct dependency has its line
+/// Checks arrows, licences and bans (by `deny.toml`), sources, and that each direct dependency has its line
 /// in `docs/dependencies.md`.
 pub(crate) fn check() -> anyhow::Result<()> {
     step::say("== Dependencies");
@@ -106,7 +118,10 @@ pub(crate) fn check() -> anyhow::Result<()> {
     let own = |package: &&Package| metadata.workspace_members.contains(&package.id);
     let ours: Vec<&Package> = metadata.packages.iter().filter(own).collect();
     arrows(&ours)?;
-    licences(&metadata)?;
+    let text = std::fs::read_to_string(step::root().join("deny.toml")).context("deny.toml")?;
+    let deny: Deny = toml::from_str(&text).context("deny.toml")?;
+    licences(&metadata, &deny.licenses.allow)?;
+    bans(&metadata, &deny.bans.deny)?;
     documented(&ours)?;
     step::say(&format!("   {} packages", metadata.packages.len()));
     Ok(())
@@ -147,12 +162,18 @@ fn arrows(ours: &[&Package]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn licences(metadata: &Metadata) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(step::root().join("deny.toml")).context("deny.toml")?;
-    let allowed = toml::from_str::<Deny>(&text)
-        .context("deny.toml")?
-        .licenses
-        .allow;
+fn bans(metadata: &Metadata, banned: &[Banned]) -> anyhow::Result<()> {
+    for Banned { name, reason } in banned {
+        let used = metadata
+            .packages
+            .iter()
+            .any(|package| package.name == *name);
+        ensure!(!used, "{name} is banned: {reason}");
+    }
+    Ok(())
+}
+
+fn licences(metadata: &Metadata, allowed: &[String]) -> anyhow::Result<()> {
     let is_allowed = |requirement: &spdx::LicenseReq| {
         allowed
             .iter()

@@ -18,6 +18,9 @@ use crate::seed::Seed;
 /// Between two requests of the traffic that keeps each process in use.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How often a process is killed.
+const DEAD_ROUNDS: usize = 10;
+
 /// Keys that come from one address.
 const KEYS_EACH: usize = 50;
 
@@ -30,6 +33,7 @@ pub(crate) async fn measure(
         let seed = Seed::sqlite(deletions + 1).await?;
         arrangement(binary, &seed, processes, ("SQLite", target), report).await?;
     }
+    beside_a_dead_process(binary, DEAD_ROUNDS, report).await?;
     let Some(postgres) = Postgres::start()? else {
         report.add("Deletion on PostgreSQL", "not measured: not installed", "");
         return Ok(());
@@ -102,6 +106,48 @@ async fn arrangement(
             quantile(&times, 0.99),
         ),
         target,
+    );
+    Ok(())
+}
+
+/// One of two processes is killed while it holds a lease; the other one deletes a key.
+async fn beside_a_dead_process(
+    binary: &Path,
+    rounds: usize,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let seed = Seed::sqlite(rounds + 1).await?;
+    let Some((traffic_key, keys)) = seed.keys.split_first() else {
+        return Ok(());
+    };
+    let request = client::get(crate::route::PATH, Some(traffic_key));
+    let mut times = Vec::new();
+    for key in keys {
+        let alive = Server::headshot(binary, &seed, None)?;
+        let dies = Server::headshot(binary, &seed, None)?;
+        for server in [&alive, &dies] {
+            server.first(&request).await?;
+            while server.metric("headshot_lease_held ").await? == 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        let mut client = Client::connect(alive.address).await?;
+        // Killed when dropped.
+        drop(dies);
+        let started = Instant::now();
+        let answer = client.send(&client::revoke(key)).await?;
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+        ensure!(answer.status == 200, "a deletion: {}", answer.status);
+        alive.stop().await?;
+    }
+    let longest = times.iter().copied().fold(0.0, f64::max);
+    report.add(
+        format!("Deletion beside a process that was killed ({rounds} times)"),
+        format!(
+            "p50 {:.0} ms, longest {longest:.0} ms",
+            quantile(&times, 0.5)
+        ),
+        "one lease (1,000 ms)",
     );
     Ok(())
 }

@@ -12,7 +12,8 @@ const WINDOWS = [
   { width: 1280, height: 800 },
   { width: 390, height: 844 },
 ];
-const NARROWEST = { width: 320, height: 640 };
+/** From the narrowest to the widest, with those in between where a layout may change. */
+const WIDTHS = [320, 480, 600, 768, 900, 1024, 1440, 1600];
 const TARGET_LEAST = 24;
 
 /** Call before the first page of a visit. */
@@ -68,9 +69,11 @@ export async function inspect({ page }, name) {
       findings.push(...found.map((finding) => `${window.width} ${colorScheme}: ${finding}`));
     }
   }
-  await page.setViewportSize(NARROWEST);
-  const width = await page.evaluate(() => document.documentElement.scrollWidth);
-  if (width > NARROWEST.width) findings.push(`scrolls sideways: ${width} px wide`);
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 800 });
+    const needed = await page.evaluate(() => document.documentElement.scrollWidth);
+    if (needed > width) findings.push(`${width}: scrolls sideways, ${needed} px wide`);
+  }
   await page.setViewportSize(before);
   await page.emulateMedia({ colorScheme: null });
   assert.deepEqual(findings, [], name);
