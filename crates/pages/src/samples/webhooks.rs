@@ -215,6 +215,9 @@ fn jobs() -> Jobs {
     };
     Jobs {
         shell: shell("Jobs", NavItem::Jobs),
+        kinds: vec!["webhook.deliver", "mail.send", "shoot"],
+        kind: "webhook.deliver".to_owned(),
+        dead_total: 1_203,
         dead: vec![
             job("job_abc123def456ghij", "the receiver answered 500"),
             job("job_xyz", HOSTILE_NAME),
