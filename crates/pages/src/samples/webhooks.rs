@@ -68,7 +68,9 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
         sample(
             "jobs-empty",
             &Jobs {
+                kind: String::new(),
                 dead: Vec::new(),
+                dead_total: 0,
                 open: Vec::new(),
                 ..jobs()
             },
