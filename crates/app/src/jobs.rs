@@ -25,7 +25,7 @@ use crate::{keys, mail, shoots, webhooks};
 mod worker;
 
 pub use headshot_domain::JobKind as Kind;
-pub use headshot_storage::jobs::Job;
+pub use headshot_storage::jobs::{Job, Place};
 pub use worker::work;
 
 /// How many jobs run at a time, and how long a worker may be silent.
@@ -35,6 +35,9 @@ pub struct Limits {
     pub concurrency: usize,
     /// Shoots among them at most: each waits for the studio, or for a generator, and keeps its place.
     pub shoots: usize,
+    /// Webhook deliveries among them at most: each may wait for a receiver that hangs. Together they
+    /// leave places to mail and the rest.
+    pub webhooks: usize,
     /// Jobs of one kind and lane that all processes together run at a time.
     pub lane_max: i64,
     /// How long a lease holds. It is extended three times in this time.
@@ -46,6 +49,7 @@ impl Default for Limits {
         Self {
             concurrency: 64,
             shoots: 32,
+            webhooks: 24,
             lane_max: 4,
             lease: Duration::from_secs(30),
         }
@@ -167,6 +171,25 @@ impl Jobs {
 
 /// Stores a job in the transaction that makes it necessary. The worker is woken when it commits.
 pub async fn enqueue(app: &App, tx: &mut WriteTx, job: NewJob<'_>) -> Result<JobId, Error> {
+    store(app, tx, job, None).await
+}
+
+/// The same for a job that is begun after those before it in a series.
+pub(crate) async fn enqueue_at(
+    app: &App,
+    tx: &mut WriteTx,
+    job: NewJob<'_>,
+    place: Place<'_>,
+) -> Result<JobId, Error> {
+    store(app, tx, job, Some(place)).await
+}
+
+async fn store(
+    app: &App,
+    tx: &mut WriteTx,
+    job: NewJob<'_>,
+    place: Option<Place<'_>>,
+) -> Result<JobId, Error> {
     let id = JobId::generate(&*app.entropy);
     let new = New {
         id: &id,
@@ -175,6 +198,7 @@ pub async fn enqueue(app: &App, tx: &mut WriteTx, job: NewJob<'_>) -> Result<Job
         payload: &job.payload.to_string(),
         run_at: job.run_at,
         created_at: app.clock.now(),
+        place,
     };
     jobs::insert(tx, &new, &app.jobs.wake).await?;
     Ok(id)
@@ -201,13 +225,15 @@ async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
     }
 }
 
-/// Says in its own table that a dead job is tried again, in the transaction that revives it.
-async fn revived(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
+/// Says in its own table that a dead job is tried again, in the transaction that revives it. `false`
+/// when there is nothing left to do.
+async fn revived(tx: &mut WriteTx, job: &Job) -> Result<bool, Error> {
     match job.kind.parse() {
-        Ok(Kind::WebhookDeliver) => webhooks::tries_again(tx, job).await,
-        Ok(Kind::MailSend) => mail::tries_again(tx, job).await,
-        Ok(Kind::Shoot | Kind::SignInLink | Kind::KeyReceipt) | Err(_) => Ok(()),
+        Ok(Kind::WebhookDeliver) => return webhooks::tries_again(tx, job).await,
+        Ok(Kind::MailSend) => mail::tries_again(tx, job).await?,
+        Ok(Kind::Shoot | Kind::SignInLink | Kind::KeyReceipt) | Err(_) => {}
     }
+    Ok(true)
 }
 
 /// The pause after the `attempt`-th try where a kind has no schedule of its own: 2 seconds, then
@@ -339,7 +365,8 @@ async fn give_back(app: &App, lease: &Lease, run_at: Timestamp) {
 /// Jobs that a list shows at most.
 pub const LIST_MAX: i64 = 200;
 
-/// The jobs in a state, of one organization or of all, at most [`LIST_MAX`].
+/// The jobs in a state, of one organization or of all, at most [`LIST_MAX`], by the time for which they
+/// are set. For dead ones see [`dead`].
 pub async fn list(app: &App, org: Option<&OrgId>, state: JobState) -> Result<Vec<Job>, Error> {
     let mut conn = app.db.read().await?;
     match org {
@@ -348,12 +375,34 @@ pub async fn list(app: &App, org: Option<&OrgId>, state: JobState) -> Result<Vec
     }
 }
 
+/// Jobs that were tried in vain for the last time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// The newest ones first, at most [`LIST_MAX`].
+    pub jobs: Vec<Job>,
+    /// How many there are.
+    pub total: i64,
+}
+
+/// The dead jobs of one organization or of all, of one kind or of all.
+pub async fn dead(app: &App, org: Option<&OrgId>, kind: Option<Kind>) -> Result<Dead, Error> {
+    let mut conn = app.db.read().await?;
+    let which = (org.map(OrgId::as_str), kind);
+    Ok(Dead {
+        jobs: jobs::dead(&mut conn, which, LIST_MAX).await?,
+        total: jobs::count_dead(&mut conn, which).await?,
+    })
+}
+
 /// Why a job can't be put back.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviveError {
     /// No dead job has this id (in this organization).
     #[error("there is no dead job with this id")]
     NotFound,
+    /// What it had to do is done, or is done by another job. It is no longer among the dead ones.
+    #[error("what this job had to do is done, or waits for another job; it is forgotten")]
+    Needless,
     /// The database failed.
     #[error(transparent)]
     Internal(#[from] Error),
@@ -376,7 +425,11 @@ pub async fn revive(
     if !jobs::requeue(&mut tx, id, now, &app.jobs.wake).await? {
         return Err(ReviveError::NotFound);
     }
-    revived(&mut tx, &job).await?;
+    if !revived(&mut tx, &job).await? {
+        jobs::withdraw(&mut tx, id).await?;
+        tx.commit().await?;
+        return Err(ReviveError::Needless);
+    }
     let lane = OrgId::from(job.lane.as_str());
     let event = Event {
         org: Some(&lane),

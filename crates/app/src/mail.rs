@@ -29,7 +29,8 @@ pub use letters::{
     LOW_CREDITS, RemindError, SwitchError, remind, tell_low_credits, tells_low_credits,
 };
 pub(crate) use letters::{
-    invited, key_deleted, key_generated, keys_expiring, low_credits, results_ready, retry_given,
+    begins_anew, invited, key_deleted, key_generated, keys_expiring, low_credits, results_ready,
+    retry_given,
 };
 
 /// Owners and admins who are told something, at most.

@@ -1,6 +1,6 @@
 //! Members: people of an organization who get headshots.
 
-use headshot_domain::{Email, InviteState, MemberStage, OrgId, Role};
+use headshot_domain::{Email, InviteState, MemberStage, ModelStatus, OrgId, Role};
 use headshot_storage::tallies::{self, Tally};
 use headshot_storage::users::{self, User};
 use headshot_storage::{
@@ -96,26 +96,41 @@ pub enum RetryError {
     /// The member's session can't be begun again.
     #[error(transparent)]
     Session(#[from] crate::models::RetryError),
+    /// No credit is left for another session.
+    #[error("no credit is left for another session")]
+    InsufficientCredits,
     /// The database failed.
     #[error(transparent)]
     Internal(#[from] Error),
 }
 
-/// Lets a member begin again, at no cost: see [`crate::models::retry`].
+/// Lets a member begin again: in the session that is there (see [`crate::models::retry`]), or, where
+/// none is left, in a new one.
 pub async fn retry(
     app: &App,
     (org, actor): (&OrgId, &Actor),
     email: &Email,
 ) -> Result<(), RetryError> {
-    let newest = {
-        let mut conn = app.db.read().await?;
-        match members::find_by_email(&mut conn, org, email).await? {
-            Some(user) => models::find_of_user(&mut conn, org, &user).await?,
-            None => None,
+    let not_found = || RetryError::NotFound(email.clone());
+    let mut tx = app.db.write().await?;
+    tallies::lock_credits(&mut tx, org).await?;
+    let user = members::find_by_email(&mut tx, org, email).await?;
+    let user = user.ok_or_else(not_found)?;
+    let newest = models::find_of_user(&mut tx, org, &user).await?;
+    let newest = match newest {
+        Some(newest) if newest.status != ModelStatus::Deleted => {
+            drop(tx);
+            crate::models::retry(app, (org, actor), &newest.id).await?;
+            return Ok(());
         }
+        deleted => deleted,
     };
-    let newest = newest.ok_or_else(|| RetryError::NotFound(email.clone()))?;
-    crate::models::retry(app, (org, actor), &newest.id).await?;
+    let user = users::find(&mut tx, &user).await?.ok_or_else(not_found)?;
+    let begun = crate::models::begin_anew(app, &mut tx, (org, actor), (&user, newest.as_ref()));
+    if begun.await?.is_none() {
+        return Err(RetryError::InsufficientCredits);
+    }
+    tx.commit().await?;
     Ok(())
 }
 

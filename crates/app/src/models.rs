@@ -9,7 +9,9 @@ use headshot_domain::{
 use headshot_storage::models;
 use headshot_storage::organizations::Organization;
 use headshot_storage::users::User;
-use headshot_storage::{Error, WriteTx, organizations, people, photos, tallies, teams, users};
+use headshot_storage::{
+    Error, WriteTx, invites as invite_rows, organizations, people, photos, tallies, teams, users,
+};
 
 use crate::App;
 use crate::accounts;
@@ -111,6 +113,9 @@ pub enum CreateError {
          email, such as name+1@example.com"
     )]
     AlreadyExists,
+    /// Somebody was invited with the address, and has not joined yet.
+    #[error("An invite for this email already exists")]
+    AlreadyInvited,
     /// No credit is left to reserve.
     #[error("Insufficient credits")]
     InsufficientCredits,
@@ -154,6 +159,11 @@ pub async fn create(
             some => some,
         },
     };
+    // Two sessions would wait for one person, and whoever is a member can't use an invite.
+    let invite = invite_rows::find_by_email(&mut tx, org, &new.email.key()).await?;
+    if invite.is_some_and(|invite| invite.is_open(now)) {
+        return Err(CreateError::AlreadyInvited);
+    }
     let user = newcomer(app, &mut tx, org, &new.email).await?;
     let reserved = if found.credits_unlimited || new.development {
         Credits::ZERO
@@ -452,6 +462,76 @@ pub async fn retry(
     tx.commit().await?;
     objects::erase(app, doomed).await;
     Ok(after)
+}
+
+/// Gives a member whose sessions are deleted a new one, and tells the person: the restart of data-lifecycle.md.
+/// The organization's credits are locked. `None` when it has none left to hold back.
+///
+/// What the deleted session had paid for is made again at no cost, as with a retry, and as often: once.
+/// Any other new session holds a credit back, as an invite does.
+pub(crate) async fn begin_anew(
+    app: &App,
+    tx: &mut WriteTx,
+    (org, actor): (&OrgId, &Actor),
+    (user, deleted): (&User, Option<&Model>),
+) -> Result<Option<Model>, Error> {
+    let now = app.clock.now();
+    let owner = organization(tx, org).await?;
+    let paid = match deleted {
+        Some(before) if is_owed(tx, before).await? => Some(before),
+        _ => None,
+    };
+    let reserved = if paid.is_some() || owner.credits_unlimited {
+        Credits::ZERO
+    } else {
+        let (balance, held) = tallies::lock_credits(tx, org).await?;
+        if balance.hundredths() - held.hundredths() < owner.package.cost().hundredths() {
+            return Ok(None);
+        }
+        owner.package.cost()
+    };
+    let model = Model {
+        id: ModelId::generate(&*app.entropy),
+        org: org.clone(),
+        user: user.id.clone(),
+        uid: user.id.to_string(),
+        email: user.email.clone(),
+        title: user.name.clone().unwrap_or_default(),
+        gender: None,
+        status: ModelStatus::Onboarding,
+        team: teams::of_member(tx, org, &user.id).await?,
+        development: false,
+        version: ModelVersion::Lora,
+        reserved,
+        charged: paid.map_or(Credits::ZERO, |before| before.charged),
+        favorite: None,
+        created_at: now,
+        started_at: None,
+        submitted_at: paid.and_then(|before| before.submitted_at),
+        finished_at: None,
+        deleted_at: None,
+        invite_expires_at: Some(now.plus(invites::LIFE)),
+    };
+    models::insert(tx, &model).await?;
+    if let Some(before) = deleted {
+        invite_rows::lead_on(tx, &before.id, &model.id).await?;
+    }
+    announce(app, tx, News::Created, &model).await?;
+    mail::begins_anew(app, tx, &model).await?;
+    record(app, tx, actor, ("model.restarted", &model)).await?;
+    Ok(Some(model))
+}
+
+/// Whether a deleted session was submitted, and the person has had no retry of it.
+async fn is_owed(tx: &mut WriteTx, deleted: &Model) -> Result<bool, Error> {
+    if deleted.submitted_at.is_none() {
+        return Ok(false);
+    }
+    // Only a retry deletes photos before their session.
+    let retried = photos::deleted_before(tx, &deleted.id, deleted.deleted_at).await?;
+    // One that was begun anew at no cost counts as submitted from its beginning.
+    let submitted = models::count_submitted(tx, &deleted.org, &deleted.user).await?;
+    Ok(!retried && submitted == 1)
 }
 
 /// Why a session can't be deleted.

@@ -11,14 +11,14 @@ use headshot_outbound::{Exchange, PREVIOUS_SIGNATURE, Refusal, SIGNATURE, TIMEST
 use headshot_storage::jobs::{self as job_rows, Job};
 use headshot_storage::models::Model;
 use headshot_storage::webhooks;
-use headshot_storage::{Error, WriteTx};
+use headshot_storage::{Error, WriteTx, organizations};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::App;
 use crate::audit::{self, Actor};
-use crate::jobs::{self, Kind, NewJob, Outcome, Running};
+use crate::jobs::{self, Kind, NewJob, Outcome, Place, Running};
 use crate::models::News;
 
 pub use headshot_storage::webhooks::{Delivery, Endpoint, Event};
@@ -153,7 +153,7 @@ pub async fn emit(
     Ok(())
 }
 
-/// Stores an event and the job that delivers it; the event's id.
+/// Stores an event and the job that delivers it; the event's id. The organization is locked.
 async fn store(
     app: &App,
     tx: &mut WriteTx,
@@ -170,7 +170,7 @@ async fn store(
         object,
     };
     let body = serde_json::to_string(&body).unwrap_or_default();
-    let event = Event {
+    let mut event = Event {
         id,
         org: org.clone(),
         model: model.into(),
@@ -179,17 +179,14 @@ async fn store(
         state: WebhookState::Pending,
         created_at: now,
         erased_at: None,
+        seq: 0,
     };
-    webhooks::insert_event(tx, &event).await?;
-    // Told in one breath with the change of status, and after it.
-    let run_at = match name {
-        WebhookEvent::PhotosReady => now.plus(Duration::from_millis(1)),
-        _ => now,
-    };
-    enqueue(app, tx, &event, run_at).await?;
+    event.seq = webhooks::insert_event(tx, &event).await?;
+    enqueue(app, tx, &event, now).await?;
     Ok(event.id)
 }
 
+/// The first try of an event begins after those of the model's events before it.
 async fn enqueue(
     app: &App,
     tx: &mut WriteTx,
@@ -199,11 +196,32 @@ async fn enqueue(
     let job = NewJob {
         kind: Kind::WebhookDeliver,
         lane: event.org.as_str(),
-        payload: json!({ "event": event.id }),
+        payload: payload(event),
         run_at,
     };
-    jobs::enqueue(app, tx, job).await?;
+    jobs::enqueue_at(app, tx, job, place(event)).await?;
     Ok(())
+}
+
+fn payload(event: &Event) -> serde_json::Value {
+    json!({ "event": event.id })
+}
+
+/// Where the event's job stands: among those of its model; a test is about none.
+fn place(event: &Event) -> Place<'_> {
+    let series = match event.model.as_str() {
+        "" => event.id.as_str(),
+        model => model,
+    };
+    Place {
+        series,
+        seq: event.seq,
+    }
+}
+
+/// Forgets that an event failed for the last time.
+async fn forget_dead(tx: &mut WriteTx, event: &Event) -> Result<(), Error> {
+    job_rows::forget_dead_at(tx, place(event), &payload(event).to_string()).await
 }
 
 /// `evt_` and a random UUID (version 4).
@@ -251,8 +269,9 @@ async fn try_once(app: &App, job: &Running) -> Result<Outcome, Error> {
             // Erased meanwhile.
             return Ok(Outcome::Done);
         };
-        if event.state == WebhookState::Failed {
-            // The address that it was meant for was removed while it was tried.
+        if event.state != WebhookState::Pending {
+            // The address that it was meant for was removed while it was tried, or somebody else's
+            // try was acknowledged.
             return Ok(Outcome::Done);
         }
         let endpoint = webhooks::endpoint(&mut conn, &event.org).await?;
@@ -394,9 +413,16 @@ pub(crate) async fn gave_up(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
     set_state_of(tx, job, WebhookState::Failed).await
 }
 
-/// The event of a revived job waits again.
-pub(crate) async fn tries_again(tx: &mut WriteTx, job: &Job) -> Result<(), Error> {
-    set_state_of(tx, job, WebhookState::Pending).await
+/// The event of a revived job waits again. `false` when it has not failed: it is delivered, gone, or
+/// has another job.
+pub(crate) async fn tries_again(tx: &mut WriteTx, job: &Job) -> Result<bool, Error> {
+    let payload: serde_json::Value = serde_json::from_str(&job.payload).unwrap_or_default();
+    let event = webhooks::event(tx, event_of(&payload)).await?;
+    let Some(event) = event.filter(|event| event.state == WebhookState::Failed) else {
+        return Ok(false);
+    };
+    webhooks::set_state(tx, &event.id, WebhookState::Pending).await?;
+    Ok(true)
 }
 
 async fn set_state_of(tx: &mut WriteTx, job: &Job, state: WebhookState) -> Result<(), Error> {
@@ -404,13 +430,18 @@ async fn set_state_of(tx: &mut WriteTx, job: &Job, state: WebhookState) -> Resul
     webhooks::set_state(tx, event_of(&payload), state).await
 }
 
-/// Removes events, with their deliveries, from before a time.
+/// Removes events, with their deliveries and dead jobs, from before a time.
 pub(crate) async fn expire(app: &App, before: Timestamp) -> Result<(), Error> {
     loop {
         let mut tx = app.db.write().await?;
         let removed = webhooks::expire(&mut tx, before, EXPIRE_STEP).await?;
+        for event in &removed {
+            if event.state == WebhookState::Failed {
+                forget_dead(&mut tx, event).await?;
+            }
+        }
         tx.commit().await?;
-        if removed == 0 {
+        if removed.is_empty() {
             return Ok(());
         }
     }
@@ -445,6 +476,13 @@ pub async fn count_failed(app: &App, org: &OrgId) -> Result<i64, Error> {
     webhooks::count_failed(&mut conn, org).await
 }
 
+/// A transaction that changes the settings or the events of an organization: one at a time.
+async fn change(app: &App, org: &OrgId) -> Result<WriteTx, Error> {
+    let mut tx = app.db.write().await?;
+    organizations::lock(&mut tx, org).await?;
+    Ok(tx)
+}
+
 /// Saves the address. The first time, this makes the secret, which exists in the clear only in what
 /// this returns; later the secret stays.
 pub async fn save_url(
@@ -456,7 +494,7 @@ pub async fn save_url(
     let url = url.trim();
     app.outbound.guard().check(url)?;
     let now = app.clock.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = change(app, org).await?;
     let saved = webhooks::endpoint(&mut tx, org).await?;
     let secret = saved.is_none().then(|| new_secret(&*app.entropy));
     let sealed = secret.as_ref().map(|text| seal(app, org, text));
@@ -497,7 +535,7 @@ pub async fn rotate(
     }
     let now = app.clock.now();
     let secret = new_secret(&*app.entropy);
-    let mut tx = app.db.write().await?;
+    let mut tx = change(app, org).await?;
     let endpoint = webhooks::endpoint(&mut tx, org).await?;
     let endpoint = endpoint.ok_or(ChangeError::NoEndpoint)?;
     let old = (endpoint.secret, now.plus(overlap));
@@ -517,7 +555,7 @@ pub async fn rotate(
 /// Removes the address and its secrets. Events that still wait fail.
 pub async fn remove(app: &App, actor: &Actor, org: &OrgId) -> Result<(), ChangeError> {
     let now = app.clock.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = change(app, org).await?;
     if !webhooks::remove_endpoint(&mut tx, org).await? {
         return Err(ChangeError::NoEndpoint);
     }
@@ -532,7 +570,7 @@ pub async fn remove(app: &App, actor: &Actor, org: &OrgId) -> Result<(), ChangeE
 /// Sends a signed test event, which tells nothing about any model; its id.
 pub async fn send_test(app: &App, actor: &Actor, org: &OrgId) -> Result<String, ChangeError> {
     let now = app.clock.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = change(app, org).await?;
     let endpoint = webhooks::endpoint(&mut tx, org).await?;
     let endpoint = endpoint.ok_or(ChangeError::NoEndpoint)?;
     let object = Object::sample(org, now);
@@ -568,8 +606,8 @@ pub type Listed = (Event, Option<Delivery>);
 pub struct Page {
     /// At most [`PAGE`].
     pub events: Vec<Listed>,
-    /// Where the next page begins, if there is one.
-    pub older: Option<(Timestamp, String)>,
+    /// Where the next page begins, if there is one: time and number of this page's last event.
+    pub older: Option<(Timestamp, i64)>,
     /// How many of all events have failed.
     pub failed: i64,
 }
@@ -579,16 +617,16 @@ pub async fn page(
     app: &App,
     org: &OrgId,
     state: Option<WebhookState>,
-    before: Option<(Timestamp, String)>,
+    before: Option<(Timestamp, i64)>,
 ) -> Result<Page, Error> {
     let mut conn = app.db.read().await?;
-    let (at, id) = before.unwrap_or((Timestamp::from_unix_ms(i64::MAX), String::new()));
+    let before = before.unwrap_or((Timestamp::from_unix_ms(i64::MAX), i64::MAX));
     let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-    let mut found = webhooks::page(&mut conn, org, (state, (at, &id)), limit).await?;
+    let mut found = webhooks::page(&mut conn, org, (state, before), limit).await?;
     let more = found.len() > PAGE;
     found.truncate(PAGE);
     let last = found.last().filter(|_| more);
-    let older = last.map(|event| (event.created_at, event.id.clone()));
+    let older = last.map(|event| (event.created_at, event.seq));
     let mut events = Vec::with_capacity(found.len());
     for event in found {
         let last = webhooks::last_delivery(&mut conn, &event.id).await?;
@@ -638,7 +676,7 @@ pub enum ReplayError {
 /// Sends an event again, delivered or failed, with the same id and body.
 pub async fn replay(app: &App, actor: &Actor, org: &OrgId, id: &str) -> Result<(), ReplayError> {
     let now = app.clock.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = change(app, org).await?;
     let id = headshot_domain::storable(id);
     let event = webhooks::event(&mut tx, &id).await?;
     let event = event.filter(|event| event.org == *org);
@@ -659,7 +697,7 @@ pub async fn replay(app: &App, actor: &Actor, org: &OrgId, id: &str) -> Result<(
 /// Sends the failed events again, oldest first, at most [`REPLAY_MAX`]; how many.
 pub async fn replay_failed(app: &App, actor: &Actor, org: &OrgId) -> Result<usize, ReplayError> {
     let now = app.clock.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = change(app, org).await?;
     if webhooks::endpoint(&mut tx, org).await?.is_none() {
         return Err(ReplayError::NoEndpoint);
     }
@@ -674,6 +712,8 @@ pub async fn replay_failed(app: &App, actor: &Actor, org: &OrgId) -> Result<usiz
 }
 
 async fn again(app: &App, tx: &mut WriteTx, event: &Event, now: Timestamp) -> Result<(), Error> {
+    // The job of its last try in vain is replaced.
+    forget_dead(tx, event).await?;
     webhooks::set_state(tx, &event.id, WebhookState::Pending).await?;
     enqueue(app, tx, event, now).await
 }

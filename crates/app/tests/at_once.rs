@@ -18,7 +18,7 @@ use headshot_app::mail::{self, RemindError};
 use headshot_app::models::{self, CreateError, DeleteError, NewModel};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::teams::{self, TeamError};
-use headshot_app::{App, access, consent, gallery, keys, maintenance, members};
+use headshot_app::{App, access, consent, gallery, keys, maintenance, members, webhooks};
 use headshot_domain::{
     Credits, Email, InviteId, KeyHint, Liked, ModelId, ModelStatus, ModelVersion, Networks, OrgId,
     PhotoId, PhotoStatus, Plan, ScopeSet, TeamId, UserId,
@@ -29,8 +29,8 @@ use headshot_storage::photos::{self, Photo};
 use headshot_storage::teams::{TEAMS_MAX, Team};
 use headshot_storage::users::{self, User};
 use headshot_storage::{
-    Error, WriteTx, models as model_rows, organizations as organization_rows, tallies,
-    teams as team_rows,
+    Error, WriteTx, jobs as job_rows, models as model_rows, organizations as organization_rows,
+    tallies, teams as team_rows, webhooks as webhook_rows,
 };
 use headshot_testkit::{ManualClock, TestDb, waits_for};
 use rstest::rstest;
@@ -644,4 +644,108 @@ async fn moves_in_opposite_orders_wait_for_each_other(#[case] kind: Kind) {
         assert_eq!((forth.unwrap(), back.unwrap()), (6, 6));
     }
     place.counts_are_right().await;
+}
+
+const HOOK: &str = "http://127.0.0.1:9/";
+
+/// The secret that is shown is the one that signs.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn one_of_several_first_saves_makes_the_webhook_secret(#[case] kind: Kind) {
+    let place = kind.open().await;
+    let mut tx = place.change().await;
+    let saves = [0; 4].map(|_| {
+        let (app, org) = (Arc::clone(&place.app), place.org.clone());
+        tokio::spawn(async move {
+            let saved = webhooks::save_url(&app, &Actor::command_line(), &org, HOOK).await;
+            saved.unwrap().is_some()
+        })
+    });
+    for save in &saves {
+        assert!(waits_for(&mut tx, save).await);
+    }
+    tx.commit().await.unwrap();
+    let mut shown = 0;
+    for save in saves {
+        shown += usize::from(save.await.unwrap());
+    }
+    assert_eq!(shown, 1);
+}
+
+/// What one of them changes is not undone by the other.
+#[rstest]
+#[tokio::test]
+async fn webhook_settings_change_one_after_the_other(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+    #[values(false, true)] removes: bool,
+) {
+    let place = kind.open().await;
+    let (app, org, actor) = (&place.app, &place.org, Actor::command_line());
+    let saved = webhooks::save_url(app, &actor, org, HOOK).await;
+    assert!(saved.unwrap().is_some());
+    let mut tx = place.change().await;
+    let (app, org) = (Arc::clone(&place.app), place.org.clone());
+    let task = tokio::spawn(async move {
+        let (actor, zero) = (Actor::command_line(), Duration::ZERO);
+        if removes {
+            webhooks::remove(&app, &actor, &org).await
+        } else {
+            webhooks::rotate(&app, &actor, &org, zero).await.map(drop)
+        }
+    });
+    assert!(waits_for(&mut tx, &task).await);
+    assert!(
+        webhook_rows::remove_endpoint(&mut tx, &place.org)
+            .await
+            .unwrap()
+    );
+    tx.commit().await.unwrap();
+    let refused = task.await.unwrap();
+    assert!(matches!(refused, Err(webhooks::ChangeError::NoEndpoint)));
+}
+
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn an_event_is_replayed_once(#[case] kind: Kind) {
+    let place = kind.open().await;
+    let (app, org, actor) = (&place.app, &place.org, Actor::command_line());
+    webhooks::save_url(app, &actor, org, HOOK).await.unwrap();
+    let id = webhooks::send_test(app, &actor, org).await.unwrap();
+    let mut tx = place.change().await;
+    let failed = headshot_domain::WebhookState::Failed;
+    webhook_rows::set_state(&mut tx, &id, failed).await.unwrap();
+    let hooks = headshot_domain::JobKind::WebhookDeliver;
+    job_rows::forget_queued(&mut tx, hooks, org.as_str())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = place.change().await;
+    let replays = [0, 1, 2, 3, 4, 5].map(|number| {
+        let (app, org, id) = (Arc::clone(&place.app), place.org.clone(), id.clone());
+        tokio::spawn(async move {
+            let actor = Actor::command_line();
+            if number % 2 == 0 {
+                webhooks::replay(&app, &actor, &org, &id).await.is_ok()
+            } else {
+                webhooks::replay_failed(&app, &actor, &org).await.unwrap() > 0
+            }
+        })
+    });
+    for replay in &replays {
+        assert!(waits_for(&mut tx, replay).await);
+    }
+    tx.commit().await.unwrap();
+    let mut accepted = 0;
+    for replay in replays {
+        accepted += usize::from(replay.await.unwrap());
+    }
+    assert_eq!(accepted, 1);
+    let queued = headshot_domain::JobState::Queued;
+    let jobs = headshot_app::jobs::list(&place.app, Some(&place.org), queued).await;
+    assert_eq!(jobs.unwrap().len(), 1);
 }

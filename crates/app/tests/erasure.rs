@@ -367,6 +367,7 @@ impl Place {
             payload: &payload.to_string(),
             run_at: now,
             created_at: now,
+            place: None,
         };
         jobs::insert(&mut tx, &new, &Arc::default()).await.unwrap();
         let claim = jobs::Claim {
@@ -375,7 +376,7 @@ impl Place {
             lease_until: now.plus(Duration::from_secs(1)),
             lane_max: 100,
             limit: 100,
-            long: (JobKind::Shoot, 100),
+            bounded: [JobKind::Shoot, JobKind::WebhookDeliver].map(|kind| (kind, 100)),
         };
         let claimed = jobs::claim(&mut tx, &claim).await.unwrap();
         let job = claimed.iter().find(|job| job.id == id).unwrap();

@@ -195,6 +195,7 @@ async fn a_replay_takes_a_thousand_failed_events() {
             state: WebhookState::Failed,
             created_at: Timestamp::from_unix_ms(number),
             erased_at: None,
+            seq: 0,
         };
         stored::insert_event(&mut tx, &event).await.unwrap();
     }

@@ -134,22 +134,20 @@ impl Place {
         format!("{:?}", left.unwrap())
     }
 
-    /// What receivers are told: event and status. Those of one moment have no order.
+    /// What receivers are told, in order: event and status.
     async fn told(&self) -> Vec<(String, String)> {
         let mut conn = self.database.db.read().await.unwrap();
-        let newest = (self.clock.now().plus(Duration::from_hours(1)), "");
+        let newest = (self.clock.now().plus(Duration::from_hours(1)), 0);
         let events = webhooks::page(&mut conn, &self.org, (None, newest), 100).await;
         let events = events.unwrap();
         let status = |body: &str| {
             let body: serde_json::Value = serde_json::from_str(body).unwrap();
             body["object"]["status"].as_str().unwrap().to_owned()
         };
-        let mut told: Vec<(String, String)> = events
-            .iter()
+        let oldest_first = events.iter().rev();
+        oldest_first
             .map(|event| (event.name.clone(), status(&event.body)))
-            .collect();
-        told.sort();
-        told
+            .collect()
     }
 }
 
@@ -253,13 +251,13 @@ async fn a_selfie_becomes_headshots(#[case] on: On) {
         told,
         [
             ("model.created", "onboarding"),
-            ("model.deleted", "deleted"),
-            ("model.favorite_selected", "active"),
-            ("model.photos_ready", "active"),
-            ("model.status.updated", "active"),
-            ("model.status.updated", "generatingHeadshots"),
-            ("model.status.updated", "pending"),
             ("model.status.updated", "waiting"),
+            ("model.status.updated", "pending"),
+            ("model.status.updated", "generatingHeadshots"),
+            ("model.status.updated", "active"),
+            ("model.photos_ready", "active"),
+            ("model.favorite_selected", "active"),
+            ("model.deleted", "deleted"),
         ]
     );
 }

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_app::audit::Actor;
+use headshot_app::jobs::{self, Dead, ReviveError};
 use headshot_app::outbound::{Authorities, Guard, Refusal};
 use headshot_app::webhooks::{self, ChangeError, ReplayError};
-use headshot_app::{App, Roles};
+use headshot_app::{App, Roles, maintenance};
 use headshot_domain::{Clock, Credits, Gender, ModelStatus, ModelVersion, OrgId};
 use headshot_domain::{Package, Plan, WebhookEvent, WebhookState};
 use headshot_storage::models::Model;
 use headshot_storage::organizations::{self, Organization};
-use headshot_storage::webhooks::{Delivery, Event};
+use headshot_storage::webhooks::{self as rows, Delivery, Event};
 use headshot_testkit::{Authority, Call, ManualClock, Receiver, TestDb};
 use rstest::rstest;
 use tokio::task::JoinHandle;
@@ -39,7 +40,7 @@ struct Place {
     clock: Arc<ManualClock>,
     app: Arc<App>,
     stop: CancellationToken,
-    worker: JoinHandle<()>,
+    worker: Option<JoinHandle<()>>,
 }
 
 impl On {
@@ -48,6 +49,13 @@ impl On {
     }
 
     async fn open_with(self, change: impl FnOnce(&mut headshot_app::Settings)) -> Place {
+        let mut place = self.open_idle(change).await;
+        place.start();
+        place
+    }
+
+    /// Without a worker, until it is started.
+    async fn open_idle(self, change: impl FnOnce(&mut headshot_app::Settings)) -> Place {
         let database = match self {
             Self::Sqlite => headshot_testkit::sqlite().await,
             Self::Postgres => headshot_testkit::postgres().await,
@@ -69,14 +77,12 @@ impl On {
             organizations::insert(&mut tx, &org).await.unwrap();
         }
         tx.commit().await.unwrap();
-        let stop = CancellationToken::new();
-        let running = Arc::clone(&app).run(Roles::Worker, stop.clone());
         Place {
             _database: database,
             clock,
             app,
-            worker: tokio::spawn(running),
-            stop,
+            worker: None,
+            stop: CancellationToken::new(),
         }
     }
 }
@@ -90,16 +96,41 @@ fn actor() -> Actor {
 }
 
 impl Place {
+    fn start(&mut self) {
+        let running = Arc::clone(&self.app).run(Roles::Worker, self.stop.clone());
+        self.worker = Some(tokio::spawn(running));
+    }
+
     async fn save(&self, id: &str, url: &str) -> String {
         let saved = webhooks::save_url(&self.app, &actor(), &org(id), url).await;
         saved.unwrap().unwrap().to_string()
     }
 
     async fn emit(&self, id: &str, events: &[WebhookEvent]) {
+        self.emit_about(&self.model(id), events).await;
+    }
+
+    /// One event for each of so many models.
+    async fn emit_each(&self, id: &str, count: usize) {
+        for number in 0..count {
+            let model = self.numbered(id, number);
+            let events = [WebhookEvent::StatusUpdated];
+            self.emit_about(&model, &events).await;
+        }
+    }
+
+    fn numbered(&self, id: &str, number: usize) -> Model {
+        Model {
+            id: format!("507f1f77bcf86cd7994390{number:02}").as_str().into(),
+            ..self.model(id)
+        }
+    }
+
+    async fn emit_about(&self, model: &Model, events: &[WebhookEvent]) {
         let mut tx = self.app.db.write().await.unwrap();
-        let model = self.model(id);
+        organizations::lock(&mut tx, &model.org).await.unwrap();
         for event in events {
-            let emitted = webhooks::emit(&self.app, &mut tx, *event, &model).await;
+            let emitted = webhooks::emit(&self.app, &mut tx, *event, model).await;
             emitted.unwrap();
         }
         tx.commit().await.unwrap();
@@ -149,7 +180,7 @@ impl Place {
     async fn idle(&self) {
         loop {
             let running = headshot_domain::JobState::Running;
-            let running = headshot_app::jobs::list(&self.app, None, running).await;
+            let running = jobs::list(&self.app, None, running).await;
             if running.unwrap().is_empty() {
                 return;
             }
@@ -164,7 +195,41 @@ impl Place {
 
     async fn end(self) {
         self.stop.cancel();
-        self.worker.await.unwrap();
+        if let Some(worker) = self.worker {
+            worker.await.unwrap();
+        }
+    }
+
+    async fn dead(&self) -> Dead {
+        jobs::dead(&self.app, None, None).await.unwrap()
+    }
+
+    /// Lets an event fail for the last time; its id.
+    async fn fail(&self, receiver: &mut Receiver) -> String {
+        self.emit("org_1", &[WebhookEvent::Deleted]).await;
+        let mut id = String::new();
+        for (tries, pause) in [(1, 0), (2, 0), (3, 5), (4, 15), (5, 60)] {
+            // A tenth is added at most.
+            self.pass(Duration::from_secs(pause * 66));
+            let call = receiver.next().await;
+            id = id_of(&call);
+            call.answer(500);
+            self.tried(&id, tries).await;
+            self.idle().await;
+        }
+        self.until(&id, WebhookState::Failed).await;
+        id
+    }
+
+    /// Waits until an event was tried so often.
+    async fn tried(&self, id: &str, tries: usize) {
+        loop {
+            let found = webhooks::find(&self.app, &org("org_1"), id).await;
+            if found.unwrap().unwrap().1.len() == tries {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Whether the published code takes a call for genuine, now.
@@ -250,14 +315,7 @@ async fn five_tries_each_signed_anew_then_failed_then_replayed(#[case] on: On) {
         let timestamp = call.header("x-headshotpro-timestamp").unwrap().to_owned();
         seen.push((id_of(&call), call.body.clone(), timestamp));
         call.answer(500);
-        let (id, tries) = (&seen[0].0, seen.len());
-        loop {
-            let found = webhooks::find(&place.app, &org("org_1"), id).await;
-            if found.unwrap().unwrap().1.len() == tries {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
+        place.tried(&seen[0].0, seen.len()).await;
         place.idle().await;
     }
     assert!(
@@ -306,16 +364,12 @@ async fn a_slow_receiver_delays_no_other(#[case] on: On) {
     let (mut slow, mut quick) = (Receiver::start().await, Receiver::start().await);
     place.save("org_1", &slow.url).await;
     place.save("org_2", &quick.url).await;
-    place
-        .emit("org_1", &[WebhookEvent::StatusUpdated; 20])
-        .await;
+    place.emit_each("org_1", 20).await;
     let mut hanging = Vec::new();
     for _ in 0..4 {
         hanging.push(slow.next().await);
     }
-    place
-        .emit("org_2", &[WebhookEvent::StatusUpdated; 20])
-        .await;
+    place.emit_each("org_2", 20).await;
     for _ in 0..20 {
         let call = quick.next().await;
         let id = id_of(&call);
@@ -325,11 +379,10 @@ async fn a_slow_receiver_delays_no_other(#[case] on: On) {
     // The slow one still has not seen a fifth.
     let running = headshot_domain::JobState::Running;
     let slow_org = org("org_1");
-    let running = headshot_app::jobs::list(&place.app, Some(&slow_org), running).await;
+    let running = jobs::list(&place.app, Some(&slow_org), running).await;
     assert_eq!(running.unwrap().len(), 4);
     drop((hanging, slow));
-    place.stop.cancel();
-    place.worker.await.unwrap();
+    place.end().await;
 }
 
 #[rstest]
@@ -495,15 +548,12 @@ async fn what_waited_for_a_removed_webhook_is_not_sent_to_the_next(#[case] on: O
     place.save("org_1", &receiver.url).await;
     let send = async || webhooks::send_test(&place.app, &actor(), &org("org_1")).await;
     let first = send().await.unwrap();
-    receiver.next().await.answer(500);
-    while place
-        .until(&first, WebhookState::Pending)
-        .await
-        .1
-        .is_empty()
-    {
-        tokio::task::yield_now().await;
+    // The second try follows at once, the third one after minutes.
+    for tries in [1, 2] {
+        receiver.next().await.answer(500);
+        place.tried(&first, tries).await;
     }
+    place.idle().await;
     let removed = webhooks::remove(&place.app, &actor(), &org("org_1")).await;
     removed.unwrap();
     place.save("org_1", &receiver.url).await;
@@ -514,7 +564,7 @@ async fn what_waited_for_a_removed_webhook_is_not_sent_to_the_next(#[case] on: O
     assert_eq!(body(&call)["id"], second);
     call.answer(200);
     place.until(&second, WebhookState::Delivered).await;
-    assert_eq!(place.until(&first, WebhookState::Failed).await.1.len(), 1);
+    assert_eq!(place.until(&first, WebhookState::Failed).await.1.len(), 2);
     place.end().await;
 }
 
@@ -542,6 +592,211 @@ async fn events_are_listed_by_state_and_page(#[case] on: On) {
         .unwrap();
     assert!(none.events.is_empty());
     drop(receiver);
+    place.end().await;
+}
+
+/// Several events of each model wait when a worker starts: the first try of each begins when that of
+/// the one before it is over, and other models do not wait for it.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_s_events_are_told_in_their_order(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+    #[values(
+        [WebhookEvent::Created, WebhookEvent::Deleted],
+        [WebhookEvent::StatusUpdated, WebhookEvent::PhotosReady]
+    )]
+    pair: [WebhookEvent; 2],
+) {
+    const MODELS: usize = 12;
+    let mut place = on.open_idle(|_| {}).await;
+    let mut receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    for number in 0..MODELS {
+        place
+            .emit_about(&place.numbered("org_1", number), &pair)
+            .await;
+    }
+    place.start();
+    // As many as are told at a time hang, each about another model.
+    let mut hanging = Vec::new();
+    for _ in 0..4 {
+        hanging.push(receiver.next().await);
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 * MODELS {
+        let call = match hanging.pop() {
+            Some(call) => call,
+            None => receiver.next().await,
+        };
+        let said = body(&call);
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        told.push((text(&said["object"]["_id"]), text(&said["event"])));
+        call.answer(200);
+    }
+    for number in 0..MODELS {
+        let id = place.numbered("org_1", number).id.to_string();
+        let of_model: Vec<&str> = told
+            .iter()
+            .filter(|(model, _)| *model == id)
+            .map(|(_, event)| event.as_str())
+            .collect();
+        assert_eq!(of_model, pair.map(WebhookEvent::name), "{told:?}");
+    }
+    place.end().await;
+}
+
+/// One that is refused holds up nothing: what comes after it is tried before its third try.
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_waits_for_no_second_success(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    let events = [WebhookEvent::Created, WebhookEvent::Deleted];
+    place.emit("org_1", &events).await;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let call = receiver.next().await;
+        let event = body(&call)["event"].as_str().unwrap().to_owned();
+        call.answer(if event == "model.created" { 500 } else { 200 });
+        told.push(event);
+    }
+    assert_eq!(told[0], "model.created");
+    told.sort();
+    assert_eq!(told, ["model.created", "model.created", "model.deleted"]);
+    place.end().await;
+}
+
+/// Whoever said 2xx has the event, whatever becomes of the rest of the answer.
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_counts_though_its_body_breaks_off(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    place.emit("org_1", &[WebhookEvent::Created]).await;
+    let call = receiver.next().await;
+    let id = id_of(&call);
+    call.break_off(200);
+    let (_, deliveries) = place.until(&id, WebhookState::Delivered).await;
+    assert_eq!(deliveries.len(), 1);
+    let delivery = &deliveries[0];
+    assert_eq!((delivery.status, &delivery.error), (Some(200), &None));
+    assert!(delivery.response_head.starts_with("HTTP/1.1 200"));
+    assert_eq!(delivery.response_body, "ok");
+    place.end().await;
+}
+
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_job_goes_with_its_replay_and_with_its_event(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    let id = place.fail(&mut receiver).await;
+    assert_eq!(place.dead().await.total, 1);
+    let org = org("org_1");
+    webhooks::replay(&place.app, &actor(), &org, &id)
+        .await
+        .unwrap();
+    assert_eq!(place.dead().await.total, 0);
+    receiver.next().await.answer(200);
+    place.until(&id, WebhookState::Delivered).await;
+    place.idle().await;
+
+    place.fail(&mut receiver).await;
+    let replayed = webhooks::replay_failed(&place.app, &actor(), &org).await;
+    assert_eq!((replayed.unwrap(), place.dead().await.total), (1, 0));
+    let call = receiver.next().await;
+    let id = id_of(&call);
+    call.answer(200);
+    place.until(&id, WebhookState::Delivered).await;
+    place.idle().await;
+
+    let id = place.fail(&mut receiver).await;
+    assert_eq!(place.dead().await.total, 1);
+    let kept = place.app.settings.log_retention;
+    place
+        .clock
+        .advance(kept.saturating_sub(Duration::from_hours(2)));
+    maintenance::clean_up(&place.app).await.unwrap();
+    assert_eq!(place.dead().await.total, 1, "not before its event");
+    place.clock.advance(Duration::from_hours(3));
+    maintenance::clean_up(&place.app).await.unwrap();
+    let found = webhooks::find(&place.app, &org, &id).await.unwrap();
+    assert!(found.is_none());
+    assert_eq!(place.dead().await.total, 0);
+    place.end().await;
+}
+
+/// Five deliveries at most: what was acknowledged is not sent again by a job that is left over.
+#[rstest]
+#[case::sqlite(On::Sqlite)]
+#[case::postgres(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_job_of_a_delivered_event_is_not_tried_again(#[case] on: On) {
+    let place = on.open().await;
+    let mut receiver = Receiver::start().await;
+    place.save("org_1", &receiver.url).await;
+    for state in [WebhookState::Delivered, WebhookState::Pending] {
+        let id = place.fail(&mut receiver).await;
+        let mut tx = place.app.db.write().await.unwrap();
+        rows::set_state(&mut tx, &id, state).await.unwrap();
+        tx.commit().await.unwrap();
+        let dead = place.dead().await;
+        let revived = jobs::revive(&place.app, &actor(), None, &dead.jobs[0].id).await;
+        assert!(matches!(revived, Err(ReviveError::Needless)), "{revived:?}");
+        assert_eq!(place.dead().await.total, 0);
+        let (event, deliveries) = place.until(&id, state).await;
+        assert_eq!((event.state, deliveries.len()), (state, 5));
+    }
+    place.idle().await;
+    assert!(receiver.is_unheard());
+    place.end().await;
+}
+
+/// What the page shows is what is sent, but for spaces, and its signature is right.
+#[tokio::test]
+async fn the_documentation_shows_a_delivery_as_it_is() {
+    let place = On::Sqlite.open_idle(|_| {}).await;
+    place.save("org_1", "http://127.0.0.1:9/").await;
+    let created = place.clock.now();
+    place.clock.advance(Duration::from_mins(90));
+    let model = Model {
+        title: "John Doe".into(),
+        created_at: created,
+        finished_at: Some(created.plus(Duration::from_mins(75))),
+        invite_expires_at: Some(created.plus(Duration::from_hours(30 * 24))),
+        ..place.model("org_1")
+    };
+    let event = [WebhookEvent::StatusUpdated];
+    place.emit_about(&model, &event).await;
+    let page = webhooks::page(&place.app, &org("org_1"), None, None).await;
+    let (event, _) = page.unwrap().events.remove(0);
+    let lines = headshot_pages::WEBHOOK_BODY.lines().map(str::trim);
+    let shown = lines.collect::<String>().replace("\": ", "\":");
+    let sample: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let sent = event.body.replace(&event.id, &text(&sample["id"]));
+    let sent = sent.replace("org_1", &text(&sample["object"]["organization"]));
+    assert_eq!(sent, shown);
+
+    let secret = "0123456789abcdef".repeat(4);
+    let at = place.clock.now().unix_ms() / 1_000;
+    let signature = headshot_app::outbound::sign(&secret, at, sent.as_bytes());
+    assert_eq!(
+        headshot_pages::WEBHOOK_DELIVERY,
+        format!(
+            "POST /your/path HTTP/1.1\nContent-Type: application/json\n\
+             X-HeadshotPro-Timestamp: {at}\nX-HeadshotPro-Signature: {signature}\n"
+        )
+    );
     place.end().await;
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
-use headshot_domain::{Credits, Email, Package, Plan, Role as MemberRole, ScopeSet};
+use headshot_domain::{Credits, Email, JobKind, Package, Plan, Role as MemberRole, ScopeSet};
 use headshot_imaging::{Backdrop, Crop, OutputFormat, Size, Style};
 
 /// Self-hosted team headshots with the HeadshotPro HTTP API.
@@ -466,7 +466,8 @@ pub(crate) enum User {
         #[command(flatten)]
         json: Json,
     },
-    /// Let a member have new headshots made, once and at no cost. Those that are there are deleted.
+    /// Let a member have new headshots made, once and at no cost. Those that are there are deleted. A
+    /// member whose session was deleted gets a new one
     #[command(after_help = "Example:\n  headshot user retry jane@acme.com --org org_abc123def456")]
     Retry {
         /// Whose.
@@ -542,9 +543,12 @@ pub(crate) enum Jobs {
     /// List the jobs that wait or run, or those that are dead.
     #[command(after_help = "Example:\n  headshot jobs list --dead --json")]
     List {
-        /// Those that failed for the last time.
+        /// Those that failed for the last time, newest first.
         #[arg(long)]
         dead: bool,
+        /// Only dead ones of this kind.
+        #[arg(long, value_name = "KIND", requires = "dead", value_parser = PossibleValuesParser::new(JobKind::ALL.iter().map(|kind| kind.name())).try_map(|kind| kind.parse::<JobKind>()))]
+        kind: Option<JobKind>,
         #[command(flatten)]
         json: Json,
     },

@@ -427,7 +427,7 @@ async fn user(config: &Config, command: User) -> anyhow::Result<()> {
             let by = (&OrgId::from(org), &Actor::command_line());
             members::retry(&app, by, &email).await?;
             output::line(format!(
-                "{email} can begin again; the headshots that were there are deleted."
+                "{email} can begin again, and is mailed so; earlier headshots are deleted."
             ));
             return Ok(());
         }

@@ -12,24 +12,16 @@ use crate::{output, wiring};
 pub(crate) async fn run(config: &Config, command: Jobs) -> anyhow::Result<()> {
     let app = wiring::app(config).await?;
     match command {
-        Jobs::List { dead, json } => {
-            let states: &[JobState] = if dead {
-                &[JobState::Dead]
+        Jobs::List { dead, kind, json } => {
+            let (list, total) = if dead {
+                let dead = jobs::dead(&app, None, kind).await?;
+                (dead.jobs, Some(dead.total))
             } else {
-                &[JobState::Running, JobState::Queued]
+                let mut list = jobs::list(&app, None, JobState::Running).await?;
+                list.extend(jobs::list(&app, None, JobState::Queued).await?);
+                (list, None)
             };
-            let mut list = Vec::new();
-            for state in states {
-                list.extend(jobs::list(&app, None, *state).await?);
-            }
-            if json.json {
-                let list: Vec<Value> = list.iter().map(job_json).collect();
-                output::json(&json!({ "jobs": list }));
-            } else {
-                for job in &list {
-                    output::line(line(job));
-                }
-            }
+            print(&list, total, json.json);
         }
         Jobs::Retry { id, json } => {
             let id = JobId::from(id);
@@ -42,6 +34,24 @@ pub(crate) async fn run(config: &Config, command: Jobs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Prints a list, and how many there are in all where that is known.
+fn print(list: &[Job], total: Option<i64>, as_json: bool) {
+    if as_json {
+        let jobs: Vec<Value> = list.iter().map(job_json).collect();
+        output::json(&match total {
+            Some(total) => json!({ "jobs": jobs, "total": total }),
+            None => json!({ "jobs": jobs }),
+        });
+        return;
+    }
+    for job in list {
+        output::line(line(job));
+    }
+    if let Some(total) = total.filter(|total| list.len() < usize::try_from(*total).unwrap_or(0)) {
+        output::line(format!("These are the newest {} of {total}.", list.len()));
+    }
 }
 
 fn line(job: &Job) -> String {

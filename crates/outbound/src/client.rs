@@ -49,7 +49,8 @@ pub struct Answer {
     pub head: String,
     /// The body, up to the caller's bound: [`BODY_MAX`] for a [`Client`].
     pub body: Vec<u8>,
-    /// Whether there was more.
+    /// Whether there was more: beyond the bound, or, for a [`Client`], after the time, or because the
+    /// other side hung up.
     pub cut: bool,
 }
 
@@ -76,7 +77,7 @@ pub enum Failure {
     /// TLS could not be agreed, as with a wrong certificate.
     #[error("no TLS connection: {}", why(.0))]
     Tls(std::io::Error),
-    /// The answer is not HTTP, or ended early.
+    /// The answer is not HTTP, or, where all of it is needed, ended early.
     #[error("no complete answer: {0}")]
     Protocol(hyper::Error),
     /// The request can't be written down.
@@ -135,7 +136,8 @@ impl Client {
         &self.guard
     }
 
-    /// Posts JSON to `url` with these headers besides the usual ones.
+    /// Posts JSON to `url` with these headers besides the usual ones. An answer is one as soon as its
+    /// head was read; its body may be slow, or end early.
     pub async fn post(&self, url: &str, headers: &[(&str, String)], body: Bytes) -> Exchange {
         let started = Instant::now();
         let target = match self.guard.check(url) {
@@ -149,11 +151,7 @@ impl Client {
             }
         };
         let lines = head_lines(&target, headers, body.len());
-        let exchanged = tokio::time::timeout(self.time_max, self.exchange(&target, &lines, body));
-        let answer = match exchanged.await {
-            Ok(answer) => answer,
-            Err(_elapsed) => Err(Failure::TimedOut(self.time_max)),
-        };
+        let answer = self.exchange(&target, (&lines, body), started).await;
         let mut request_head = format!("POST {} HTTP/1.1\n", target.path());
         for (name, value) in &lines {
             let _infallible = writeln!(request_head, "{name}: {value}");
@@ -168,18 +166,24 @@ impl Client {
     async fn exchange(
         &self,
         target: &Target,
-        lines: &[(String, String)],
-        body: Bytes,
+        (lines, body): (&[(String, String)], Bytes),
+        started: Instant,
     ) -> Result<Answer, Failure> {
+        let end = started + self.time_max;
         let mut request = Request::post(target.path());
         for (name, value) in lines {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(body)).map_err(Failure::Request)?;
-        let found = wire::resolve(target, self.names.as_ref()).await?;
-        let addresses = self.guard.filter(&found)?;
-        let stream = wire::connect(target, &addresses, &self.tls).await?;
-        wire::send(stream, request, BODY_MAX).await
+        let connecting = async {
+            let found = wire::resolve(target, self.names.as_ref()).await?;
+            let addresses = self.guard.filter(&found)?;
+            wire::connect(target, &addresses, &self.tls).await
+        };
+        let stream = tokio::time::timeout_at(end, connecting).await;
+        let stream = stream.unwrap_or(Err(Failure::TimedOut(self.time_max)))?;
+        let ending = wire::Ending::By(end, self.time_max);
+        wire::send(stream, request, (BODY_MAX, ending)).await
     }
 }
 

@@ -355,7 +355,7 @@ impl Generator {
         };
         let stream = tokio::time::timeout(CONNECT_MAX, connecting).await;
         let stream = stream.unwrap_or(Err(Failure::TimedOut(CONNECT_MAX)))?;
-        wire::send(stream, request, call.answer_max).await
+        wire::send(stream, request, (call.answer_max, wire::Ending::Required)).await
     }
 }
 

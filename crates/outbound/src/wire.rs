@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
@@ -15,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use url::Host;
 
 use crate::client::{Answer, Failure};
@@ -103,11 +105,21 @@ fn server_name(host: &Host<String>) -> std::io::Result<ServerName<'static>> {
     }
 }
 
+/// How an answer that does not come to its end is taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ending {
+    /// It is none.
+    Required,
+    /// Its head is the answer, with what came of the body by then: the moment up to which the head has
+    /// to come, and what is said of one that does not.
+    By(Instant, Duration),
+}
+
 /// Sends a request and reads at most `body_max` bytes of the answer's body.
 pub(crate) async fn send(
     stream: Box<dyn Stream>,
     request: Request<Full<Bytes>>,
-    body_max: usize,
+    (body_max, ending): (usize, Ending),
 ) -> Result<Answer, Failure> {
     let handshake = hyper::client::conn::http1::Builder::new()
         .max_buf_size(BUFFER_MAX)
@@ -115,19 +127,36 @@ pub(crate) async fn send(
         .handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(Failure::Protocol)?;
     let exchanged = pin!(async move {
-        let response = sender.send_request(request).await?;
-        read(response, body_max).await
+        let response = sender.send_request(request);
+        match ending {
+            Ending::Required => {
+                let response = response.await.map_err(Failure::Protocol)?;
+                let (mut answer, mut incoming) = begun(response);
+                let read = body(&mut answer, &mut incoming, body_max).await;
+                read.map_err(Failure::Protocol)?;
+                Ok(answer)
+            }
+            Ending::By(end, time_max) => {
+                let response = timeout_at(end, response).await;
+                let response = response.map_err(|_elapsed| Failure::TimedOut(time_max))?;
+                let response = response.map_err(Failure::Protocol)?;
+                let (mut answer, mut incoming) = begun(response);
+                let ended = timeout_at(end, body(&mut answer, &mut incoming, body_max)).await;
+                answer.cut |= !matches!(ended, Ok(Ok(())));
+                Ok(answer)
+            }
+        }
     });
     // The connection moves only while somebody waits for its end.
     match select(exchanged, pin!(connection)).await {
         Either::Left((answer, _)) => answer,
         Either::Right((_ended, exchanged)) => exchanged.await,
     }
-    .map_err(Failure::Protocol)
 }
 
-async fn read(response: Response<Incoming>, body_max: usize) -> Result<Answer, hyper::Error> {
-    let (parts, mut incoming) = response.into_parts();
+/// An answer of which only the head has been read.
+fn begun(response: Response<Incoming>) -> (Answer, Incoming) {
+    let (parts, incoming) = response.into_parts();
     let mut head = format!("{:?} {}\n", parts.version, parts.status);
     for (name, value) in &parts.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -135,22 +164,31 @@ async fn read(response: Response<Incoming>, body_max: usize) -> Result<Answer, h
             let _infallible = writeln!(head, "{name}: {value}");
         }
     }
-    let (mut body, mut cut) = (Vec::new(), false);
+    let answer = Answer {
+        status: parts.status.as_u16(),
+        head,
+        body: Vec::new(),
+        cut: false,
+    };
+    (answer, incoming)
+}
+
+/// Reads the body, up to the bound.
+async fn body(
+    answer: &mut Answer,
+    incoming: &mut Incoming,
+    body_max: usize,
+) -> Result<(), hyper::Error> {
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame?.into_data() else {
             continue;
         };
-        let room = body_max - body.len();
-        body.extend_from_slice(&data[..data.len().min(room)]);
+        let room = body_max - answer.body.len();
+        answer.body.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
-            cut = true;
+            answer.cut = true;
             break;
         }
     }
-    Ok(Answer {
-        status: parts.status.as_u16(),
-        head,
-        body,
-        cut,
-    })
+    Ok(())
 }

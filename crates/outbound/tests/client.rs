@@ -211,7 +211,8 @@ async fn a_name_is_called_at_the_address_that_was_checked() {
 async fn answers_that_are_none_are_failures() {
     for rubbish in [
         "hello\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n",
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -230,6 +231,49 @@ async fn answers_that_are_none_are_failures() {
     };
     let failed = post(&local(), &format!("http://{free}/")).await.answer;
     assert!(matches!(failed, Err(Failure::Connect { .. })), "{failed:?}");
+}
+
+/// What a webhook's receiver said counts as soon as its status is known.
+#[tokio::test]
+async fn an_answer_counts_though_its_body_is_cut_or_slow() {
+    for (hangs, broken) in [
+        (false, "Content-Length: 9\r\n\r\nshort"),
+        (true, "Content-Length: 9\r\n\r\nshort"),
+        (
+            false,
+            "Transfer-Encoding: chunked\r\n\r\n5\r\nshort\r\nrubbish\r\n",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let read = stream.read(&mut [0u8; 4_096]).await.unwrap();
+            assert!(read > 0);
+            let head = "HTTP/1.1 202 Accepted\r\nX-Seen: yes\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(broken.as_bytes()).await.unwrap();
+            if hangs {
+                // Until the other side hangs up.
+                while stream.read(&mut [0u8; 64]).await.unwrap_or(0) > 0 {}
+            }
+        });
+        let time_max = Duration::from_millis(if hangs { 100 } else { 10_000 });
+        let client = local().with_time_max(time_max);
+        let exchange = post(&client, &format!("http://{address}/")).await;
+        let answer = exchange.answer.unwrap();
+        assert_eq!((answer.status, answer.cut), (202, true), "{broken}");
+        assert_eq!(answer.body, b"short");
+        assert!(answer.head.contains("x-seen: yes"), "{}", answer.head);
+        assert_eq!(exchange.duration >= time_max, hangs);
+    }
+}
+
+/// The bounds of the contract and of the documentation (contract: webhooks.md, *Delivery*).
+#[test]
+fn a_receiver_has_10_seconds_and_64_kib() {
+    assert_eq!(headshot_outbound::TIME_MAX, Duration::from_secs(10));
+    assert_eq!(BODY_MAX, 65_536);
 }
 
 #[tokio::test]

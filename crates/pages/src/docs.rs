@@ -299,30 +299,11 @@ const EVENTS: [(&str, &str); 5] = [
     ("model.deleted", "it is deleted"),
 ];
 
-const DELIVERY: &str = "POST /your/path HTTP/1.1
-Content-Type: application/json
-X-HeadshotPro-Timestamp: 1705320000
-X-HeadshotPro-Signature: sha256=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd";
-
-const EVENT: &str = r#"{
-  "id": "evt_6f1c2f0e-2a0f-4f5a-9d65-0a5b2d1f7c11",
-  "event": "model.status.updated",
-  "createdAt": "2024-01-15T12:00:00.000Z",
-  "objectType": "model",
-  "object": {
-    "_id": "507f1f77bcf86cd799439011",
-    "uid": "anon_abc123",
-    "title": "John Doe",
-    "trigger": "male",
-    "status": "active",
-    "isDevelopment": false,
-    "finishedAt": "2024-01-15T11:45:00.000Z",
-    "deletedAt": null,
-    "inviteExpiresAt": "2024-02-14T10:30:00.000Z",
-    "createdAt": "2024-01-15T10:30:00.000Z",
-    "organization": "org_abc123def456"
-  }
-}"#;
+/// A delivery's head. A test makes it, and its body below, anew; the secret is `0123456789abcdef`, four
+/// times.
+pub const WEBHOOK_DELIVERY: &str = include_str!("docs/event.http");
+/// A delivery's body, with spaces and line breaks that it does not have.
+pub const WEBHOOK_BODY: &str = include_str!("docs/event.json");
 
 /// Code that verifies a delivery, as the page shows it and as the tests run it.
 pub const VERIFY_NODE: &str = include_str!("docs/verify/verify.mjs");

@@ -49,6 +49,7 @@ pub use common::{Choice, NavItem, Notice, OrgChoice, Shell, When, grouped};
 pub use docs::{
     Bodies, DocsAuthentication, DocsErrors, DocsOverview, DocsRateLimits, DocsWebhooks,
     OperationDoc, ParameterDoc, Reference, ResponseDoc, VERIFY_NODE, VERIFY_PYTHON, VERIFY_RUST,
+    WEBHOOK_BODY, WEBHOOK_DELIVERY,
 };
 pub use error_page::ErrorPage;
 pub use gallery::Gallery;

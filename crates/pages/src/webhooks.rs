@@ -239,14 +239,29 @@ pub struct JobRow {
     pub last_error: String,
 }
 
-/// `/app/admin/jobs`. Posts `csrf` to `/app/admin/jobs/{id}/retry`.
+/// `/app/admin/jobs?kind=...`. Posts `csrf` to `/app/admin/jobs/{id}/retry`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "jobs.html")]
 pub struct Jobs {
     /// The frame.
     pub shell: Shell,
-    /// Failed for the last time.
+    /// Every kind of job.
+    pub kinds: Vec<&'static str>,
+    /// Of which kind the dead jobs are; empty for all.
+    pub kind: String,
+    /// Failed for the last time, newest first.
     pub dead: Vec<JobRow>,
+    /// How many of those there are, shown or not.
+    pub dead_total: i64,
     /// Waiting or running.
     pub open: Vec<JobRow>,
+}
+
+impl Jobs {
+    /// What the list of dead jobs leaves out, if it does.
+    fn shown(&self) -> Option<String> {
+        let shown = i64::try_from(self.dead.len()).unwrap_or(i64::MAX);
+        let [few, all] = [shown, self.dead_total].map(crate::grouped);
+        (shown < self.dead_total).then(|| format!("The newest {few} of {all} are shown."))
+    }
 }

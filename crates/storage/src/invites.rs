@@ -80,6 +80,7 @@ statements! {
     RUN_OUT_ANYWHERE = "SELECT org_id, id FROM invites WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at LIMIT $2";
     RUN_OUT = select!("WHERE i.org_id = $1 AND i.state = 'open' AND i.expires_at <= $2 ORDER BY i.expires_at LIMIT $3");
     LEAVE_TEAM = "UPDATE invites SET team_id = NULL WHERE team_id = $1";
+    LEAD_ON = "UPDATE invites SET model_id = $2 WHERE model_id = $1";
 }
 
 #[derive(sqlx::FromRow)]
@@ -125,6 +126,12 @@ impl TryFrom<Row> for Invite {
             session,
         })
     }
+}
+
+/// Lets the invite that led to a deleted session stand for the one in its place.
+pub async fn lead_on(tx: &mut WriteTx, deleted: &ModelId, new: &ModelId) -> Result<(), Error> {
+    execute!(tx, LEAD_ON, deleted.as_str(), new.as_str())?;
+    Ok(())
 }
 
 /// Stores a new open invite and reserves its credits.

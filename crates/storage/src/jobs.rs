@@ -30,6 +30,18 @@ pub struct New<'a> {
     pub run_at: Timestamp,
     /// Now.
     pub created_at: Timestamp,
+    /// Where it stands among others that are begun one after the other, if it does.
+    pub place: Option<Place<'a>>,
+}
+
+/// A place in a series: a job is claimed when all of the series that come before it, and are not done,
+/// have had their first try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// What they have in common; all of them are of one kind and lane.
+    pub series: &'a str,
+    /// Which one of them.
+    pub seq: i64,
 }
 
 /// A stored job.
@@ -59,6 +71,8 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When it died.
     pub finished_at: Option<Timestamp>,
+    /// Its place in its series, 0 without one.
+    pub seq: i64,
 }
 
 /// The right to change a running job.
@@ -96,13 +110,14 @@ pub struct Claim<'a> {
     pub lane_max: i64,
     /// How many jobs it takes at most.
     pub limit: i64,
-    /// A kind whose jobs take long, and how many of those it takes at most.
-    pub long: (JobKind, i64),
+    /// Kinds that may not take all places, and how many jobs of each it takes at most.
+    pub bounded: [(JobKind, i64); 2],
 }
 
 statements! {
-    INSERT = "INSERT INTO jobs (id, kind, lane, queue, payload, state, attempts, run_at, created_at) \
-        VALUES ($1, $2, $3, $4, $5, 'queued', 0, $6, $7)";
+    INSERT = "INSERT INTO jobs (id, kind, lane, queue, payload, state, attempts, run_at, created_at, \
+            series, seq) \
+        VALUES ($1, $2, $3, $4, $5, 'queued', 0, $6, $7, $8, $9)";
     // One step of the index for each queue, however many jobs a queue holds: a lane that is full
     // and has thousands of jobs due must not slow the search for the others.
     FREE_QUEUES = "WITH RECURSIVE queues (queue) AS ( \
@@ -117,22 +132,25 @@ statements! {
             FROM queues q WHERE q.queue IS NOT NULL \
         ) \
         SELECT queue, running FROM heads WHERE due <= $1 AND running < $2 \
-            AND ($4 > 0 OR queue < $5 OR queue >= $6) \
+            AND ($4 > 0 OR queue < $5 OR queue >= $6) AND ($7 > 0 OR queue < $8 OR queue >= $9) \
         ORDER BY running, due, queue LIMIT $3";
     TAKE = "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_until = $3, lease_by = $4 \
-        WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND queue = $1 AND run_at <= $2 \
-            ORDER BY run_at, id LIMIT $5) \
+        WHERE id IN (SELECT j.id FROM jobs j WHERE j.state = 'queued' AND j.queue = $1 AND j.run_at <= $2 \
+            AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.series = j.series AND e.seq < j.seq \
+                AND (e.state = 'queued' AND e.attempts = 0 OR e.state = 'running' AND e.attempts = 1)) \
+            ORDER BY j.run_at, j.seq, j.id LIMIT $5) \
         RETURNING id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
-            created_at, finished_at";
+            created_at, finished_at, seq";
     NEXT_DUE = "SELECT MIN(run_at) FROM jobs WHERE state = 'queued'";
     EXPIRED = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
-            created_at, finished_at \
+            created_at, finished_at, seq \
         FROM jobs WHERE state = 'running' AND lease_until <= $1 ORDER BY run_at, id LIMIT $2";
     HEARTBEAT = "UPDATE jobs SET lease_until = $2 WHERE state = 'running' AND lease_by = $1 \
         RETURNING id, attempts";
     FINISH = "DELETE FROM jobs WHERE id = $1 AND state = 'running' AND lease_by = $2 AND attempts = $3";
     WITHDRAW = "DELETE FROM jobs WHERE id = $1";
     FORGET = "DELETE FROM jobs WHERE lane = $1 AND state IN ('queued', 'dead') AND payload = $2";
+    FORGET_DEAD_AT = "DELETE FROM jobs WHERE series = $1 AND seq = $2 AND state = 'dead' AND payload = $3";
     FORGET_QUEUED = "DELETE FROM jobs WHERE state = 'queued' AND queue = $1";
     FORGET_DEAD = "DELETE FROM jobs WHERE state = 'dead' AND run_at <= $2 AND kind = $1";
     RETRY = "UPDATE jobs SET state = 'queued', run_at = $4, lease_until = NULL, lease_by = NULL, \
@@ -144,13 +162,24 @@ statements! {
     REQUEUE = "UPDATE jobs SET state = 'queued', attempts = 0, run_at = $2, finished_at = NULL \
         WHERE id = $1 AND state = 'dead'";
     FIND = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
-            created_at, finished_at FROM jobs WHERE id = $1";
+            created_at, finished_at, seq FROM jobs WHERE id = $1";
     LIST = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
-            created_at, finished_at \
+            created_at, finished_at, seq \
         FROM jobs WHERE state = $1 ORDER BY run_at, id LIMIT $2";
     LIST_OF_LANE = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, \
-            last_error, created_at, finished_at \
+            last_error, created_at, finished_at, seq \
         FROM jobs WHERE lane = $1 AND state = $2 ORDER BY run_at, id LIMIT $3";
+    DEAD = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, last_error, \
+            created_at, finished_at, seq \
+        FROM jobs WHERE state = 'dead' AND ($1 = '' OR kind = $1) \
+        ORDER BY run_at DESC, id DESC LIMIT $2";
+    DEAD_OF_LANE = "SELECT id, kind, lane, payload, state, attempts, run_at, lease_until, lease_by, \
+            last_error, created_at, finished_at, seq \
+        FROM jobs WHERE lane = $1 AND state = 'dead' AND ($2 = '' OR kind = $2) \
+        ORDER BY run_at DESC, id DESC LIMIT $3";
+    COUNT_DEAD = "SELECT COUNT(*) FROM jobs WHERE state = 'dead' AND ($1 = '' OR kind = $1)";
+    COUNT_DEAD_OF_LANE = "SELECT COUNT(*) FROM jobs \
+        WHERE lane = $1 AND state = 'dead' AND ($2 = '' OR kind = $2)";
 }
 
 #[derive(sqlx::FromRow)]
@@ -167,6 +196,7 @@ struct JobRow {
     last_error: Option<String>,
     created_at: i64,
     finished_at: Option<i64>,
+    seq: i64,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -186,6 +216,7 @@ impl TryFrom<JobRow> for Job {
             last_error: row.last_error,
             created_at: Timestamp::from_unix_ms(row.created_at),
             finished_at: row.finished_at.map(Timestamp::from_unix_ms),
+            seq: row.seq,
         })
     }
 }
@@ -207,6 +238,8 @@ pub async fn insert(tx: &mut WriteTx, new: &New<'_>, wake: &Arc<Notify>) -> Resu
         new.payload,
         new.run_at.unix_ms(),
         new.created_at.unix_ms(),
+        new.place.map(|place| place.series),
+        new.place.map_or(0, |place| place.seq),
     )?;
     // What is due later is found in time by the looks that a worker takes anyway.
     if new.run_at > new.created_at {
@@ -216,32 +249,20 @@ pub async fn insert(tx: &mut WriteTx, new: &New<'_>, wake: &Arc<Notify>) -> Resu
     dialect::notify_workers(tx).await
 }
 
-/// Takes jobs that are due, of queues that are not full, those with the fewest running jobs first.
+/// Takes jobs that are due, of queues that are not full, those with the fewest running jobs first. Of
+/// one queue they are in the order in which they are to be begun.
 pub async fn claim(tx: &mut WriteTx, claim: &Claim<'_>) -> Result<Vec<Job>, Error> {
     // One worker claims at a time: what runs in a lane is counted exactly.
     dialect::lock_jobs(tx).await?;
-    let now = claim.now.unix_ms();
-    let (long, mut long_left) = claim.long;
-    // All queues of the kind begin like this, and no other one.
-    let (prefix, beyond) = (format!("{long} "), format!("{long}!"));
-    let queues = fetch_all!(
-        tx,
-        (String, i64),
-        FREE_QUEUES,
-        now,
-        claim.lane_max,
-        claim.limit,
-        long_left,
-        &prefix,
-        &beyond
-    )?;
     let mut left = claim.limit;
+    let mut bounds = claim.bounded.map(|(kind, left)| Bound::of(kind, left));
+    let queues = free_queues(tx, claim, &bounds).await?;
     let mut claimed = Vec::new();
     // Each queue gets an equal share of the free places at least.
     let share = left / i64::try_from(queues.len()).unwrap_or(left).max(1);
     for (queue, running) in queues {
-        let is_long = queue.starts_with(&prefix);
-        let of_kind = if is_long { long_left } else { left };
+        let bound = bounds.iter_mut().find(|bound| bound.holds(&queue));
+        let of_kind = bound.as_ref().map_or(left, |bound| bound.left);
         let take = (claim.lane_max - running).min(share.max(1)).min(left);
         let take = take.min(of_kind);
         if take <= 0 {
@@ -252,19 +273,65 @@ pub async fn claim(tx: &mut WriteTx, claim: &Claim<'_>) -> Result<Vec<Job>, Erro
             JobRow,
             TAKE,
             &queue,
-            now,
+            claim.now.unix_ms(),
             claim.lease_until.unix_ms(),
             claim.worker,
             take
         )?;
-        let taken = i64::try_from(rows.len()).unwrap_or(left);
-        left -= taken;
-        if is_long {
-            long_left -= taken;
+        let mut taken = jobs(rows)?;
+        // The statement returns them in any order.
+        taken.sort_by(|a, b| (a.run_at, a.seq, &a.id).cmp(&(b.run_at, b.seq, &b.id)));
+        let count = i64::try_from(taken.len()).unwrap_or(left);
+        left -= count;
+        if let Some(bound) = bound {
+            bound.left -= count;
         }
-        claimed.extend(jobs(rows)?);
+        claimed.extend(taken);
     }
     Ok(claimed)
+}
+
+/// How many jobs of a kind may be taken.
+struct Bound {
+    /// All queues of the kind begin like this, and no other one.
+    prefix: String,
+    beyond: String,
+    left: i64,
+}
+
+impl Bound {
+    fn of(kind: JobKind, left: i64) -> Self {
+        Self {
+            prefix: format!("{kind} "),
+            beyond: format!("{kind}!"),
+            left,
+        }
+    }
+
+    fn holds(&self, queue: &str) -> bool {
+        queue.starts_with(&self.prefix)
+    }
+}
+
+async fn free_queues(
+    tx: &mut WriteTx,
+    claim: &Claim<'_>,
+    [one, other]: &[Bound; 2],
+) -> Result<Vec<(String, i64)>, Error> {
+    fetch_all!(
+        tx,
+        (String, i64),
+        FREE_QUEUES,
+        claim.now.unix_ms(),
+        claim.lane_max,
+        claim.limit,
+        one.left,
+        &one.prefix,
+        &one.beyond,
+        other.left,
+        &other.prefix,
+        &other.beyond
+    )
 }
 
 /// When the next job is due, whether or not its lane has a free place.
@@ -312,6 +379,16 @@ pub async fn withdraw(tx: &mut WriteTx, id: &JobId) -> Result<bool, Error> {
 /// Forgets the jobs of a lane with this payload that do not run, with the reasons of their failures.
 pub async fn forget(tx: &mut WriteTx, lane: &str, payload: &str) -> Result<(), Error> {
     execute!(tx, FORGET, lane, payload)?;
+    Ok(())
+}
+
+/// Forgets the dead job with this payload at a place of a series.
+pub async fn forget_dead_at(
+    tx: &mut WriteTx,
+    place: Place<'_>,
+    payload: &str,
+) -> Result<(), Error> {
+    execute!(tx, FORGET_DEAD_AT, place.series, place.seq, payload)?;
     Ok(())
 }
 
@@ -389,4 +466,30 @@ pub async fn list_of_lane(
 ) -> Result<Vec<Job>, Error> {
     let state = state.name();
     jobs(fetch_all!(conn, JobRow, LIST_OF_LANE, lane, state, limit)?)
+}
+
+/// The dead jobs of all lanes or of one, of all kinds or of one: the last `limit`, newest first.
+pub async fn dead(
+    conn: &mut impl AsConn,
+    (lane, kind): (Option<&str>, Option<JobKind>),
+    limit: i64,
+) -> Result<Vec<Job>, Error> {
+    let kind = kind.map_or("", JobKind::name);
+    jobs(match lane {
+        None => fetch_all!(conn, JobRow, DEAD, kind, limit),
+        Some(lane) => fetch_all!(conn, JobRow, DEAD_OF_LANE, lane, kind, limit),
+    }?)
+}
+
+/// How many of them there are.
+pub async fn count_dead(
+    conn: &mut impl AsConn,
+    (lane, kind): (Option<&str>, Option<JobKind>),
+) -> Result<i64, Error> {
+    let kind = kind.map_or("", JobKind::name);
+    let (count,) = match lane {
+        None => fetch_one!(conn, (i64,), COUNT_DEAD, kind),
+        Some(lane) => fetch_one!(conn, (i64,), COUNT_DEAD_OF_LANE, lane, kind),
+    }?;
+    Ok(count)
 }

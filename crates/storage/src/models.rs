@@ -104,6 +104,7 @@ statements! {
     FORGET_ADDRESS = "UPDATE models SET email = '' WHERE id = $1";
     FORGET_ADDRESSES = "UPDATE models SET email = '' WHERE user_id = $2 AND org_id = $1 AND status = 'deleted'";
     DELETE_LINKS = "DELETE FROM access_links WHERE model_id = $1";
+    COUNT_SUBMITTED = "SELECT COUNT(*) FROM models WHERE org_id = $1 AND user_id = $2 AND submitted_at IS NOT NULL";
 }
 
 #[derive(sqlx::FromRow)]
@@ -278,6 +279,15 @@ pub async fn find_of_user(
 ) -> Result<Option<Model>, Error> {
     let row = fetch_optional!(conn, Row, FIND_OF_USER, org.as_str(), user.as_str())?;
     row.map(Model::try_from).transpose()
+}
+
+/// How many sessions of a person in an organization were submitted, deleted ones too.
+pub async fn count_submitted(
+    conn: &mut impl AsConn,
+    org: &OrgId,
+    user: &UserId,
+) -> Result<i64, Error> {
+    Ok(fetch_one!(conn, (i64,), COUNT_SUBMITTED, org.as_str(), user.as_str())?.0)
 }
 
 /// The sessions of a person that are not deleted, at most `limit`.

@@ -89,6 +89,7 @@ statements! {
     PLACES = "SELECT place, status FROM photos WHERE model_id = $1 ORDER BY place";
     FAVORITES = favorites!("ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
     FAVORITES_OF_TEAM = favorites!("AND m.team_id = $4 ORDER BY m.created_at DESC, m.id DESC LIMIT $2 OFFSET $3");
+    DELETED_BEFORE = "SELECT COUNT(*) FROM photos WHERE model_id = $1 AND deleted_at < $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -202,6 +203,16 @@ pub async fn places(
     rows.into_iter()
         .map(|(place, status)| Ok((place, parsed(&status, "photos", "status")?)))
         .collect()
+}
+
+/// Whether a photo of a session was deleted before a time.
+pub async fn deleted_before(
+    conn: &mut impl AsConn,
+    model: &ModelId,
+    at: Option<Timestamp>,
+) -> Result<bool, Error> {
+    let at = at.map(Timestamp::unix_ms);
+    Ok(fetch_one!(conn, (i64,), DELETED_BEFORE, model.as_str(), at)?.0 > 0)
 }
 
 /// Replaces the rating of a photo.

@@ -1,6 +1,6 @@
 //! Teams.
 
-use headshot_domain::{OrgId, TeamId, Timestamp};
+use headshot_domain::{OrgId, TeamId, Timestamp, UserId};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
@@ -33,6 +33,8 @@ statements! {
     RENAME = "UPDATE teams SET name = $3, name_key = $4 WHERE org_id = $1 AND id = $2";
     DELETE = "DELETE FROM teams WHERE org_id = $1 AND id = $2";
     LIST = "SELECT id, name FROM teams WHERE org_id = $1 ORDER BY created_at, id LIMIT $2";
+    OF_MEMBER = "SELECT t.id, t.name FROM memberships p JOIN teams t ON t.id = p.team_id \
+        WHERE p.org_id = $1 AND p.user_id = $2";
 }
 
 /// The most teams that one organization may have: the contract's list has no pages.
@@ -52,6 +54,17 @@ pub async fn find(conn: &mut impl AsConn, org: &OrgId, id: &TeamId) -> Result<Op
         org.as_str(),
         id.as_str()
     )?;
+    Ok(row.and_then(|(id, name)| Team::joined(Some(id), name)))
+}
+
+/// The team that a member is in.
+pub async fn of_member(
+    conn: &mut impl AsConn,
+    org: &OrgId,
+    user: &UserId,
+) -> Result<Option<Team>, Error> {
+    type Row = (String, Option<String>);
+    let row = fetch_optional!(conn, Row, OF_MEMBER, org.as_str(), user.as_str())?;
     Ok(row.and_then(|(id, name)| Team::joined(Some(id), name)))
 }
 

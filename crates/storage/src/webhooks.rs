@@ -42,6 +42,8 @@ pub struct Event {
     pub created_at: Timestamp,
     /// Since when it tells nothing of its person any more.
     pub erased_at: Option<Timestamp>,
+    /// Which of the organization's events it is; [`insert_event`] gives it.
+    pub seq: i64,
 }
 
 /// One try to deliver an event.
@@ -73,8 +75,8 @@ pub struct Delivery {
     pub duration_ms: i64,
 }
 
-/// Where a page of events begins: before the event with this time and id.
-pub type Before<'a> = (Timestamp, &'a str);
+/// Where a page of events begins: before the event with this time and number.
+pub type Before = (Timestamp, i64);
 
 statements! {
     SAVE = "INSERT INTO webhook_endpoints (org_id, url, secret, previous_secret, previous_until, \
@@ -86,18 +88,19 @@ statements! {
     ENDPOINT = "SELECT org_id, url, secret, previous_secret, previous_until, created_at, updated_at \
         FROM webhook_endpoints WHERE org_id = $1";
     REMOVE = "DELETE FROM webhook_endpoints WHERE org_id = $1";
-    INSERT_EVENT = "INSERT INTO webhook_events (id, org_id, model_id, event, body, state, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    EVENT = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events WHERE id = $1";
+    INSERT_EVENT = "INSERT INTO webhook_events (id, org_id, model_id, event, body, state, created_at, seq) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, \
+            (SELECT COALESCE(MAX(seq), 0) + 1 FROM webhook_events WHERE org_id = $2)) RETURNING seq";
+    EVENT = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at, seq FROM webhook_events WHERE id = $1";
     SET_STATE = "UPDATE webhook_events SET state = $2 WHERE id = $1";
     FAIL_PENDING = "UPDATE webhook_events SET state = 'failed' WHERE org_id = $1 AND state = 'pending'";
-    EVENTS = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events \
-        WHERE org_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4";
-    EVENTS_OF_STATE = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events \
-        WHERE org_id = $1 AND state = $2 AND (created_at, id) < ($3, $4) \
-        ORDER BY created_at DESC, id DESC LIMIT $5";
-    FAILED = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at FROM webhook_events \
-        WHERE org_id = $1 AND state = 'failed' ORDER BY created_at, id LIMIT $2";
+    EVENTS = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at, seq FROM webhook_events \
+        WHERE org_id = $1 AND (created_at, seq) < ($2, $3) ORDER BY created_at DESC, seq DESC LIMIT $4";
+    EVENTS_OF_STATE = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at, seq FROM webhook_events \
+        WHERE org_id = $1 AND state = $2 AND (created_at, seq) < ($3, $4) \
+        ORDER BY created_at DESC, seq DESC LIMIT $5";
+    FAILED = "SELECT id, org_id, model_id, event, body, state, created_at, erased_at, seq FROM webhook_events \
+        WHERE org_id = $1 AND state = 'failed' ORDER BY created_at, seq LIMIT $2";
     COUNT_FAILED = "SELECT COUNT(*) FROM webhook_events WHERE org_id = $1 AND state = 'failed'";
     HOLD = "UPDATE webhook_events SET state = state WHERE id = $1 RETURNING erased_at";
     TELLING = "SELECT id, body FROM webhook_events \
@@ -105,7 +108,8 @@ statements! {
     ERASE = "UPDATE webhook_events SET body = $2, erased_at = $3 WHERE id = $1";
     ERASE_ANSWERS = "UPDATE webhook_deliveries SET response_head = '', response_body = '' WHERE event_id = $1";
     EXPIRE = "DELETE FROM webhook_events WHERE id IN \
-        (SELECT id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+        (SELECT id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2) \
+        RETURNING id, org_id, model_id, event, body, state, created_at, erased_at, seq";
     INSERT_DELIVERY = "INSERT INTO webhook_deliveries (id, org_id, event_id, attempt, url, request_head, \
             status, response_head, response_body, error, started_at, duration_ms) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
@@ -152,6 +156,7 @@ struct EventRow {
     state: String,
     created_at: i64,
     erased_at: Option<i64>,
+    seq: i64,
 }
 
 impl TryFrom<EventRow> for Event {
@@ -167,6 +172,7 @@ impl TryFrom<EventRow> for Event {
             state: parsed(&row.state, "webhook_events", "state")?,
             created_at: Timestamp::from_unix_ms(row.created_at),
             erased_at: row.erased_at.map(Timestamp::from_unix_ms),
+            seq: row.seq,
         })
     }
 }
@@ -238,10 +244,12 @@ pub async fn remove_endpoint(tx: &mut WriteTx, org: &OrgId) -> Result<bool, Erro
     Ok(execute!(tx, REMOVE, org.as_str())? == 1)
 }
 
-/// Stores a new event.
-pub async fn insert_event(tx: &mut WriteTx, event: &Event) -> Result<(), Error> {
-    execute!(
+/// Stores a new event after all others of its organization, which the transaction has locked; its
+/// number.
+pub async fn insert_event(tx: &mut WriteTx, event: &Event) -> Result<i64, Error> {
+    let (seq,) = fetch_one!(
         tx,
+        (i64,),
         INSERT_EVENT,
         &event.id,
         event.org.as_str(),
@@ -251,7 +259,7 @@ pub async fn insert_event(tx: &mut WriteTx, event: &Event) -> Result<(), Error> 
         event.state.name(),
         event.created_at.unix_ms(),
     )?;
-    Ok(())
+    Ok(seq)
 }
 
 /// The event with this id.
@@ -312,10 +320,10 @@ pub async fn erase(tx: &mut WriteTx, id: &str, body: &str, now: Timestamp) -> Re
 pub async fn page(
     conn: &mut impl AsConn,
     org: &OrgId,
-    (state, before): (Option<WebhookState>, Before<'_>),
+    (state, before): (Option<WebhookState>, Before),
     limit: i64,
 ) -> Result<Vec<Event>, Error> {
-    let (org, at, id) = (org.as_str(), before.0.unix_ms(), before.1);
+    let (org, at, seq) = (org.as_str(), before.0.unix_ms(), before.1);
     let rows = if let Some(state) = state {
         fetch_all!(
             conn,
@@ -324,11 +332,11 @@ pub async fn page(
             org,
             state.name(),
             at,
-            id,
+            seq,
             limit
         )
     } else {
-        fetch_all!(conn, EventRow, EVENTS, org, at, id, limit)
+        fetch_all!(conn, EventRow, EVENTS, org, at, seq, limit)
     };
     events(rows?)
 }
@@ -344,9 +352,9 @@ pub async fn count_failed(conn: &mut impl AsConn, org: &OrgId) -> Result<i64, Er
     Ok(count)
 }
 
-/// Removes up to `limit` events from before a time, with their deliveries; how many.
-pub async fn expire(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64, Error> {
-    execute!(tx, EXPIRE, before.unix_ms(), limit)
+/// Removes up to `limit` events from before a time, with their deliveries; which ones.
+pub async fn expire(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<Vec<Event>, Error> {
+    events(fetch_all!(tx, EventRow, EXPIRE, before.unix_ms(), limit)?)
 }
 
 /// Stores one try to deliver an event.

@@ -24,7 +24,8 @@ pub struct Call {
     pub headers: BTreeMap<String, String>,
     /// The raw body.
     pub body: Vec<u8>,
-    answer: oneshot::Sender<(u16, Vec<u8>)>,
+    /// Status, body, and how long the head says that the body is.
+    answer: oneshot::Sender<(u16, Vec<u8>, usize)>,
 }
 
 impl Call {
@@ -44,9 +45,15 @@ impl Call {
         self.say(status, body);
     }
 
+    /// Answers with this status, and hangs up in the middle of the body.
+    pub fn break_off(self, status: u16) {
+        self.answer.send((status, b"ok".to_vec(), 1_000)).ok();
+    }
+
     fn say(self, status: u16, body: Vec<u8>) {
+        let length = body.len();
         // The other side may have gone.
-        self.answer.send((status, body)).ok();
+        self.answer.send((status, body, length)).ok();
     }
 }
 
@@ -124,8 +131,7 @@ where
         answer,
     };
     sender.send(call).ok()?;
-    let (status, body) = answered.await.ok()?;
-    let length = body.len();
+    let (status, body, length) = answered.await.ok()?;
     let head = format!("HTTP/1.1 {status} Answer\r\nContent-Length: {length}\r\n\r\n");
     let answer = [head.as_bytes(), &body].concat();
     stream.write_all(&answer).await.ok()?;

@@ -58,7 +58,7 @@ struct Worker<R> {
 struct Begun {
     lease: Lease,
     task: AbortHandle,
-    is_shoot: bool,
+    kind: String,
 }
 
 impl<R, F> Worker<R>
@@ -178,32 +178,37 @@ where
     async fn claim(&mut self, free: usize) -> Result<usize, Error> {
         let limits = self.app.settings.jobs;
         let now = self.app.clock.now();
-        let of_shoots = self.running.values().filter(|begun| begun.is_shoot);
-        let shoots = limits.shoots.saturating_sub(of_shoots.count());
+        let bounds = [
+            (Kind::Shoot, limits.shoots),
+            (Kind::WebhookDeliver, limits.webhooks),
+        ];
         let claim = Claim {
             worker: &self.app.jobs.worker,
             now,
             lease_until: now.plus(limits.lease),
             lane_max: limits.lane_max,
             limit: i64::try_from(free).unwrap_or(i64::MAX),
-            long: (Kind::Shoot, i64::try_from(shoots).unwrap_or(i64::MAX)),
+            bounded: bounds.map(|(kind, most)| (kind, self.left_of(kind, most))),
         };
         let mut tx = self.app.db.write().await?;
         let claimed = jobs::claim(&mut tx, &claim).await?;
         tx.commit().await?;
         let count = claimed.len();
         for job in claimed {
-            let (lease, is_shoot) = (job.lease(), job.kind == Kind::Shoot.name());
+            let (lease, kind) = (job.lease(), job.kind.clone());
             let (app, run) = (Arc::clone(&self.app), self.run.clone());
             let task = self.tasks.spawn(attempt(app, job, run));
-            let begun = Begun {
-                lease,
-                task,
-                is_shoot,
-            };
+            let begun = Begun { lease, task, kind };
             self.running.insert(begun.task.id(), begun);
         }
         Ok(count)
+    }
+
+    /// How many more jobs of a kind may run here.
+    fn left_of(&self, kind: Kind, most: usize) -> i64 {
+        let of_kind = |begun: &&Begun| begun.kind == kind.name();
+        let running = self.running.values().filter(of_kind).count();
+        i64::try_from(most.saturating_sub(running)).unwrap_or(i64::MAX)
     }
 
     /// Puts back the jobs of workers that are gone, and buries those that had their last try.

@@ -172,6 +172,24 @@ pub(crate) async fn retry_given(app: &App, tx: &mut WriteTx, model: &Model) -> R
     post_with_link(app, tx, model, (MailKind::Retry, told)).await
 }
 
+/// Tells a member whose session was deleted that there is a new one.
+pub(crate) async fn begins_anew(app: &App, tx: &mut WriteTx, model: &Model) -> Result<(), Error> {
+    let told = |org: &str, url: String| Letter {
+        subject: format!("New headshots for {org}"),
+        paragraphs: vec![
+            format!("{org} lets you have new headshots made."),
+            "Nothing is left of your session before. Add photos of yourself, and submit them."
+                .to_owned(),
+        ],
+        action: Some(("Begin", url)),
+        why:
+            "You get this because you are a member there. The link opens your session: keep it to \
+              yourself."
+                .to_owned(),
+    };
+    post_with_link(app, tx, model, (MailKind::Retry, told)).await
+}
+
 /// Posts what is told of the organization's name and of a new link that opens the session.
 async fn post_with_link(
     app: &App,

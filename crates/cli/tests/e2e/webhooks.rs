@@ -303,12 +303,9 @@ fn a_kill_in_the_middle_of_a_delivery_loses_nothing() {
     served.server.stop();
 }
 
-/// Failed events are shown and sent again; dead jobs are listed and retried.
-#[test]
-fn what_failed_is_shown_and_sent_again() {
-    let mut served = served();
-    let receiver = Receiver::start();
-    served.save(&receiver.url);
+/// Lets a test event fail for the last time, with a server that is started again; its page, and the
+/// dead job.
+fn failed(mut served: Served, receiver: &Receiver) -> (Served, String, String) {
     let event = served.send_test();
     receiver.next().answer(500);
     receiver.next().answer(500);
@@ -319,44 +316,62 @@ fn what_failed_is_shown_and_sent_again() {
     served.server.stop();
     // As if all tries had been made.
     let sql = "UPDATE jobs SET attempts = 4, run_at = 0 WHERE state = 'queued' RETURNING id";
-    let ids = crate::support::database::texts(&served.place.database(), sql);
+    let mut ids = crate::support::database::texts(&served.place.database(), sql);
     served.server = served.place.serve();
     let cookies = served.browser.cookies.clone();
     served.browser = Browser::new(&served.server);
     served.browser.cookies = cookies;
     receiver.next().answer(500);
     served.page_with(&event, "</svg>failed");
-    assert!(
-        served
-            .browser
-            .get(API)
-            .text()
-            .contains("1 event was not delivered")
-    );
-    let listed = served.place.json(&["jobs", "list", "--dead", "--json"]);
-    assert_eq!(listed["jobs"][0]["id"], ids[0].as_str(), "{listed}");
-    assert_eq!(listed["jobs"][0]["lastError"], "the receiver answered 500");
-    let page = served.browser.get("/app/admin/jobs").text();
-    assert!(page.contains("the receiver answered 500"), "{page}");
+    (served, event, ids.remove(0))
+}
 
-    let replayed = served
-        .browser
-        .submit(LIST, "/app/admin/webhooks/replay-failed", &[]);
+/// Failed events are shown and sent again; dead jobs are listed and retried.
+#[test]
+fn what_failed_is_shown_and_sent_again() {
+    let mut served = served();
+    let receiver = Receiver::start();
+    served.save(&receiver.url);
+    let (mut served, event, id) = failed(served, &receiver);
+    let api = served.browser.get(API).text();
+    assert!(api.contains("1 event was not delivered"), "{api}");
+    let listed = served.place.json(&["jobs", "list", "--dead", "--json"]);
+    assert_eq!(
+        (&listed["jobs"][0]["id"], &listed["total"]),
+        (&id.as_str().into(), &1.into())
+    );
+    assert_eq!(listed["jobs"][0]["lastError"], "the receiver answered 500");
+    let mails = ["jobs", "list", "--dead", "--kind", "mail.send", "--json"];
+    assert_eq!(served.place.json(&mails)["total"], 0);
+    let why = "the receiver answered 500";
+    for (query, shown) in [
+        ("", true),
+        ("?kind=webhook.deliver", true),
+        ("?kind=shoot", false),
+    ] {
+        let page = format!("/app/admin/jobs{query}");
+        let page = served.browser.get(&page).text();
+        assert_eq!(page.contains(why), shown, "{query}: {page}");
+    }
+    let retried = served.place.run(&["jobs", "retry", &id]);
+    assert_eq!(retried, format!("{id} is tried again.\n"));
+    receiver.next().answer(200);
+    served.page_with(&event, "</svg>delivered");
+
+    let (mut served, event, id) = failed(served, &receiver);
+    let path = "/app/admin/webhooks/replay-failed";
+    let replayed = served.browser.submit(LIST, path, &[]);
     assert!(replayed.text().contains("1 failed event is sent again."));
     receiver.next().answer(200);
     served.page_with(&event, "</svg>delivered");
     assert!(!served.browser.get(API).text().contains("not delivered"));
-
-    // The dead job is still there: retried, it delivers once more.
-    let retried = served.place.run(&["jobs", "retry", &ids[0]]);
-    assert_eq!(retried, format!("{} is tried again.\n", ids[0]));
-    receiver.next().answer(200);
-    eventually("the job is done", || {
-        let listed = served.place.json(&["jobs", "list", "--dead", "--json"]);
-        (listed["jobs"] == serde_json::json!([])).then_some(())
-    });
-    let unknown = served.place.failure(&["jobs", "retry", "job_x"]);
-    assert_eq!(unknown, "error: there is no dead job with this id");
+    // The job of the try in vain went with it.
+    let listed = served.place.json(&["jobs", "list", "--dead", "--json"]);
+    assert_eq!(listed, serde_json::json!({ "jobs": [], "total": 0 }));
+    for id in [&*id, "job_x"] {
+        let unknown = served.place.failure(&["jobs", "retry", id]);
+        assert_eq!(unknown, "error: there is no dead job with this id");
+    }
     served.server.stop();
 }
 

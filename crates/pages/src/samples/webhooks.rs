@@ -68,7 +68,9 @@ pub(super) fn all() -> Result<Vec<Sample>, Error> {
         sample(
             "jobs-empty",
             &Jobs {
+                kind: String::new(),
                 dead: Vec::new(),
+                dead_total: 0,
                 open: Vec::new(),
                 ..jobs()
             },
@@ -215,6 +217,9 @@ fn jobs() -> Jobs {
     };
     Jobs {
         shell: shell("Jobs", NavItem::Jobs),
+        kinds: vec!["webhook.deliver", "mail.send", "shoot"],
+        kind: "webhook.deliver".to_owned(),
+        dead_total: 1_203,
         dead: vec![
             job("job_abc123def456ghij", "the receiver answered 500"),
             job("job_xyz", HOSTILE_NAME),

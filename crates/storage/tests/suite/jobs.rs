@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use headshot_domain::{JobId, JobKind, JobState, Timestamp};
 use headshot_storage::WriteTx;
-use headshot_storage::jobs::{self, Claim, Job, JobListener, New};
+use headshot_storage::jobs::{self, Claim, Job, JobListener, New, Place};
 use headshot_testkit::TestDb;
 use rstest::rstest;
 use tokio::sync::Notify;
@@ -13,6 +13,15 @@ use tokio::sync::Notify;
 use crate::support::{Kind, at, read, write};
 
 async fn store(tx: &mut WriteTx, id: &str, lane: &str, run_at: Timestamp) {
+    store_at(tx, (id, lane), run_at, None).await;
+}
+
+async fn store_at(
+    tx: &mut WriteTx,
+    (id, lane): (&str, &str),
+    run_at: Timestamp,
+    place: Option<Place<'_>>,
+) {
     let id = JobId::from(id);
     let new = New {
         id: &id,
@@ -21,6 +30,7 @@ async fn store(tx: &mut WriteTx, id: &str, lane: &str, run_at: Timestamp) {
         payload: r#"{"event":"evt_1"}"#,
         run_at,
         created_at: at(0),
+        place,
     };
     jobs::insert(tx, &new, &Arc::default()).await.unwrap();
 }
@@ -40,7 +50,7 @@ fn ask(worker: &str, now: Timestamp, limit: i64) -> Claim<'_> {
         lease_until: now.plus(Duration::from_secs(30)),
         lane_max: 2,
         limit,
-        long: (JobKind::Shoot, limit),
+        bounded: [JobKind::Shoot, JobKind::WebhookDeliver].map(|kind| (kind, limit)),
     }
 }
 
@@ -299,6 +309,7 @@ async fn a_commit_wakes_and_a_rollback_stores_nothing(#[case] kind: Kind) {
         payload: "{}",
         run_at: at(0),
         created_at: at(0),
+        place: None,
     };
     let mut tx = write(&database).await;
     jobs::insert(&mut tx, &new, &wake).await.unwrap();
@@ -311,4 +322,109 @@ async fn a_commit_wakes_and_a_rollback_stores_nothing(#[case] kind: Kind) {
     if kind == Kind::Postgres {
         listener.stored().await.unwrap();
     }
+}
+
+/// Whatever the ids say, and though several are due at once.
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
+async fn a_series_is_begun_in_its_order(#[case] kind: Kind) {
+    let database = kind.open().await;
+    let mut tx = write(&database).await;
+    for (id, series, seq, ms) in [
+        ("job_d", "one", 1, 1),
+        ("job_c", "one", 2, 1),
+        ("job_b", "one", 3, 0),
+        ("job_a", "other", 4, 1),
+    ] {
+        let place = Some(Place { series, seq });
+        store_at(&mut tx, (id, "org_1"), at(ms), place).await;
+    }
+    tx.commit().await.unwrap();
+    let ask = Claim {
+        lane_max: 9,
+        ..ask("w", at(1), 9)
+    };
+    let first = claim(&database, &ask).await;
+    assert_eq!(ids(&first), ["job_d", "job_a"]);
+    assert!(
+        claim(&database, &ask).await.is_empty(),
+        "the first is tried"
+    );
+    // Given up, it was no try.
+    let mut tx = write(&database).await;
+    let lease = first[0].lease();
+    assert!(jobs::release(&mut tx, &lease, at(1)).await.unwrap());
+    tx.commit().await.unwrap();
+    let first = claim(&database, &ask).await;
+    assert_eq!(ids(&first), ["job_d"]);
+    // In vain, it was one.
+    let mut tx = write(&database).await;
+    let lease = first[0].lease();
+    assert!(jobs::retry(&mut tx, &lease, at(1), "no").await.unwrap());
+    tx.commit().await.unwrap();
+    let second = claim(&database, &ask).await;
+    assert_eq!(ids(&second), ["job_d", "job_c"]);
+    assert!(claim(&database, &ask).await.is_empty());
+    let mut tx = write(&database).await;
+    assert!(jobs::finish(&mut tx, &second[1].lease()).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(ids(&claim(&database, &ask).await), ["job_b"]);
+}
+
+#[rstest]
+#[case::sqlite(Kind::Sqlite)]
+#[case::postgres(Kind::Postgres)]
+#[tokio::test]
+async fn dead_jobs_are_the_newest_first_and_counted(#[case] kind: Kind) {
+    let database = kind.open().await;
+    let mut tx = write(&database).await;
+    let place = |seq| Some(Place { series: "one", seq });
+    store_at(&mut tx, ("job_1", "org_1"), at(1), place(1)).await;
+    store_at(&mut tx, ("job_2", "org_2"), at(2), place(2)).await;
+    store_at(&mut tx, ("job_3", "org_1"), at(3), None).await;
+    let id = JobId::from("job_4");
+    let mail = New {
+        id: &id,
+        kind: JobKind::MailSend,
+        lane: "org_1",
+        payload: "{}",
+        run_at: at(0),
+        created_at: at(0),
+        place: None,
+    };
+    jobs::insert(&mut tx, &mail, &Arc::default()).await.unwrap();
+    for _ in 0..2 {
+        for job in jobs::claim(&mut tx, &ask("w", at(9), 9)).await.unwrap() {
+            let lease = job.lease();
+            assert!(jobs::bury(&mut tx, &lease, at(9), "no").await.unwrap());
+        }
+    }
+    let hook = Some(JobKind::WebhookDeliver);
+    let one = Some("org_1");
+    for (which, limit, found, total) in [
+        (
+            (None, None),
+            9,
+            &["job_3", "job_2", "job_1", "job_4"][..],
+            4,
+        ),
+        ((None, None), 2, &["job_3", "job_2"], 4),
+        ((None, hook), 9, &["job_3", "job_2", "job_1"], 3),
+        ((one, None), 9, &["job_3", "job_1", "job_4"], 3),
+        ((one, hook), 1, &["job_3"], 2),
+    ] {
+        let dead = jobs::dead(&mut tx, which, limit).await.unwrap();
+        assert_eq!(ids(&dead), found, "{which:?}");
+        let count = jobs::count_dead(&mut tx, which).await.unwrap();
+        assert_eq!(count, total, "{which:?}");
+    }
+    let payload = r#"{"event":"evt_1"}"#;
+    for (seq, payload) in [(2, "{}"), (3, payload), (1, payload)] {
+        let place = place(seq).unwrap();
+        jobs::forget_dead_at(&mut tx, place, payload).await.unwrap();
+    }
+    let left = jobs::dead(&mut tx, (None, hook), 9).await.unwrap();
+    assert_eq!(ids(&left), ["job_3", "job_2"]);
 }

@@ -359,7 +359,7 @@ impl From<models::CreateError> for ApiError {
         match error {
             E::NotEnabled => Self::NotEnabled(error.to_string()),
             E::NoSuchTeam => Self::NotFound("Team not found"),
-            E::AlreadyExists => Self::AlreadyExists(error.to_string()),
+            E::AlreadyExists | E::AlreadyInvited => Self::AlreadyExists(error.to_string()),
             E::InsufficientCredits => Self::InsufficientCredits,
             E::Internal(error) => error.into(),
         }

@@ -8,6 +8,7 @@ use utoipa::openapi::{InfoBuilder, ServerBuilder};
 use crate::api::{error, revoke, v1, v2};
 
 mod alike;
+mod webhook;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -56,6 +57,7 @@ pub fn document(base_url: &str) -> utoipa::openapi::OpenApi {
         .description(Some("An API key of one organization, from Admin > API."))
         .build();
     alike::complete(&mut document, base_url);
+    webhook::add(&mut document);
     if let Some(components) = document.components.as_mut() {
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(scheme));
     }

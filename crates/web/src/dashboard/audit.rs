@@ -108,6 +108,7 @@ fn action_words(action: &str) -> &str {
         "member.made_admin" => "gave the role admin to",
         "member.made_member" => "gave the role member to",
         "model.retried" => "let a person begin again",
+        "model.restarted" => "gave a member a new session",
         "member.removed" => "removed the member",
         "consent.given" => "agreed to the photo terms",
         "uploads.deleted" => "deleted uploaded photos",

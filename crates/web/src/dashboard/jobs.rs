@@ -1,11 +1,13 @@
 //! Admin > Audit > Jobs: background work of the organization.
 
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use headshot_app::jobs::{self, Job, ReviveError};
+use headshot_app::jobs::{self, Job, Kind, ReviveError};
 use headshot_domain::{JobId, JobState, Timestamp};
 use headshot_pages::{JobRow, Jobs, NavItem, Notice};
+use serde::Deserialize;
 
 use crate::Web;
 use crate::dashboard::extract::{Admin, AdminForm, Person};
@@ -13,22 +15,39 @@ use crate::dashboard::shell::{shell, with_notice};
 use crate::dashboard::{PageError, html, html_with};
 use crate::words;
 
+/// Of which kind the dead jobs are.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ListQuery {
+    kind: String,
+}
+
 pub(crate) async fn page(
     State(web): State<Web>,
     Admin(person): Admin,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
-    html(&list(&web, &person).await?)
+    let Query(query) = query?;
+    // An unknown kind is all of them, and is not repeated.
+    html(&list(&web, &person, query.kind.parse().ok()).await?)
 }
 
-async fn list(web: &Web, person: &Person) -> Result<Jobs, PageError> {
+async fn list(web: &Web, person: &Person, kind: Option<Kind>) -> Result<Jobs, PageError> {
     let org = Some(&person.signed_in.org.id);
     let now = person.visit.now;
-    let dead = jobs::list(web.app(), org, JobState::Dead).await?;
+    let dead = jobs::dead(web.app(), org, kind).await?;
     let mut open = jobs::list(web.app(), org, JobState::Running).await?;
     open.extend(jobs::list(web.app(), org, JobState::Queued).await?);
     Ok(Jobs {
         shell: shell(web, person, ("Jobs", NavItem::Jobs)).await?,
-        dead: dead.into_iter().map(|job| dead_row(job, now)).collect(),
+        kinds: Kind::ALL.iter().map(|kind| kind.name()).collect(),
+        kind: kind.map(|kind| kind.name().to_owned()).unwrap_or_default(),
+        dead_total: dead.total,
+        dead: dead
+            .jobs
+            .into_iter()
+            .map(|job| dead_row(job, now))
+            .collect(),
         open: open.into_iter().map(|job| open_row(job, now)).collect(),
     })
 }
@@ -65,8 +84,12 @@ pub(crate) async fn retry(
             let words = "This job is not among those that failed.";
             (StatusCode::NOT_FOUND, Notice::info(words))
         }
+        Err(ReviveError::Needless) => {
+            let words = "What this job had to do is done, or waits for another job.";
+            (StatusCode::CONFLICT, Notice::info(words))
+        }
     };
-    let mut page = list(&web, &person).await?;
+    let mut page = list(&web, &person, None).await?;
     page.shell = with_notice(page.shell, notice);
     html_with(status, &page)
 }

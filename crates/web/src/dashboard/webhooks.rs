@@ -151,16 +151,15 @@ pub(crate) struct ListQuery {
 }
 
 impl ListQuery {
-    /// The place after an event: its time and id.
-    fn before(&self) -> Option<(Timestamp, String)> {
-        let (at, id) = self.before.split_once('.')?;
-        let at = Timestamp::from_unix_ms(at.parse().ok()?);
-        Some((at, headshot_domain::storable(id).into_owned()))
+    /// The place after an event: its time and number.
+    fn before(&self) -> Option<(Timestamp, i64)> {
+        let (at, seq) = self.before.split_once('.')?;
+        Some((Timestamp::from_unix_ms(at.parse().ok()?), seq.parse().ok()?))
     }
 
-    fn url(&self, before: Option<&(Timestamp, String)>) -> String {
+    fn url(&self, before: Option<&(Timestamp, i64)>) -> String {
         let state = Some(format!("state={}", self.state)).filter(|_| !self.state.is_empty());
-        let before = before.map(|(at, id)| format!("before={}.{id}", at.unix_ms()));
+        let before = before.map(|(at, seq)| format!("before={}.{seq}", at.unix_ms()));
         let pairs: Vec<String> = state.into_iter().chain(before).collect();
         if pairs.is_empty() {
             LIST.to_owned()

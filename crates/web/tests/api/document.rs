@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use headshot_app::audit::Actor;
+use headshot_app::{models, webhooks};
+use headshot_domain::{Gender, ModelId, ModelStatus, WebhookEvent};
+use headshot_storage::models::Model;
 use serde_json::Value;
 
-use crate::contract::{CONTRACT, resolved};
+use crate::contract::{CONTRACT, resolved, valid};
+use crate::world::{Kind, World};
 
 /// What we add, with a reason in docs/decisions.
-const EXTRA_PARAMETERS: [(&str, &[&str]); 8] = [
+const EXTRA_PARAMETERS: [(&str, &[&str]); 9] = [
     ("listInvites", &["limit query", "offset query"]),
     ("createInvite", &["Idempotency-Key header"]),
     ("revokeInvite", &["Idempotency-Key header"]),
@@ -16,6 +21,7 @@ const EXTRA_PARAMETERS: [(&str, &[&str]); 8] = [
     ("createModel", &["Idempotency-Key header"]),
     ("v1CreateInvite", &["Idempotency-Key header"]),
     ("v1RevokeInvite", &["Idempotency-Key header"]),
+    ("onModelEvent", &["X-HeadshotPro-Signature-Previous header"]),
 ];
 
 /// What we take less of than is published, with a reason in docs/decisions.
@@ -115,9 +121,11 @@ fn differences(at: &str, published: &Shape, ours: &Shape, found: &mut Vec<String
     }
 }
 
+/// What a client calls, and what it is called with.
 fn operations(document: &Value) -> BTreeMap<String, (String, &Value, &Value)> {
     let mut found = BTreeMap::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
+    let items = |name: &str| document[name].as_object().unwrap();
+    for (path, item) in items("paths").iter().chain(items("webhooks")) {
         for method in ["get", "post", "put", "delete"] {
             let operation = &item[method];
             if let Some(id) = operation["operationId"].as_str() {
@@ -188,8 +196,12 @@ fn our_document_is_the_contract_s() {
             body(&CONTRACT, operation),
             body(&ours_document, our_operation),
         );
-        // The other way round: what is published must be taken.
-        differences(&format!("{id} body"), &ours, &published, &mut found);
+        // What we take, the other way round: what is published must be taken.
+        let (from, to) = match id.as_str() {
+            "onModelEvent" => (&published, &ours),
+            _ => (&ours, &published),
+        };
+        differences(&format!("{id} body"), from, to, &mut found);
     }
     assert_eq!(found, NARROWER);
     let unpublished: Vec<_> = ours
@@ -197,4 +209,59 @@ fn our_document_is_the_contract_s() {
         .filter(|id| !published.contains_key(*id))
         .collect();
     assert_eq!(unpublished, ["revokeKey"]);
+}
+
+/// Every event, about a model with everything and about one that nobody has begun.
+#[tokio::test]
+async fn webhook_bodies_are_as_published_and_as_documented() {
+    let world = World::new(Kind::Sqlite).await;
+    let actor = Actor::command_line();
+    let saved = webhooks::save_url(&world.app, &actor, &world.org, "http://127.0.0.1:9/").await;
+    assert!(saved.is_ok());
+    let id = ModelId::from(world.joined("ann@example.com", None).await.as_str());
+    let begun = models::find(&world.app, &world.org, &id).await;
+    let begun = begun.unwrap().unwrap();
+    let done = Model {
+        title: "Ann".into(),
+        gender: Some(Gender::Female),
+        status: ModelStatus::Active,
+        finished_at: Some(begun.created_at),
+        deleted_at: Some(begun.created_at),
+        invite_expires_at: None,
+        ..begun.clone()
+    };
+    let events = [
+        WebhookEvent::Created,
+        WebhookEvent::StatusUpdated,
+        WebhookEvent::PhotosReady,
+        WebhookEvent::FavoriteSelected,
+        WebhookEvent::Deleted,
+    ];
+    let mut tx = world.app.db.write().await.unwrap();
+    for event in events {
+        for model in [&begun, &done] {
+            let told = webhooks::emit(&world.app, &mut tx, event, model).await;
+            told.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    let ours = ours();
+    let page = webhooks::page(&world.app, &world.org, None, None).await;
+    let told = page.unwrap().events;
+    // One was told of the session itself.
+    assert_eq!(told.len(), 1 + 2 * events.len());
+    for (event, _) in told {
+        let body: Value = serde_json::from_str(&event.body).unwrap();
+        for document in [&*CONTRACT, &ours] {
+            let operation = &document["webhooks"]["modelEvent"]["post"];
+            let content = &operation["requestBody"]["content"]["application/json"];
+            valid(document, &content["schema"], &body);
+        }
+    }
+    let sample = serde_json::from_str(headshot_pages::WEBHOOK_BODY).unwrap();
+    valid(
+        &ours,
+        &ours["components"]["schemas"]["WebhookPayload"],
+        &sample,
+    );
 }

@@ -7,6 +7,7 @@ use headshot_storage::{tallies, users};
 use rstest::rstest;
 use serde_json::json;
 
+use crate::photos;
 use crate::world::{Kind, World};
 
 const MODELS: &str = "/api/v2/organization/models";
@@ -260,7 +261,10 @@ async fn lists_of_models(#[case] kind: Kind) {
 async fn foreign_ids_are_not_found(#[case] kind: Kind) {
     let world = World::new(kind).await;
     let team = world.team("Sales").await;
-    let model = world.joined("ann@example.com", Some(&team)).await;
+    let (model, photos) = photos::shot_in(&world, "ann@example.com", (2, Some(&team))).await;
+    let photo = &photos[0];
+    let own = format!("/api/v2/organization/models/{model}/photos/{photo}");
+    world.get(&own).await.expect(200);
     let invite = world
         .post(
             "/api/v2/organization/invites",
@@ -296,6 +300,10 @@ async fn foreign_ids_are_not_found(#[case] kind: Kind) {
             ),
             "",
         ),
+        ("GET", format!("{root}/models/{model}/photos"), ""),
+        ("GET", format!("{root}/models/{model}/photos/favorite"), ""),
+        ("GET", format!("{root}/models/{model}/photos/{photo}"), ""),
+        ("POST", format!("{root}/models/{model}/photos/download"), ""),
         ("GET", format!("{root}/models/nothing"), ""),
         ("GET", format!("{root}/models/%00"), ""),
     ];
@@ -399,4 +407,39 @@ async fn a_model_has_one_title_wherever_it_is_told() {
     let told: serde_json::Value = serde_json::from_str(&event.body).unwrap();
     assert_eq!(told["object"]["title"], title);
     assert_eq!(title, serde_json::Value::Null);
+}
+
+/// A person who was invited gets one session, and one way to it.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn an_address_with_an_open_invite_gets_no_second_session(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let invites = "/api/v2/organization/invites";
+    let body = json!({ "email": "Ann@example.com" });
+    let invited = world.post(invites, &body).await.expect(200);
+    let refused = world
+        .post(MODELS, &json!({ "email": "ann@EXAMPLE.com" }))
+        .await;
+    assert_eq!(refused.error(), (400, "ALREADY_EXISTS"));
+    let text = "An invite for this email already exists";
+    assert_eq!(refused.body["error"], text);
+    // The invite still opens.
+    let invite = InviteId::from(invited["id"].as_str().unwrap());
+    let email = "ann@example.com".parse().unwrap();
+    let joined = invites::join(&world.app, &invite, (&email, None)).await;
+    joined.unwrap();
+    // One that was withdrawn, or has run out, stands in nobody's way.
+    for (email, runs_out) in [("bob@example.com", false), ("cy@example.com", true)] {
+        let body = json!({ "email": email });
+        world.post(invites, &body).await.expect(200);
+        if runs_out {
+            world.clock.advance(invites::LIFE);
+        } else {
+            let revoke = format!("{invites}/revoke");
+            world.post(&revoke, &body).await.expect(200);
+        }
+        world.post(MODELS, &body).await.expect(200);
+    }
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use headshot_app::audit::Actor;
-use headshot_app::members::{self, RemoveError};
-use headshot_app::organizations;
-use headshot_domain::{Credits, Package};
-use headshot_storage::tallies;
+use headshot_app::members::{self, RemoveError, RetryError};
+use headshot_app::{mail, organizations};
+use headshot_domain::{Credits, MailKind, Package};
+use headshot_storage::tallies::{self, Tally};
 use rstest::rstest;
 use serde_json::json;
 
@@ -233,4 +233,99 @@ async fn on_the_lite_package_a_shoot_costs_a_quarter(#[case] kind: Kind) {
     assert_eq!(world.credits().await, json!(0.25));
     world.submitted(&second).await;
     assert_eq!(world.credits().await, json!(0));
+}
+
+/// A session that is deleted, by the API or by the retention, is not the end of its member.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn a_member_whose_session_was_deleted_begins_again(#[case] kind: Kind) {
+    const MODELS: &str = "/api/v2/organization/models";
+    let world = World::with(kind, Some(Credits::whole(2)), true).await;
+    let team = world.team("Sales").await;
+    let first = world.joined("ann@example.com", Some(&team)).await;
+    let (email, actor) = ("ann@example.com".parse().unwrap(), Actor::command_line());
+    let retry = async || members::retry(&world.app, (&world.org, &actor), &email).await;
+    let delete = async |id: &str| world.delete(&format!("{MODELS}/{id}")).await.expect(200);
+    let reserved = async || {
+        let mut conn = world.app.db.read().await.unwrap();
+        let held = tallies::get(&mut conn, &world.org, Tally::Reserved).await;
+        held.unwrap()
+    };
+    // The newest of the member's sessions, as member and invite have it too.
+    let current = async |stage: &str, status: &str| {
+        let listed = world.get(&format!("{MODELS}?limit=1")).await.expect(200);
+        let newest = listed["models"][0].clone();
+        assert_eq!(newest["email"], "ann@example.com");
+        assert_eq!(
+            (&newest["status"], &newest["teamId"]),
+            (&status.into(), &json!(team))
+        );
+        let members = world.get(TEAM).await.expect(200);
+        let member = &members["members"][0];
+        assert_eq!(
+            (&member["modelId"], &member["status"]),
+            (&newest["id"], &stage.into())
+        );
+        let invite = "/api/v2/organization/invites/ann@example.com";
+        let invite = world.get(invite).await.expect(200)["invite"].clone();
+        assert_eq!(
+            (&invite["modelId"], &invite["status"]),
+            (&newest["id"], &stage.into())
+        );
+        newest["id"].as_str().unwrap().to_owned()
+    };
+
+    // Nothing was paid: the new session holds a credit back.
+    delete(&first).await;
+    for path in ["/api/v2/organization/invites", MODELS] {
+        let refused = world
+            .post(path, &json!({ "email": "ann@example.com" }))
+            .await;
+        assert_eq!(refused.error(), (400, "ALREADY_EXISTS"), "{path}");
+    }
+    assert_eq!(reserved().await, 0);
+    world.clock.advance(Duration::from_secs(1));
+    retry().await.unwrap();
+    let second = current("accepted", "onboarding").await;
+    assert_ne!(second, first);
+    assert_eq!(reserved().await, 100);
+    let told = mail::list(&world.app, &world.org).await.unwrap();
+    assert_eq!(
+        (told[0].kind, &*told[0].recipient),
+        (MailKind::Retry, "ann@example.com")
+    );
+    // It has a session, whose headshots are not made.
+    let refused = retry().await;
+    assert!(
+        matches!(refused, Err(RetryError::Session(_))),
+        "{refused:?}"
+    );
+
+    // What was paid for is made again at no cost, once.
+    world.submitted(&second).await;
+    assert_eq!(world.credits().await, 1);
+    delete(&second).await;
+    world.clock.advance(Duration::from_secs(1));
+    retry().await.unwrap();
+    let third = current("accepted", "onboarding").await;
+    assert_eq!(reserved().await, 0);
+    world.submitted(&third).await;
+    assert_eq!(world.credits().await, 1);
+    delete(&third).await;
+    world.clock.advance(Duration::from_secs(1));
+    retry().await.unwrap();
+    let fourth = current("accepted", "onboarding").await;
+    assert_eq!(reserved().await, 100);
+    world.submitted(&fourth).await;
+    assert_eq!(world.credits().await, 0);
+    delete(&fourth).await;
+    let refused = retry().await;
+    assert!(
+        matches!(refused, Err(RetryError::InsufficientCredits)),
+        "{refused:?}"
+    );
+    let mut conn = world.app.db.read().await.unwrap();
+    assert_eq!(tallies::wrong(&mut conn, 9).await.unwrap(), []);
 }

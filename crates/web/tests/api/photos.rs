@@ -1,4 +1,4 @@
-use headshot_domain::{Liked, ModelId, PhotoId, PhotoStatus, Timestamp};
+use headshot_domain::{Liked, ModelId, ModelStatus, PhotoId, PhotoStatus, Timestamp};
 use headshot_storage::models as rows;
 use headshot_storage::photos::{self, Photo};
 use rstest::rstest;
@@ -8,7 +8,15 @@ use crate::world::{Kind, World};
 
 /// A model with some photos, the second one loved and chosen.
 async fn shot(world: &World, email: &str, count: i64) -> (String, Vec<String>) {
-    let model = world.joined(email, None).await;
+    shot_in(world, email, (count, None)).await
+}
+
+pub(crate) async fn shot_in(
+    world: &World,
+    email: &str,
+    (count, team): (i64, Option<&str>),
+) -> (String, Vec<String>) {
+    let model = world.joined(email, team).await;
     let id = ModelId::from(model.as_str());
     world.submitted(&model).await;
     let mut tx = world.app.db.write().await.unwrap();
@@ -36,6 +44,8 @@ async fn shot(world: &World, email: &str, count: i64) -> (String, Vec<String>) {
     let before = rows::find(&mut tx, &world.org, &id).await.unwrap().unwrap();
     let mut after = before.clone();
     after.favorite = Some(PhotoId::from(ids[1].as_str()));
+    after.status = ModelStatus::Active;
+    after.finished_at = Some(world.app.clock.now());
     rows::update(&mut tx, &before, &after).await.unwrap();
     tx.commit().await.unwrap();
     (model, ids)
@@ -231,4 +241,45 @@ async fn downloads(#[case] kind: Kind) {
             (400, "INVALID_REQUEST")
         );
     }
+}
+
+/// Photos that are still being made, or made again, are not listed; those that are deleted are.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn photos_are_listed_once_the_model_is_active(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let (model, ids) = shot(&world, "ann@example.com", 2).await;
+    let root = format!("/api/v2/organization/models/{model}/photos");
+    let id = ModelId::from(model.as_str());
+    for status in ModelStatus::ALL {
+        let mut tx = world.app.db.write().await.unwrap();
+        let before = rows::find(&mut tx, &world.org, &id).await.unwrap().unwrap();
+        let mut after = before.clone();
+        after.status = *status;
+        rows::update(&mut tx, &before, &after).await.unwrap();
+        tx.commit().await.unwrap();
+        let expected = if *status == ModelStatus::Active { 2 } else { 0 };
+        let page = world.get(&root).await.expect(200);
+        assert_eq!(page["pagination"]["total"], expected, "{status}");
+        assert_eq!(page["photos"].as_array().unwrap().len(), expected);
+        let download = format!("{root}/download");
+        let all = world.post(&download, &json!({})).await.expect(200);
+        let found = all["downloads"].as_array().unwrap().len();
+        assert_eq!(found, expected, "{status}");
+        let one = world
+            .post(&download, &json!({ "photoIds": [ids[0]] }))
+            .await;
+        assert_eq!(one.status == 200, expected == 2, "{status}");
+    }
+    let mut tx = world.app.db.write().await.unwrap();
+    let now = world.app.clock.now();
+    photos::delete_of_model(&mut tx, &id, now).await.unwrap();
+    tx.commit().await.unwrap();
+    let gone = world
+        .get(&format!("{root}?status=deleted"))
+        .await
+        .expect(200);
+    assert_eq!(gone["pagination"]["total"], 2);
 }
