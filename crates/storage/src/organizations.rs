@@ -92,8 +92,8 @@ pub async fn insert(tx: &mut WriteTx, org: &Organization) -> Result<(), Error> {
 /// Waits until no other transaction changes what belongs to the organization, and keeps others from
 /// it until this one ends. What is read after it stays as it is; what was read before may be old.
 ///
-/// The first lock of every transaction that changes a model, an invite, a membership, a team, a key
-/// or a tally, or counts one of them for a limit. The order of all locks: organization, model, what
+/// The first lock of every transaction that changes a model, an invite, a membership, a team, a key,
+/// a webhook's settings or a tally, stores or replays a webhook event, or counts one of them for a limit. The order of all locks: organization, model, what
 /// belongs to it, person, audit log, epoch. Whoever locks several organizations takes a transaction
 /// for each.
 pub async fn lock(tx: &mut WriteTx, org: &OrgId) -> Result<(), Error> {

@@ -1,9 +1,12 @@
 //! Webhook endpoints, events and deliveries.
 
 use headshot_domain::WebhookState::{Delivered, Failed, Pending};
-use headshot_domain::{DeliveryId, OrgId, Timestamp, WebhookState};
+use headshot_domain::{DeliveryId, JobKind, OrgId, Timestamp, WebhookState};
+use headshot_storage::jobs::{self, Claim};
 use headshot_storage::webhooks::{self, Delivery, Endpoint, Event};
+use headshot_storage::{AsConn, Conn};
 use rstest::rstest;
+use sqlx::AssertSqlSafe;
 
 use crate::support::{Kind, at, read, with_orgs, write};
 
@@ -187,4 +190,64 @@ async fn deliveries_go_with_their_event(#[case] kind: Kind) {
     let mut expire = async || webhooks::expire(&mut tx, at(3), 9).await.unwrap().len();
     assert_eq!((expire().await, expire().await), (1, 0));
     assert!(webhooks::event(&mut tx, "evt_c").await.unwrap().is_some());
+}
+
+/// Events and jobs of an older version get their places when the schema moves.
+#[rstest]
+#[case::sqlite(Kind::Sqlite, include_str!("../../migrations/sqlite/0010_order.sql"))]
+#[case::postgres(Kind::Postgres, include_str!("../../migrations/postgres/0010_order.sql"))]
+#[tokio::test]
+async fn old_events_are_numbered(#[case] kind: Kind, #[case] migration: &'static str) {
+    let database = kind.open().await;
+    with_orgs(&database, &["org_1", "org_2"]).await;
+    let id = |letter: &str| format!("evt_{}", letter.repeat(36));
+    let mut rows = Vec::new();
+    for (letter, org, model, ms) in [
+        ("c", "org_1", "m1", 1),
+        ("a", "org_1", "m1", 2),
+        ("b", "org_2", "m2", 1),
+        ("d", "org_2", "", 1),
+    ] {
+        let id = id(letter);
+        rows.push(format!(
+            "INSERT INTO webhook_events (id, org_id, model_id, event, body, state, created_at) \
+                VALUES ('{id}', '{org}', '{model}', 'model.created', '{{}}', 'pending', {ms}); \
+             INSERT INTO jobs (id, kind, lane, queue, payload, state, attempts, run_at, created_at) \
+                VALUES ('job_{letter}', 'webhook.deliver', '{org}', 'webhook.deliver {org}', \
+                '{{\"event\":\"{id}\"}}', 'queued', 0, 1, 1);"
+        ));
+    }
+    let moves = migration
+        .split_inclusive(';')
+        .filter(|part| part.contains("UPDATE "));
+    let sql = format!("{}{}", rows.concat(), moves.collect::<String>());
+    let mut tx = write(&database).await;
+    match tx.conn() {
+        Conn::Sqlite(conn) => sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(conn)
+            .await
+            .map(drop),
+        Conn::Postgres(conn) => sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(conn)
+            .await
+            .map(drop),
+    }
+    .unwrap();
+    for (letter, seq) in [("c", 1), ("a", 2), ("b", 1), ("d", 2)] {
+        let event = webhooks::event(&mut tx, &id(letter)).await.unwrap();
+        assert_eq!(event.unwrap().seq, seq, "{letter}");
+    }
+    let claim = Claim {
+        worker: "w",
+        now: at(1),
+        lease_until: at(2),
+        lane_max: 9,
+        limit: 9,
+        bounded: [JobKind::Shoot, JobKind::WebhookDeliver].map(|kind| (kind, 9)),
+    };
+    let claimed = jobs::claim(&mut tx, &claim).await.unwrap();
+    let mut ids: Vec<&str> = claimed.iter().map(|job| job.id.as_str()).collect();
+    ids.sort_unstable();
+    // The first of m1, that of m2, and a test, which stands alone.
+    assert_eq!(ids, ["job_b", "job_c", "job_d"]);
 }
