@@ -195,23 +195,26 @@ pub fn grade(prepared: &Prepared, alpha: &Plane, style: Style) -> Rgb {
     let gains = Stretch::new(&gain, w, h);
     let finishes = Stretch::new(&prepared.finish, w, h);
     let sharpening = s.sharpening * prepared.sharpness_budget;
-    Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
+    let lines = || (Vec::new(), Vec::new());
+    Rgb::generate_rows_with(w, h, [0.0; 3], lines, |(gain, finish), y, row| {
         row.copy_from_slice(src.row(y));
-        if alpha.row(y).iter().all(|&a| a <= 0.0) {
+        let (alpha, fine) = (alpha.row(y), prepared.fine.row(y));
+        if alpha.iter().all(|&a| a <= 0.0) {
             return;
         }
-        let (gain, finish) = (gains.row(y), finishes.row(y));
-        let (alpha, fine) = (alpha.row(y), prepared.fine.row(y));
+        gains.line(y, gain);
+        finishes.line(y, finish);
         for (x, p) in row.iter_mut().enumerate() {
             if alpha[x] > 0.0 {
-                let [skin, eyes, d0, d1, d2, eye_detail] = finish[x];
+                let [skin, eyes, d0, d1, d2, eye_detail] = finishes.at(finish, x);
+                let gain = gains.at(gain, x);
                 let retouch = skin * s.retouch;
-                let boost = gain[x] * (1.0 + eyes * 0.05);
+                let boost = gain * (1.0 + eyes * 0.05);
                 let bite = eyes * eye_detail * 0.3;
                 for (v, d) in p.iter_mut().zip([d0, d1, d2]) {
                     *v = roll_off((*v + d * retouch) * boost + bite, boost);
                 }
-                *p = finish_tone(*p, fine[x] * gain[x] * sharpening, &s);
+                *p = finish_tone(*p, fine[x] * gain * sharpening, &s);
             }
         }
     })

@@ -22,9 +22,10 @@ pub fn estimate(image: &Rgb, alpha: &Plane) -> Rgb {
     let half_alpha = resize_plane(alpha, hw, hh, Kernel::Box);
     let pairs = levels(&half_image, &half_alpha);
     let stretch = Stretch::new(&pairs, w, h);
-    Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
-        for ((x, out), pair) in row.iter_mut().enumerate().zip(stretch.row(y)) {
-            *out = corrected(image.at(x, y), alpha.at(x, y), pair);
+    Rgb::generate_rows_with(w, h, [0.0; 3], Vec::new, |line, y, row| {
+        stretch.line(y, line);
+        for (x, out) in row.iter_mut().enumerate() {
+            *out = corrected(image.at(x, y), alpha.at(x, y), stretch.at(line, x));
         }
     })
 }
@@ -153,9 +154,11 @@ pub fn despill(foreground: &mut Rgb, alpha: &Plane, radius: f32, strength: f32) 
         [m[0], m[1], m[2], m[3] * (1.0 - smoothstep(0.86, 0.99, e))]
     });
     let stretch = Stretch::new(&target, w, h);
-    *foreground = Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
+    *foreground = Rgb::generate_rows_with(w, h, [0.0; 3], Vec::new, |line, y, row| {
         row.copy_from_slice(foreground.row(y));
-        for ((x, p), t) in row.iter_mut().enumerate().zip(stretch.row(y)) {
+        stretch.line(y, line);
+        for (x, p) in row.iter_mut().enumerate() {
+            let t = stretch.at(line, x);
             let k = t[3] * strength;
             if k >= 0.003 && alpha.at(x, y) > 0.0 {
                 *p = pull(*p, [t[0], t[1], t[2]], k);
