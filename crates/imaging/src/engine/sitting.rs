@@ -304,7 +304,7 @@ fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Result<Cutou
     };
     let mut foreground = foreground::estimate(&clean, &matte.alpha);
     let face = (landmarks.point(CHIN).1 - landmarks.point(FOREHEAD).1).max(1.0);
-    foreground::despill(&mut foreground, &matte.alpha, face * 0.05, 0.6);
+    foreground::despill(&mut foreground, &matte.alpha, face, 0.8);
     let source = SourceQuality {
         noise: sigma,
         enlargement: frame.enlargement(scale),
