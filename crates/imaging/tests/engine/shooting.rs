@@ -134,8 +134,27 @@ fn every_format_holds_the_picture_and_only_the_recipe() {
         let worst = difference(&read, &reference.pixels);
         assert!(worst < 3.0, "{format:?} differs by {worst}");
     }
-    let thumbnail = reference.thumbnail(256).encode().unwrap();
+}
+
+#[test]
+fn a_thumbnail_s_recipe_repeats_the_thumbnail() {
+    let mut sitting = ENGINE.sitting(&PRESIDENT);
+    let assets = Assets::default();
+    let picture = sitting.picture(&small(Backdrop::Navy), &assets).unwrap();
+    let thumbnail = picture.thumbnail(256).encode().unwrap();
     assert_eq!((thumbnail.width, thumbnail.height), (256, 320));
+    let recipe = Recipe::from_photo(&thumbnail.bytes).unwrap();
+    assert_eq!(recipe.thumbnail, Some(256));
+    let remade = sitting.remake(&recipe, &assets).unwrap();
+    assert!(remade.bytes == thumbnail.bytes, "remake gives other bytes");
+
+    let whole = picture.encode().unwrap();
+    assert!(
+        picture.thumbnail(320).encode().unwrap().bytes == whole.bytes,
+        "as wide as the picture is the picture"
+    );
+    let again = picture.thumbnail(256).thumbnail(64).encode().unwrap();
+    assert!(again.bytes == thumbnail.bytes, "shrunk twice, told once");
 }
 
 #[test]
