@@ -11,9 +11,11 @@
 
 use headshot_imaging::analysis::landmarks::{EYE_LEFT, EYE_RIGHT, LIPS, OVAL};
 use headshot_imaging::encode::encode;
+use headshot_imaging::perspective::Field;
 use headshot_imaging::raster::{Kernel, Plane, Raster, Rect, Rgb, Rgb8, resize_rgb8};
 use headshot_imaging::{
-    Assets, Backdrop, Crop, DetailWeights, Engine, Look, Options, OutputFormat, Selfie, Style,
+    Assets, Backdrop, Crop, DetailWeights, Engine, Look, Options, OutputFormat, Perspective,
+    Selfie, Style,
 };
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -54,6 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             selfie.detail.as_ref().map(|d| d.disagreement)
         );
         stages(&engine, &selfie, &out, &stem)?;
+        straightened(&selfie, &out, &stem)?;
         restored(&engine, &selfie, &out, &stem)?;
     }
     Ok(())
@@ -135,6 +138,28 @@ fn stages(engine: &Engine, selfie: &Selfie, out: &Path, stem: &str) -> Result<()
         crops.push(sitting.picture(&look, &assets)?.pixels);
     }
     save(out, &format!("{stem}-7-crops"), &crops)
+}
+
+/// The photo, and what would be made of it had it been taken from arm's length: the file does not
+/// say that it was, so the distance is an assumption.
+fn straightened(selfie: &Selfie, out: &Path, stem: &str) -> Result<(), Box<dyn Error>> {
+    let assumed = Perspective {
+        from_mm: 350,
+        to_mm: 1200,
+    };
+    let Some(field) = Field::new(assumed, &selfie.landmarks) else {
+        return Ok(());
+    };
+    let mut after = selfie.small.clone();
+    field.apply(&mut after, 1.0);
+    let moved = selfie.small.to_f32().zip(&after.to_f32(), |a, b| {
+        [0, 1, 2].map(|k| 0.5 + (b[k] - a[k]) * 0.5)
+    });
+    save(
+        out,
+        &format!("{stem}-9-straightened"),
+        &[selfie.small.clone(), after, moved.to_u8()],
+    )
 }
 
 /// The face of a photo that arrives half as large, pixel by pixel as in the finished picture: only

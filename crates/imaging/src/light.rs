@@ -10,7 +10,7 @@ pub mod masks;
 pub mod retouch;
 
 use crate::analysis::landmarks::Landmarks;
-use crate::raster::{Kernel, Plane, Raster, Rgb, Stretch, luma, resize_rgb, smoothstep};
+use crate::raster::{Kernel, Plane, Raster, Rgb, Stretch, luma, resize_rgb};
 use balance::Balance;
 use geometry::Relief;
 use masks::Masks;
@@ -195,36 +195,48 @@ pub fn grade(prepared: &Prepared, alpha: &Plane, style: Style) -> Rgb {
     let gains = Stretch::new(&gain, w, h);
     let finishes = Stretch::new(&prepared.finish, w, h);
     let sharpening = s.sharpening * prepared.sharpness_budget;
-    Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
+    let lines = || (Vec::new(), Vec::new());
+    Rgb::generate_rows_with(w, h, [0.0; 3], lines, |(gain, finish), y, row| {
         row.copy_from_slice(src.row(y));
-        if alpha.row(y).iter().all(|&a| a <= 0.0) {
+        let (alpha, fine) = (alpha.row(y), prepared.fine.row(y));
+        if alpha.iter().all(|&a| a <= 0.0) {
             return;
         }
-        let (gain, finish) = (gains.row(y), finishes.row(y));
-        let (alpha, fine) = (alpha.row(y), prepared.fine.row(y));
+        gains.line(y, gain);
+        finishes.line(y, finish);
         for (x, p) in row.iter_mut().enumerate() {
             if alpha[x] > 0.0 {
-                let [skin, eyes, d0, d1, d2, eye_detail] = finish[x];
+                let [skin, eyes, d0, d1, d2, eye_detail] = finishes.at(finish, x);
+                let gain = gains.at(gain, x);
                 let retouch = skin * s.retouch;
-                let boost = gain[x] * (1.0 + eyes * 0.05);
+                let boost = gain * (1.0 + eyes * 0.05);
                 let bite = eyes * eye_detail * 0.3;
                 for (v, d) in p.iter_mut().zip([d0, d1, d2]) {
-                    *v = roll_off((*v + d * retouch) * boost + bite, boost);
+                    *v += d * retouch;
                 }
-                *p = finish_tone(*p, fine[x] * gain[x] * sharpening, &s);
+                let factor = brightening(*p, boost, KNEE);
+                *p = p.map(|v| v * factor + bite);
+                *p = finish_tone(*p, fine[x] * gain * sharpening, &s);
             }
         }
     })
 }
 
-/// Brightened highlights are compressed, so that skin does not burn out.
+/// Encoded brightness above which a gain fades out.
+const KNEE: f32 = 0.8;
+
+/// What `gain` makes of a pixel, as one factor, so that hue and chroma stay: above `knee` the
+/// brightest channel is compressed just enough that white stays white. Continuous in all of them; a
+/// gain of 1 or less is taken as it is.
 #[inline]
-fn roll_off(v: f32, gain: f32) -> f32 {
-    if gain > 1.0 && v > 0.82 {
-        v - (v - 0.82) * 0.5 * smoothstep(0.82, 1.1, v)
-    } else {
-        v
+fn brightening(p: [f32; 3], gain: f32, knee: f32) -> f32 {
+    let brightest = p[0].max(p[1]).max(p[2]);
+    let above = brightest * gain - knee;
+    if gain <= 1.0 || above <= 0.0 {
+        return gain;
     }
+    let rolled = knee + above / (1.0 + above * (gain - 1.0) / ((1.0 - knee) * (gain - knee)));
+    rolled / brightest
 }
 
 /// Contrast and sharpening on luma (so that hue stays), then saturation and warmth.
@@ -247,4 +259,60 @@ fn finish_tone(p: [f32; 3], detail: f32, s: &Settings) -> [f32; 3] {
     out[0] *= 1.0 + s.warmth;
     out[2] *= 1.0 - s.warmth;
     out.map(|v| v.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Greys, skin, and a blue-white collar, from black to white.
+    fn colours() -> impl Iterator<Item = [f32; 3]> {
+        let hues = [
+            [1.0, 1.0, 1.0],
+            [1.0, 0.74, 0.6],
+            [0.88, 0.95, 1.0],
+            [0.1, 0.2, 1.0],
+        ];
+        (0..=50u8)
+            .flat_map(move |level| hues.map(|hue| hue.map(|v: f32| v * f32::from(level) / 50.0)))
+    }
+
+    #[test]
+    fn neighbouring_gains_give_neighbouring_values() {
+        for p in colours() {
+            let brightest = p[0].max(p[1]).max(p[2]);
+            for step in -100i8..=100 {
+                let gain = 1.0 + f32::from(step) * 0.005;
+                let here = brightening(p, gain, KNEE) * brightest;
+                let next = brightening(p, gain + 0.001, KNEE) * brightest;
+                assert!(
+                    (-1e-5..0.0011).contains(&(next - here)),
+                    "{p:?} at {gain}: {here} to {next}"
+                );
+                assert!(here <= 1.0 + 1e-5, "{p:?} at {gain} burns out: {here}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_gain_of_one_changes_nothing_and_white_stays_white() {
+        for p in colours() {
+            assert_eq!(brightening(p, 1.0, KNEE), 1.0, "{p:?}");
+        }
+        for gain in [1.05, 1.3, 1.9] {
+            let white = brightening([1.0; 3], gain, KNEE);
+            assert!((white - 1.0).abs() < 1e-5, "white times {gain}: {white}");
+        }
+    }
+
+    #[test]
+    fn brighter_pixels_stay_brighter() {
+        for gain in [1.0, 1.1, 1.5, 2.0] {
+            let levels = (0..=1000u16).map(|v| f32::from(v) / 1000.0);
+            let out: Vec<f32> = levels
+                .map(|v| v * brightening([v; 3], gain, KNEE))
+                .collect();
+            assert!(out.is_sorted(), "at a gain of {gain}");
+        }
+    }
 }

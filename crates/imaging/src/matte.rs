@@ -1,11 +1,12 @@
 //! Cutting the person out: coarse matte, detail on the head, band of doubt, closed-form solution,
-//! refinement to full size, and foreground colours.
+//! refinement to full size, fringes, and foreground colours.
 
 pub mod band;
 pub mod closed_form;
 pub mod coarse;
 pub mod detail;
 pub mod foreground;
+pub mod fringe;
 pub mod guided;
 pub mod noise;
 
@@ -68,6 +69,7 @@ pub fn solve(
     let small = resize_rgb(picture, gw, gh, Kernel::Sharp);
     let (solved, effort) = closed_form::solve(&small, &band);
     let alpha = guided::refine(&small, &solved, picture);
+    let alpha = fringe::clear(picture, &alpha, height / per);
     Matte {
         alpha,
         band,

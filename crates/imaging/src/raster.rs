@@ -158,6 +158,23 @@ impl<P: Copy + Send + Sync> Raster<P> {
         out
     }
 
+    /// As [`Raster::generate_rows`], with a place to work in that tasks hand from row to row.
+    pub fn generate_rows_with<T>(
+        width: usize,
+        height: usize,
+        blank: P,
+        place: impl Fn() -> T + Send + Sync,
+        fill: impl Fn(&mut T, usize, &mut [P]) + Send + Sync,
+    ) -> Self {
+        let mut out = Self::filled(width, height, blank);
+        let width = out.width;
+        out.data
+            .par_chunks_mut(width)
+            .enumerate()
+            .for_each_init(place, |place, (y, row)| fill(place, y, row));
+        out
+    }
+
     /// Pixels per row, never zero.
     pub fn width(&self) -> usize {
         self.width
@@ -328,7 +345,9 @@ impl<P: Sample> Raster<P> {
     #[must_use]
     pub fn stretched(&self, width: usize, height: usize) -> Self {
         let stretch = Stretch::new(self, width, height);
-        Self::generate_rows(width, height, P::default(), |y, row| stretch.fill(y, row))
+        Self::generate_rows_with(width, height, P::default(), Vec::new, |line, y, row| {
+            stretch.fill(y, line, row);
+        })
     }
 }
 
@@ -337,7 +356,8 @@ impl<P: Sample> Raster<P> {
 #[derive(Debug)]
 pub struct Stretch<'a, P> {
     source: &'a Raster<P>,
-    columns: Vec<(usize, usize, f32)>,
+    /// Left neighbour of each column, and how far it is to the right one.
+    columns: Vec<(u32, f32)>,
     vertical: f32,
 }
 
@@ -349,8 +369,8 @@ impl<'a, P: Sample> Stretch<'a, P> {
         let columns = (0..width)
             .map(|x| {
                 let position = ((x as f32 + 0.5) * horizontal - 0.5).clamp(0.0, last as f32);
-                let left = position as usize;
-                (left, (left + 1).min(last), position - left as f32)
+                let left = position as u32;
+                (left, position - left as f32)
             })
             .collect();
         Self {
@@ -360,30 +380,39 @@ impl<'a, P: Sample> Stretch<'a, P> {
         }
     }
 
-    /// Writes row `y` of the enlarged image.
-    pub fn fill(&self, y: usize, out: &mut [P]) {
+    /// Lays row `y` into `line`, at the source's width, for [`Stretch::at`]: for callers that need
+    /// few of a row's pixels, or one at a time.
+    pub fn line(&self, y: usize, line: &mut Vec<P>) {
         let last = self.source.height - 1;
         let position = ((y as f32 + 0.5) * self.vertical - 0.5).clamp(0.0, last as f32);
         let top = position as usize;
         let t = position - top as f32;
         let (upper, lower) = (self.source.row(top), self.source.row((top + 1).min(last)));
-        let line: Vec<P> = upper
-            .iter()
-            .zip(lower)
-            .map(|(&u, &l)| P::default().mul_add(u, 1.0 - t).mul_add(l, t))
-            .collect();
-        for (o, &(left, right, t)) in out.iter_mut().zip(&self.columns) {
-            *o = P::default()
-                .mul_add(line[left], 1.0 - t)
-                .mul_add(line[right], t);
-        }
+        line.clear();
+        line.extend(
+            upper
+                .iter()
+                .zip(lower)
+                .map(|(&u, &l)| P::default().mul_add(u, 1.0 - t).mul_add(l, t)),
+        );
+        // The last pixel has itself as its right neighbour.
+        line.extend(line.last().copied());
     }
 
-    /// Row `y` of the enlarged image.
-    pub fn row(&self, y: usize) -> Vec<P> {
-        let mut out = vec![P::default(); self.columns.len()];
-        self.fill(y, &mut out);
-        out
+    /// The pixel in column `x` of the row in `line`.
+    #[inline]
+    pub fn at(&self, line: &[P], x: usize) -> P {
+        let (left, t) = self.columns[x];
+        let pair = &line[left as usize..left as usize + 2];
+        P::default().mul_add(pair[0], 1.0 - t).mul_add(pair[1], t)
+    }
+
+    /// Writes row `y` of the enlarged image; `line` is room for [`Stretch::line`].
+    pub fn fill(&self, y: usize, line: &mut Vec<P>, out: &mut [P]) {
+        self.line(y, line);
+        for (x, o) in out.iter_mut().enumerate() {
+            *o = self.at(line, x);
+        }
     }
 }
 
@@ -407,13 +436,20 @@ impl Rgb8 {
 impl Rgb {
     /// To bytes, rounded to nearest.
     pub fn to_u8(&self) -> Rgb8 {
-        self.map(|p| p.map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8))
+        self.map(|p| p.map(byte))
     }
 
     /// Luma (Rec. 601 weights on the encoded values).
     pub fn luma(&self) -> Plane {
         self.map(luma)
     }
+}
+
+/// To a byte, rounded to nearest; what is outside 0..=1 becomes the nearer end.
+#[inline]
+pub fn byte(v: f32) -> u8 {
+    // Over `i32`, which one instruction converts to; a byte takes a comparison for each end.
+    (v.clamp(0.0, 1.0) * 255.0 + 0.5) as i32 as u8
 }
 
 /// Luma of an encoded pixel, Rec. 601 weights.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Name and version of this pipeline. The number after the plus counts changes of the output's
 /// bytes; it must be raised whenever a golden test changes.
-pub const ENGINE: &str = concat!("headshot-studio ", env!("CARGO_PKG_VERSION"), "+4");
+pub const ENGINE: &str = concat!("headshot-studio ", env!("CARGO_PKG_VERSION"), "+5");
 
 /// How a picture came about, in the terms of the IPTC's digital source types.
 #[derive(
@@ -116,6 +116,9 @@ pub struct Recipe {
     pub restored: Option<u32>,
     /// The look.
     pub look: Look,
+    /// Width to which the finished picture was shrunk, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<u32>,
     /// How the picture came about. The usual one is not written: recipes of this engine stay as
     /// they are.
     #[serde(default, skip_serializing_if = "SourceType::is_usual")]
@@ -191,6 +194,7 @@ mod tests {
                 backdrop: Backdrop::Color([1, 2, 3]),
                 ..Look::default()
             },
+            thumbnail: None,
             source: SourceType::Composite,
         }
     }
@@ -226,6 +230,7 @@ mod tests {
         };
         let text = serde_json::to_string(&plain).unwrap();
         assert!(!text.contains("restored"), "{text}");
+        assert!(!text.contains("thumbnail"), "{text}");
         assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), plain);
     }
 

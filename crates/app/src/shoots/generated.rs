@@ -319,6 +319,7 @@ fn recipe(generator: &str, image: &Image, look: &Look) -> Recipe {
         input: String::new(),
         perspective: None,
         restored: None,
+        thumbnail: None,
         look: look.clone(),
         source: match image.digital_source_type {
             Source::TrainedAlgorithmicMedia => SourceType::TrainedAlgorithmicMedia,

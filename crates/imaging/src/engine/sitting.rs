@@ -86,11 +86,15 @@ impl Picture {
         })
     }
 
-    /// The same picture smaller, for lists. Larger than the picture is not possible.
+    /// The same picture smaller, for lists; the recipe says so. Larger than the picture is not
+    /// possible, and a thumbnail is not shrunk again: no recipe could tell.
     #[must_use]
     pub fn thumbnail(&self, width: usize) -> Self {
         let (w, h) = (self.pixels.width(), self.pixels.height());
-        let width = width.clamp(1, w);
+        let width = width.max(1);
+        if width >= w || self.recipe.thumbnail.is_some() {
+            return self.clone();
+        }
         let height = (h * width / w).max(1);
         let whole = Rect {
             x: 0.0,
@@ -98,9 +102,14 @@ impl Picture {
             w: w as f32,
             h: h as f32,
         };
+        let recipe = Recipe {
+            thumbnail: Some(width as u32),
+            ..self.recipe.clone()
+        };
         Self {
             pixels: resize_rgb8(&self.pixels, whole, width, height, Kernel::Sharp),
-            ..self.clone()
+            recipe,
+            ..*self
         }
     }
 }
@@ -195,7 +204,7 @@ impl<'a> Sitting<'a> {
         self.picture(look, assets)?.encode()
     }
 
-    /// Makes the photo of a recipe again, byte for byte.
+    /// Makes the photo of a recipe again, or its thumbnail, byte for byte.
     ///
     /// # Errors
     ///
@@ -216,7 +225,11 @@ impl<'a> Sitting<'a> {
         } else if recipe.restored != own.restored {
             "made from a photo enlarged by another factor".to_owned()
         } else {
-            return self.photo(&recipe.look, assets);
+            let picture = self.picture(&recipe.look, assets)?;
+            return match recipe.thumbnail {
+                Some(width) => picture.thumbnail(width as usize).encode(),
+                None => picture.encode(),
+            };
         };
         Err(EngineError::Recipe { difference })
     }
@@ -234,6 +247,7 @@ impl<'a> Sitting<'a> {
             perspective: self.selfie.perspective,
             restored,
             look: look.clone(),
+            thumbnail: None,
             source: SourceType::default(),
         }
     }
@@ -304,7 +318,7 @@ fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Result<Cutou
     };
     let mut foreground = foreground::estimate(&clean, &matte.alpha);
     let face = (landmarks.point(CHIN).1 - landmarks.point(FOREHEAD).1).max(1.0);
-    foreground::despill(&mut foreground, &matte.alpha, face * 0.05, 0.6);
+    foreground::despill(&mut foreground, &matte.alpha, face, 0.8);
     let source = SourceQuality {
         noise: sigma,
         enlargement: frame.enlargement(scale),

@@ -5,6 +5,7 @@
 //! by the brightest parts of the person (eye whites, teeth, collar, highlights), which have the
 //! same brightness on everyone, never by the skin: dark skin stays dark.
 
+use super::brightening;
 use super::masks::Masks;
 use crate::color::{hue_chroma, lab, to_encoded, to_encoded_fast, to_linear, to_linear_fast};
 use crate::filter::{ordered_sums, quantile};
@@ -19,6 +20,9 @@ const STRENGTH: f32 = 0.85;
 
 /// Where the brightest hundredth of a well exposed person lies.
 const BRIGHTEST: f32 = 0.84;
+
+/// Linear light above which a gain fades out; 0.85 encoded.
+const KNEE: f32 = 0.69;
 
 /// What was done, and to what.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,22 +44,13 @@ impl Balance {
             return image.clone();
         }
         let gain = self.white.map(|g| g * self.exposure);
+        let largest = gain[0].max(gain[1]).max(gain[2]);
         image.map(|p| {
-            let mut out = p;
-            for (v, g) in out.iter_mut().zip(gain) {
-                let encoded = to_encoded_fast(to_linear_fast(*v) * g);
-                *v = if g > 1.0 { shoulder(encoded) } else { encoded };
-            }
-            out
+            // The largest gain as one factor, then what the others lack.
+            let light = [0, 1, 2].map(|k| to_linear_fast(p[k]) * gain[k] / largest);
+            let factor = brightening(light, largest, KNEE);
+            light.map(|v| to_encoded_fast(v * factor))
         })
-    }
-}
-
-fn shoulder(v: f32) -> f32 {
-    if v <= 0.85 {
-        v
-    } else {
-        0.85 + 0.15 * (1.0 - (-(v - 0.85) / 0.15).exp())
     }
 }
 
@@ -144,4 +139,43 @@ fn exposure(image: &Rgb, alpha: &Plane) -> f32 {
     }
     // Half of the way, at most a third of a stop more than half: a moody photo stays moody.
     (to_linear(BRIGHTEST) / to_linear(found)).powf(0.6).min(1.6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balanced(white: [f32; 3], exposure: f32) -> Rgb {
+        let ramp = Rgb::generate(65, 1, |x, _| {
+            let v = x as f32 / 64.0;
+            [v, v * 0.8, v * 0.9]
+        });
+        let balance = Balance {
+            hue: 0.0,
+            chroma: 0.0,
+            white,
+            exposure,
+        };
+        balance.apply(&ramp)
+    }
+
+    #[test]
+    fn a_little_more_exposure_changes_little() {
+        let worst = |a: &Rgb, b: &Rgb| {
+            let pairs = a.data().iter().flatten().zip(b.data().iter().flatten());
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let photo = balanced([1.0; 3], 1.0);
+        assert!(worst(&photo, &balanced([1.0; 3], 1.001)) < 0.001);
+        assert!(worst(&photo, &balanced([1.001, 0.9995, 1.0], 1.0)) < 0.001);
+        let brighter = balanced([1.0; 3], 1.5);
+        assert!(worst(&brighter, &balanced([1.0; 3], 1.501)) < 0.001);
+        // Mid-tones get all of it, white stays white.
+        let (before, after) = (
+            to_linear(photo.at(32, 0)[0]),
+            to_linear(brighter.at(32, 0)[0]),
+        );
+        assert!((after / before - 1.5).abs() < 0.01, "{before} to {after}");
+        assert!((brighter.at(64, 0)[0] - 1.0).abs() < 1e-3);
+    }
 }

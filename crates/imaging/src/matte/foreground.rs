@@ -22,9 +22,10 @@ pub fn estimate(image: &Rgb, alpha: &Plane) -> Rgb {
     let half_alpha = resize_plane(alpha, hw, hh, Kernel::Box);
     let pairs = levels(&half_image, &half_alpha);
     let stretch = Stretch::new(&pairs, w, h);
-    Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
-        for ((x, out), pair) in row.iter_mut().enumerate().zip(stretch.row(y)) {
-            *out = corrected(image.at(x, y), alpha.at(x, y), pair);
+    Rgb::generate_rows_with(w, h, [0.0; 3], Vec::new, |line, y, row| {
+        stretch.line(y, line);
+        for (x, out) in row.iter_mut().enumerate() {
+            *out = corrected(image.at(x, y), alpha.at(x, y), stretch.at(line, x));
         }
     })
 }
@@ -129,39 +130,103 @@ fn relax(pairs: &Raster<Pair>, image: &Rgb, alpha: &Plane) -> Raster<Pair> {
     })
 }
 
-/// Pulls colour and, where brighter, luma of the rim towards the colours just inside. `radius` in
-/// pixels, `strength` 0..=1.
-pub fn despill(foreground: &mut Rgb, alpha: &Plane, radius: f32, strength: f32) {
-    const REDUCTION: usize = 4;
+/// How many times smaller the copy is in which colours are looked up.
+const REDUCTION: usize = 4;
+/// Depth of the rim on the inner side of the edge, in pixels at [`RIM_HEIGHT`] of face: colours of
+/// sure pixels further in were never mixed with anything.
+const RIM: f32 = 1.5;
+/// Face height at which [`RIM`] is measured, in pixels.
+const RIM_HEIGHT: f32 = 500.0;
+/// How far colours are looked for, as part of the face's height.
+const REACH: f32 = 0.07;
+
+/// Pulls colour and, where brighter, luma of the rim towards colours just inside it. Only what may
+/// be mixed is pulled, in proportion to what the person doesn't cover, and only towards the same
+/// material: grey hair towards grey hair, although skin is as near. `face_height` in pixels,
+/// `strength` 0..=1.
+pub fn despill(foreground: &mut Rgb, alpha: &Plane, face_height: f32, strength: f32) {
     let (w, h) = (foreground.width(), foreground.height());
-    let (lw, lh) = ((w / REDUCTION).max(1), (h / REDUCTION).max(1));
-    let radius = radius / REDUCTION as f32;
-    let small_alpha = resize_plane(alpha, lw, lh, Kernel::Box);
-    let small = resize_rgb(foreground, lw, lh, Kernel::Box);
-    let eroded = small_alpha.gauss(radius);
-    let core = small.zip(&eroded, |p, e| {
-        let c = smoothstep(0.90, 0.995, e);
-        [p[0] * c, p[1] * c, p[2] * c, c]
-    });
-    let (near, wide) = (core.gauss(radius * 1.2), core.gauss(radius * 3.2));
-    let mix = near.zip(&wide, |n, w| {
-        let d = n[3] + 0.1 * w[3] + 1e-5;
-        let value = |k: usize| (n[k] + 0.1 * w[k]) / d;
-        [value(0), value(1), value(2), smoothstep(0.0005, 0.01, d)]
-    });
-    let target = mix.zip(&eroded, |m, e| {
-        [m[0], m[1], m[2], m[3] * (1.0 - smoothstep(0.86, 0.99, e))]
-    });
-    let stretch = Stretch::new(&target, w, h);
+    let core = Core::new(foreground, alpha, face_height);
+    let rim = alpha.gauss((RIM * face_height / RIM_HEIGHT).max(0.5));
     *foreground = Rgb::generate_rows(w, h, [0.0; 3], |y, row| {
         row.copy_from_slice(foreground.row(y));
-        for ((x, p), t) in row.iter_mut().enumerate().zip(stretch.row(y)) {
-            let k = t[3] * strength;
-            if k >= 0.003 && alpha.at(x, y) > 0.0 {
-                *p = pull(*p, [t[0], t[1], t[2]], k);
+        for (x, p) in row.iter_mut().enumerate() {
+            let a = alpha.at(x, y);
+            let open = 1.0 - a.min(rim.at(x, y));
+            if a > 0.0
+                && open > 0.01
+                && let Some((inner, found)) = core.like(*p, x, y)
+            {
+                *p = pull(*p, inner, smoothstep(0.0, 0.5, open) * found * strength);
             }
         }
     });
+}
+
+/// Colours that are the person's beyond doubt, in a small copy.
+struct Core {
+    /// Colour and how sure it is.
+    colours: Raster<[f32; 4]>,
+    /// How far is looked, in its pixels.
+    reach: usize,
+}
+
+impl Core {
+    fn new(foreground: &Rgb, alpha: &Plane, face_height: f32) -> Self {
+        let (w, h) = (foreground.width(), foreground.height());
+        let (lw, lh) = ((w / REDUCTION).max(1), (h / REDUCTION).max(1));
+        let small = resize_rgb(foreground, lw, lh, Kernel::Box);
+        let eroded = resize_plane(alpha, lw, lh, Kernel::Box).box_mean(1);
+        let colours = small.zip(&eroded, |p, e| {
+            [p[0], p[1], p[2], smoothstep(0.97, 0.999, e)]
+        });
+        let reach = (face_height * REACH / REDUCTION as f32).round().max(2.0) as usize;
+        Self { colours, reach }
+    }
+
+    /// The mean of colours near `(x, y)` that may be the same material as `p`, and how much was found, 0..=1.
+    fn like(&self, p: [f32; 3], x: usize, y: usize) -> Option<([f32; 3], f32)> {
+        let (w, h) = (self.colours.width(), self.colours.height());
+        let (cx, cy) = ((x / REDUCTION).min(w - 1), (y / REDUCTION).min(h - 1));
+        let far = 1.0 / (self.reach * self.reach) as f32;
+        let mut sum = [0.0f32; 4];
+        let mut there = 0.0;
+        for ny in cy.saturating_sub(self.reach)..=(cy + self.reach).min(h - 1) {
+            let dy = (ny as f32 - cy as f32).powi(2);
+            let from = cx.saturating_sub(self.reach);
+            let to = (cx + self.reach).min(w - 1);
+            for (nx, c) in (from..).zip(&self.colours.row(ny)[from..=to]) {
+                let distance = ((nx as f32 - cx as f32).powi(2) + dy) * far;
+                if c[3] > 0.0 && distance < 1.0 {
+                    let q = [c[0], c[1], c[2]];
+                    let near = c[3] * (1.0 - distance).powi(2);
+                    let weight = near * likeness(p, q);
+                    there += near;
+                    sum = [
+                        sum[0] + q[0] * weight,
+                        sum[1] + q[1] * weight,
+                        sum[2] + q[2] * weight,
+                        sum[3] + weight,
+                    ];
+                }
+            }
+        }
+        let [r, g, b, total] = sum;
+        (total > 0.0).then(|| ([r, g, b].map(|v| v / total), smoothstep(0.0, 1.0, there)))
+    }
+}
+
+/// 1 for colours of one material, falling with the differences of luma and, faster, of chroma.
+fn likeness(p: [f32; 3], q: [f32; 3]) -> f32 {
+    /// Difference of luma that halves the likeness: hair and cloth vary much.
+    const LUMA: f32 = 0.25;
+    /// Difference of chroma that halves it: about half of what lies between grey hair and skin.
+    const CHROMA: f32 = 0.07;
+    let (lp, lq) = (luma(p), luma(q));
+    let (r, b) = (p[0] - lp - (q[0] - lq), p[2] - lp - (q[2] - lq));
+    let chroma = (r * r + b * b) / (CHROMA * CHROMA);
+    let bright = (lp - lq).powi(2) / (LUMA * LUMA);
+    1.0 / (1.0 + bright + chroma).powi(3)
 }
 
 fn pull(p: [f32; 3], inner: [f32; 3], k: f32) -> [f32; 3] {
@@ -173,4 +238,53 @@ fn pull(p: [f32; 3], inner: [f32; 3], k: f32) -> [f32; 3] {
         let wished = (inner[c] - li) * scale;
         (darker + own + (wished - own) * k).clamp(0.0, 1.0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HAIR: [f32; 3] = [0.5, 0.5, 0.52];
+    const SKIN: [f32; 3] = [0.8, 0.56, 0.42];
+
+    /// Grey hair before skin, its edge at column 20 mixed with something green; what despilling
+    /// makes of it.
+    fn despilled() -> (Rgb, Rgb) {
+        let alpha = Plane::generate(120, 80, |x, _| match x {
+            0..20 => 0.0,
+            20..23 => 0.5,
+            _ => 1.0,
+        });
+        let before = Rgb::generate(120, 80, |x, _| match x {
+            0..23 => [0.45, 0.6, 0.5],
+            23..40 => HAIR,
+            _ => SKIN,
+        });
+        let mut after = before.clone();
+        despill(&mut after, &alpha, 500.0, 0.8);
+        (before, after)
+    }
+
+    fn red_over_green(p: [f32; 3]) -> f32 {
+        p[0] - p[1]
+    }
+
+    #[test]
+    fn the_rim_of_grey_hair_turns_grey_and_not_tan() {
+        let (before, after) = despilled();
+        let (b, a) = (
+            red_over_green(before.at(21, 40)),
+            red_over_green(after.at(21, 40)),
+        );
+        assert!(a > b + 0.08, "{b} became {a}: still green");
+        assert!(a < 0.02, "{b} became {a}: tan");
+    }
+
+    #[test]
+    fn what_is_surely_the_person_keeps_its_colours() {
+        let (before, after) = despilled();
+        for x in 30..120 {
+            assert_eq!(before.at(x, 40), after.at(x, 40), "column {x}");
+        }
+    }
 }

@@ -21,17 +21,16 @@ pub fn refine(coarse: &Rgb, alpha: &Plane, fine: &Rgb) -> Plane {
     let (w, h) = (fine.width(), fine.height());
     let plain = Stretch::new(alpha, w, h);
     let coefficients = Stretch::new(&coefficients, w, h);
-    Plane::generate_rows(w, h, 0.0, |y, row| {
-        plain.fill(y, row);
-        let model = if row.iter().any(|v| doubt(*v) > 0.0) {
-            coefficients.row(y)
-        } else {
-            vec![]
-        };
+    let lines = || (Vec::new(), Vec::new());
+    Plane::generate_rows_with(w, h, 0.0, lines, |(line, model), y, row| {
+        plain.fill(y, line, row);
+        if row.iter().any(|v| doubt(*v) > 0.0) {
+            coefficients.line(y, model);
+        }
         for (x, value) in row.iter_mut().enumerate() {
             let doubt = doubt(*value);
             if doubt > 0.0 {
-                let ([a, b, c, d], p) = (model[x], fine.at(x, y));
+                let ([a, b, c, d], p) = (coefficients.at(model, x), fine.at(x, y));
                 let guided = (a * p[0] + b * p[1] + c * p[2] + d).clamp(0.0, 1.0);
                 *value += (guided - *value) * doubt;
             }

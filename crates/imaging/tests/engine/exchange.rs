@@ -46,6 +46,7 @@ fn recipe(width: usize, height: usize) -> Recipe {
         input: String::new(),
         perspective: None,
         restored: None,
+        thumbnail: None,
         look: Look {
             size: Size { width, height },
             ..Look::default()

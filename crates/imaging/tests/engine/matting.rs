@@ -37,6 +37,37 @@ fn errors(found: &Plane, truth: &Plane) -> Errors {
     }
 }
 
+/// Differences of the foreground's colours from the true ones, luma and chroma, and how many: where
+/// person and background mix, and where only the person is but the edge is near.
+#[derive(Debug, Default)]
+struct Colours {
+    mixed: [f32; 3],
+    sure: [f32; 3],
+}
+
+impl Colours {
+    fn count(&mut self, found: [f32; 3], real: [f32; 3], alpha: f32, beside_edge: bool) {
+        let slot = if (0.2..0.8).contains(&alpha) {
+            &mut self.mixed
+        } else if alpha > 0.99 && beside_edge {
+            &mut self.sure
+        } else {
+            return;
+        };
+        let [a, b] = [found, real].map(|p| {
+            let y = luma(p);
+            [y, p[0] - y, p[2] - y]
+        });
+        slot[0] += (a[0] - b[0]).abs();
+        slot[1] += (a[1] - b[1]).hypot(a[2] - b[2]);
+        slot[2] += 1.0;
+    }
+
+    fn means(&self) -> [[f32; 2]; 2] {
+        [self.mixed, self.sure].map(|[luma, chroma, n]| [luma / n, chroma / n])
+    }
+}
+
 /// A person with known alpha.
 struct Known {
     colours: Rgb,
@@ -136,7 +167,7 @@ fn the_matte_beats_the_person_network_on_known_alpha() {
         ("texture", noise(64, 80).to_f32().gauss(1.0)),
     ];
     let (mut ours, mut theirs) = (Errors::default(), Errors::default());
-    let mut spill = Vec::new();
+    let mut colours = Colours::default();
     for (who, portrait) in [("obama", OBAMA), ("astronaut", ASTRONAUT)] {
         let known = known(portrait, size);
         for (place, background) in &backgrounds {
@@ -164,20 +195,21 @@ fn the_matte_beats_the_person_network_on_known_alpha() {
                 sum.mse += e.mse / 6.0;
                 sum.gradient += e.gradient / 6.0;
             }
-            // Foreground colours at half-transparent places, against the true ones.
+            let edge = known.alpha.gauss(cutout.landmarks.face_height() * 0.025);
             for y in 0..h {
                 for x in 0..w {
-                    if (0.2..0.8).contains(&truth.at(x, y)) {
-                        let (sx, sy) = map(x, y);
-                        let real = luma(known.colours.bilinear(sx * scale, sy * scale));
-                        spill.push((luma(cutout.foreground.at(x, y)) - real).abs());
-                    }
+                    let (sx, sy) = map(x, y);
+                    let (sx, sy) = (sx * scale, sy * scale);
+                    let beside = edge.bilinear(sx, sy) < 0.97;
+                    let real = known.colours.bilinear(sx, sy);
+                    colours.count(cutout.foreground.at(x, y), real, truth.at(x, y), beside);
                 }
             }
         }
     }
-    let spill = spill.iter().sum::<f32>() / spill.len() as f32;
-    println!("mean: engine {ours:.3?}, person network {theirs:.3?}, colour error {spill:.3}");
+    let [mixed, sure] = colours.means();
+    println!("mean: engine {ours:.3?}, person network {theirs:.3?}");
+    println!("colour errors (luma, chroma): mixed {mixed:.4?}, sure {sure:.4?}");
     assert!(
         ours.sad < theirs.sad,
         "SAD {} against {}",
@@ -196,7 +228,11 @@ fn the_matte_beats_the_person_network_on_known_alpha() {
         ours.gradient,
         theirs.gradient
     );
-    assert!(spill < 0.12, "foreground colours differ by {spill}");
+    assert!(mixed[0] < 0.09, "luma of mixed places: {}", mixed[0]);
+    // Only estimated, not freed from spill: 0.030. Pulled towards whatever is inside: 0.040.
+    assert!(mixed[1] < 0.028, "chroma of mixed places: {}", mixed[1]);
+    assert!(sure[0] < 0.02, "luma of sure places: {}", sure[0]);
+    assert!(sure[1] < 0.012, "chroma of sure places: {}", sure[1]);
 }
 
 /// The second portrait has a neighbour behind the right shoulder.
