@@ -11,7 +11,7 @@ mod tools;
 
 const HELP: &str = "\
 cargo xtask test    install or find what the tests need, run everything, fail on anything skipped
-cargo xtask lint    formatting, clippy, documentation, dependencies
+cargo xtask lint    formatting, clippy, documentation, dependencies, fuzz targets
 cargo xtask bench   the benchmarks, in the release profile
 cargo xtask weights fetch the large detail network into the data folder
 cargo xtask engine-docs
@@ -100,7 +100,18 @@ fn lint() -> anyhow::Result<()> {
         &["doc", "--workspace", "--no-deps", "--quiet"],
     )
     .env("RUSTDOCFLAGS", "-D warnings")
-    .run()
+    .run()?;
+    fuzz_targets()
+}
+
+/// The fuzz targets are a workspace of their own, which the other checks do not see. They are not run
+/// here, only compiled.
+fn fuzz_targets() -> anyhow::Result<()> {
+    let target = step::target().join("fuzz");
+    step::cargo("Fuzz targets", &["check", "--locked", "--quiet"])
+        .folder(&step::root().join("fuzz"))
+        .env("CARGO_TARGET_DIR", &target.display().to_string())
+        .run()
 }
 
 /// A merge that was committed half done compiles where it hit a document.

@@ -6,4 +6,5 @@ pub mod identity;
 pub mod landmarks;
 pub mod quality;
 pub mod select;
+mod trust;
 pub mod verdict;

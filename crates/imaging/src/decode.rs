@@ -166,7 +166,11 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         Some(profile) => icc::to_srgb(&mut pixels, &profile),
         None => false,
     };
-    let (orientation, focal) = raw.exif.map_or((Orientation::Upright, None), exif::facts);
+    let (mut orientation, focal) = raw.exif.map_or((Orientation::Upright, None), exif::facts);
+    if format == Format::Heic {
+        // The container's own rotation was applied; the EXIF's copy of it must not be applied again.
+        orientation = Orientation::Upright;
+    }
     Ok(Decoded {
         pixels: orientation.apply(pixels),
         format,

@@ -390,7 +390,8 @@ impl Engine {
         let landmarks = self.landmarker.locate(&small, first)?;
         let coarse = coarse::coarse(&self.person, &small, &landmarks)?;
         let scale = pixels.width() as f32 / small.width() as f32;
-        let quality = quality::measure(&pixels, &small, scale, &faces, &landmarks, &coarse);
+        let mut quality = quality::measure(&pixels, &small, scale, &faces, &landmarks, &coarse);
+        quality.upside_down = self.detector.upside_down(&small, first)?;
         let verdict = Verdict::of(quality);
         let small_size = (small.width(), small.height());
         let perspective = Perspective::of(focal, small_size, landmarks.iris);

@@ -4,6 +4,7 @@ use super::detect::Face;
 use super::landmarks::{
     BROW_LEFT, BROW_RIGHT, CHIN, EYE_LEFT, EYE_RIGHT, FOREHEAD, LIPS, Landmarks, NOSTRILS, OVAL,
 };
+use super::trust;
 use crate::color::{hue_chroma, lab};
 use crate::filter::{convex_hull, grown, polygon, quantile};
 use crate::matte::coarse::Coarse;
@@ -12,8 +13,8 @@ use crate::raster::{Kernel, Plane, Rect, Rgb, Rgb8, luma, resize_rgb8};
 /// The eyes are brought to this distance, in pixels, before anything is measured, so that the
 /// numbers do not depend on the size of the photo.
 const EYE_DISTANCE: f32 = 64.0;
-/// Side of that normalised face, in pixels.
-const SIDE: usize = 192;
+/// Side of the normalised face, in distances between the eyes.
+const SIDE: f32 = 3.0;
 
 /// The measurements. Fractions are 0..=1, luma is of the sRGB-encoded values 0..=1.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -63,6 +64,27 @@ pub struct Quality {
     pub hair_contrast: f32,
     /// Width of the mouth over the distance between the eyes.
     pub smile: f32,
+    /// How much surer the detector is of a face when the photo is turned by half; 0 when it is not.
+    #[serde(default)]
+    pub upside_down: f32,
+    /// Variance of the Laplacian on the face as large as a headshot shows it, or as the photo has it.
+    #[serde(default = "unmeasured")]
+    pub detail: f32,
+    /// Part of the levels within the face's range of brightness that no pixel has.
+    #[serde(default)]
+    pub posterised: f32,
+    /// Spread of Lab colour among parts of the face of one lightness.
+    #[serde(default = "unmeasured")]
+    pub colours: f32,
+    /// Lab distance of the skin from the hues that skin can have.
+    #[serde(default)]
+    pub hue_off: f32,
+    /// Part of the face's lower edge that is much brighter than the cheeks.
+    #[serde(default)]
+    pub rim_light: f32,
+    /// Lines of print around the person.
+    #[serde(default)]
+    pub print: f32,
     /// Distance to the person whom most photos of the set show, when this one shows somebody else;
     /// else 0.
     #[serde(default)]
@@ -73,13 +95,21 @@ pub struct Quality {
     pub undecided: f32,
 }
 
+/// For measurements that an earlier engine did not take: no finding.
+fn unmeasured() -> f32 {
+    1000.0
+}
+
 /// A face brought to standard size.
-struct Normalised {
-    pixels: Rgb,
-    luma: Plane,
-    outline: Plane,
+pub(super) struct Normalised {
+    pub(super) pixels: Rgb,
+    pub(super) luma: Plane,
+    pub(super) outline: Plane,
     skin: Plane,
-    landmarks: Landmarks,
+    pub(super) landmarks: Landmarks,
+    /// Its pixels for one of the analysed image, and its corner there.
+    pub(super) zoom: f32,
+    pub(super) origin: (f32, f32),
 }
 
 /// Measures one selfie. `small` is the analysed copy that `faces`, `landmarks` and `coarse` refer
@@ -92,7 +122,7 @@ pub fn measure(
     landmarks: &Landmarks,
     coarse: &Coarse,
 ) -> Quality {
-    let face = normalise(source, scale, landmarks);
+    let face = normalise(source, scale, landmarks, EYE_DISTANCE);
     let pose = landmarks.pose();
     let mut q = Quality {
         presence: landmarks.presence,
@@ -111,6 +141,8 @@ pub fn measure(
     q.eye_visibility = eye_visibility(&face);
     skin(&face, &mut q);
     head_edge(small, landmarks, coarse, &mut q);
+    let images = (source, small, scale);
+    trust::measure(images, &face, landmarks, coarse, &mut q);
     q
 }
 
@@ -132,12 +164,18 @@ fn face_cut(image: &Rgb8, landmarks: &Landmarks) -> f32 {
     outside as f32 / outline.len() as f32
 }
 
-fn normalise(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> Normalised {
+pub(super) fn normalise(
+    source: &Rgb8,
+    scale: f32,
+    landmarks: &Landmarks,
+    eye_distance: f32,
+) -> Normalised {
+    let side = (SIDE * eye_distance).round() as usize;
     let (left, right, distance) = landmarks.eyes();
-    let zoom = EYE_DISTANCE / distance.max(1.0);
+    let zoom = eye_distance / distance.max(1.0);
     let centre_x = f32::midpoint(left.0, right.0);
     let centre_y = f32::midpoint(landmarks.point(FOREHEAD).1, landmarks.point(CHIN).1);
-    let half = SIDE as f32 / 2.0 / zoom;
+    let half = side as f32 / 2.0 / zoom;
     let wanted = Rect {
         x: centre_x - half,
         y: centre_y - half,
@@ -148,8 +186,8 @@ fn normalise(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> Normalised {
         .scaled(scale)
         .clipped(source.width(), source.height());
     let per_source = zoom / scale;
-    let w = ((inside.w * per_source).round() as usize).clamp(1, SIDE);
-    let h = ((inside.h * per_source).round() as usize).clamp(1, SIDE);
+    let w = ((inside.w * per_source).round() as usize).clamp(1, side.max(1));
+    let h = ((inside.h * per_source).round() as usize).clamp(1, side.max(1));
     let pixels = resize_rgb8(source, inside, w, h, Kernel::Triangle).to_f32();
     let (ox, oy) = (inside.x / scale, inside.y / scale);
     let local = landmarks.mapped(|x, y| ((x - ox) * zoom, (y - oy) * zoom), zoom);
@@ -172,12 +210,14 @@ fn normalise(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> Normalised {
         outline,
         skin,
         landmarks: local,
+        zoom,
+        origin: (ox, oy),
     }
 }
 
 /// Overall sharpness and evenness over four directions. A movement wipes out the edges along it
 /// and leaves those across it.
-fn sharpness(face: &Normalised) -> (f32, f32) {
+pub(super) fn sharpness(face: &Normalised) -> (f32, f32) {
     const DIRECTIONS: [(i64, i64); 4] = [(1, 0), (0, 1), (1, 1), (1, -1)];
     let l = &face.luma;
     let (mut sum, mut squares, mut count) = (0f64, 0f64, 0f64);

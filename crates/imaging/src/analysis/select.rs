@@ -17,8 +17,10 @@ pub fn score(q: &Quality, findings: usize) -> f32 {
         * (1.0 - 0.4 * q.back_light.clamp(0.0, 1.0));
     let eyes = 0.6 + 0.4 * smoothstep(0.17, 0.26, q.eye_openness);
     let expression = 0.9 + 0.1 * smoothstep(0.7, 0.95, q.smile);
+    // A face on a document is small, flat and printed, however sharp the scan is.
+    let print = 1.0 - 0.7 * smoothstep(1.0, 2.0, q.print);
     let warnings = 0.85f32.powi(i32::try_from(findings).unwrap_or(i32::MAX));
-    size * sharp * still * pose * light * eyes * expression * warnings
+    size * sharp * still * pose * light * eyes * expression * print * warnings
 }
 
 /// Indices of the usable selfies, best first; equal ones in the order given.

@@ -115,6 +115,33 @@ pub const RULES: &[Rule] = &[
                  pencil and grey photos below 3",
     },
     Rule {
+        code: "unnatural_colour",
+        severity: Refusal,
+        sentence: "The face has a colour in this photo that skin does not have. Please use plain \
+                   light and no filter.",
+        measure: |q| q.hue_off,
+        limit: AtMost(10.0),
+        reason: "skin of every tone lies between pink and yellow, cold light moves pale skin out by \
+                 up to 5; blue, green and magenta faces lie 16 and more outside",
+    },
+    Rule {
+        code: "one_tint",
+        severity: Refusal,
+        sentence: "This photo has only one tint. Toned photos, statues and drawings cannot be used.",
+        measure: |q| q.colours,
+        limit: AtLeast(2.0),
+        reason: "lips, cheeks and shadows of a face differ by 3.5 and more at one lightness, those of \
+                 a grey photo toned like sandstone or bronze by 1.1 and less",
+    },
+    Rule {
+        code: "posterised",
+        severity: Refusal,
+        sentence: "This photo has too few shades. Please upload it without effects.",
+        measure: |q| q.posterised,
+        limit: AtMost(0.6),
+        reason: "photos leave no level empty, one whose contrast an editor has doubled half of them",
+    },
+    Rule {
         code: "not_a_photo",
         severity: Refusal,
         sentence: "This does not look like a photo of a person.",
@@ -131,6 +158,16 @@ pub const RULES: &[Rule] = &[
         limit: AtLeast(28.0),
         reason: "sharp portraits measure 100 to 900; a Gaussian blur of 2 px at this size brings \
                  all of them below 28",
+    },
+    Rule {
+        code: "too_little_detail",
+        severity: Refusal,
+        sentence: "This photo shows less than its size promises: it was enlarged, or is out of \
+                   focus. Please upload the original.",
+        measure: |q| q.detail,
+        limit: AtLeast(6.0),
+        reason: "portraits measure 28 to 640 at the size of a headshot, a noisy one by candlelight \
+                 11; one with 26 px between the eyes, enlarged, or blurred as much, 4 and less",
     },
     Rule {
         code: "motion_blur",
@@ -209,6 +246,15 @@ pub const RULES: &[Rule] = &[
         reason: "with a head bent this far the eyes look out from under the lids",
     },
     Rule {
+        code: "upside_down",
+        severity: Refusal,
+        sentence: "The face is upside down in this photo. Please turn it.",
+        measure: |q| q.upside_down,
+        limit: AtMost(0.1),
+        reason: "an upright portrait on its head is a face to the networks too, but by 0.1 and more \
+                 less sure; turned by half, none of the portraits at hand is surer",
+    },
+    Rule {
         code: "head_tilted",
         severity: Refusal,
         sentence: "The head is tilted too far in this photo.",
@@ -236,9 +282,20 @@ pub const RULES: &[Rule] = &[
         code: "harsh_back_light",
         severity: Warning,
         sentence: "The light comes from behind in this photo. Please face the light.",
-        measure: |q| q.back_light,
+        measure: |q| q.back_light + q.rim_light,
         limit: AtMost(0.35),
-        reason: "a window behind the head burns out at least a third of its surroundings",
+        reason: "a window behind the head burns out at least a third of its surroundings, or less of \
+                 them and the sides of the face",
+    },
+    Rule {
+        code: "document",
+        severity: Warning,
+        sentence: "There is print beside the face in this photo. A photo of you gives a better \
+                   result than a picture of a document.",
+        measure: |q| q.print,
+        limit: AtMost(1.0),
+        reason: "a page of a passport has two machine-readable lines at least; the portraits at \
+                 hand have no line, though flags, blinds and books are among their backgrounds",
     },
     Rule {
         code: "hair_blends_in",

@@ -1,6 +1,9 @@
 //! HEIC and HEIF stills, by a decoder in plain Rust: no system library can be missing.
 
+mod rows;
+
 use super::{DecodeError, MAX_PIXELS, Raw, assemble, check_size};
+use heic_rs::context::Context;
 use heic_rs::{DecodeOptions, Error, PixelLayout};
 use std::borrow::Cow;
 
@@ -16,19 +19,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raw, DecodeError> {
         threads: Some(1),
         ..DecodeOptions::default()
     };
-    let (icc, described) = colour(bytes, info.primary_item);
-    let labelled = if described {
-        Cow::Borrowed(bytes)
-    } else {
-        Cow::Owned(labelled(bytes))
-    };
-    let image = heic_rs::decode(&labelled, &options).map_err(sentence)?;
+    let context = Context::open(bytes).map_err(sentence)?;
+    let (icc, described) = colour(&context);
+    let exif = context.exif(context.meta.primary).ok().flatten();
+    let mut file = Cow::Borrowed(bytes);
+    for patch in rows::patches(bytes, &context)? {
+        patch.apply(file.to_mut());
+    }
+    if !described {
+        label(file.to_mut());
+    }
+    let image = heic_rs::decode(&file, &options).map_err(sentence)?;
     let pixels = assemble(image.width, image.height, 3, &image.data)?;
-    // The container's own rotation was applied; the EXIF copy of it must not be applied again.
     Ok(Raw {
         pixels,
         icc,
-        exif: None,
+        exif: exif.map(<[u8]>::to_vec),
     })
 }
 
@@ -58,11 +64,8 @@ fn check_boxes(bytes: &[u8]) -> Result<(), DecodeError> {
 }
 
 /// The primary image's colour profile, and whether the file also says how its samples are coded.
-fn colour(bytes: &[u8], item: u32) -> (Option<Vec<u8>>, bool) {
-    let Ok(context) = heic_rs::context::Context::open(bytes) else {
-        return (None, true);
-    };
-    match context.props(item) {
+fn colour(context: &Context<'_>) -> (Option<Vec<u8>>, bool) {
+    match context.props(context.meta.primary) {
         Ok(props) => (
             context.icc(&props).map(<[u8]>::to_vec),
             props.nclx.is_some() || props.icc.is_none(),
@@ -71,14 +74,13 @@ fn colour(bytes: &[u8], item: u32) -> (Option<Vec<u8>>, bool) {
     }
 }
 
-/// A copy in which each colour profile box says instead that the samples are BT.601, full range.
+/// Lets each colour profile box say instead that the samples are BT.601, full range.
 /// Phones write only the profile; without this the decoder assumes BT.709, limited range, and
 /// contrast and hue are off. The box keeps its size, so nothing else in the file moves.
-fn labelled(bytes: &[u8]) -> Vec<u8> {
+fn label(out: &mut [u8]) {
     const PROFILE: &[u8] = b"colrprof";
     /// Colour type; primaries 1, transfer 13, matrix 6 (BT.601), full range.
     const CODING: &[u8] = b"colrnclx\0\x01\0\x0d\0\x06\x80";
-    let mut out = bytes.to_vec();
     let mut at = 0;
     while let Some(found) = out[at..].windows(PROFILE.len()).position(|w| w == PROFILE) {
         at += found;
@@ -88,7 +90,6 @@ fn labelled(bytes: &[u8]) -> Vec<u8> {
         }
         at += CODING.len();
     }
-    out
 }
 
 fn sentence(error: Error) -> DecodeError {

@@ -1,5 +1,8 @@
 //! JPEG: baseline and progressive, grey, YCbCr, RGB, and CMYK as scanners write it.
 
+mod entropy;
+mod huffman;
+
 use super::{DecodeError, Raw, check_size};
 use crate::raster::Rgb8;
 use zune_core::bytestream::ZCursor;
@@ -36,10 +39,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raw, DecodeError> {
 }
 
 /// Walks the markers to the end-of-image marker of the first picture and returns the position
-/// after it. Decoders fill a missing end with grey; a person would then get half a face, so a file
-/// without an end is refused here. Also proves that the size in the header is checked first:
-/// a frame that is too large is refused before the walk goes on.
+/// after it. Also proves that the size in the header is checked first: a frame that is too large is
+/// refused before the walk goes on. On the way each scan is counted through: see [`entropy`].
 fn picture_end(bytes: &[u8]) -> Result<usize, DecodeError> {
+    let mut picture = entropy::Picture::default();
     let mut i = 2;
     loop {
         // Segments may be preceded by fill bytes.
@@ -52,19 +55,29 @@ fn picture_end(bytes: &[u8]) -> Result<usize, DecodeError> {
         if mark != 0xff {
             return Err(DecodeError::malformed("a marker was expected"));
         }
+        if kind == 0xd9 {
+            picture.complete()?;
+            return Ok(i + 2);
+        }
+        if matches!(kind, 0x01 | 0xd0..=0xd8) {
+            i += 2;
+            continue;
+        }
+        let length = segment_length(bytes, i)?;
+        let segment = &bytes[i + 4..i + 2 + length];
         match kind {
-            0xd9 => return Ok(i + 2),
-            0x01 | 0xd0..=0xd8 => i += 2,
-            _ => {
-                let length = segment_length(bytes, i)?;
-                if matches!(kind, 0xc0..=0xcf) && !matches!(kind, 0xc4 | 0xc8 | 0xcc) {
-                    check_frame(bytes, i, length)?;
-                }
-                i += 2 + length;
-                if kind == 0xda {
-                    i = scan_end(bytes, i)?;
-                }
+            0xc4 => picture.codes(segment)?,
+            0xdb => picture.quantization(segment),
+            0xdd => picture.interval(segment),
+            0xc0..=0xcf if !matches!(kind, 0xc8 | 0xcc) => {
+                check_frame(bytes, i, length)?;
+                picture.frame(kind, segment)?;
             }
+            _ => {}
+        }
+        i += 2 + length;
+        if kind == 0xda {
+            i = picture.scan(segment, bytes, i)?;
         }
     }
 }
@@ -88,21 +101,4 @@ fn check_frame(bytes: &[u8], at: usize, length: usize) -> Result<(), DecodeError
     let height = u16::from_be_bytes([bytes[at + 5], bytes[at + 6]]);
     let width = u16::from_be_bytes([bytes[at + 7], bytes[at + 8]]);
     check_size(u32::from(width), u32::from(height))
-}
-
-/// The next marker that is neither a stuffed zero nor a restart.
-fn scan_end(bytes: &[u8], mut i: usize) -> Result<usize, DecodeError> {
-    while let Some(offset) = bytes
-        .get(i..)
-        .and_then(|rest| rest.iter().position(|&b| b == 0xff))
-    {
-        i += offset;
-        match bytes.get(i + 1) {
-            None => break,
-            Some(0x00 | 0xd0..=0xd7) => i += 2,
-            Some(0xff) => i += 1,
-            Some(_) => return Ok(i),
-        }
-    }
-    Err(DecodeError::Truncated)
 }

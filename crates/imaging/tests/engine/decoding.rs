@@ -189,6 +189,19 @@ fn like_the_portrait(file: &[u8]) {
     assert!(mean < 6.0, "differs by {mean} levels");
 }
 
+#[cfg(feature = "heic")]
+#[test]
+fn heic_is_turned_once_and_keeps_the_focal_length() {
+    let decoded = decode(include_bytes!("fixtures/turned.heic")).unwrap();
+    assert_eq!(
+        (decoded.pixels.width(), decoded.pixels.height()),
+        (480, 640)
+    );
+    assert_eq!(decoded.focal, Some(24));
+    let judged = crate::ENGINE.check(include_bytes!("fixtures/turned.heic"));
+    assert!(judged.unwrap().usable, "it stands upright");
+}
+
 #[test]
 fn the_pixel_limit_holds_at_n_and_n_plus_one() {
     use png::{BitDepth, ColorType};

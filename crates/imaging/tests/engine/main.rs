@@ -14,6 +14,7 @@ mod decoding;
 mod exchange;
 mod hostile;
 mod identity;
+mod judging;
 mod matting;
 mod perspective;
 mod pictures;

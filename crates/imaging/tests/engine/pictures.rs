@@ -118,6 +118,25 @@ pub(crate) fn document(portrait: &Rgb8) -> Rgb8 {
     page
 }
 
+/// A page of a passport, scanned: a portrait, lines of print beside it, and two of machine-readable
+/// characters below.
+pub(crate) fn page(portrait: &Rgb8) -> Rgb8 {
+    let line = |y: usize, tops: &[usize]| tops.iter().any(|&top| (top..top + 24).contains(&y));
+    let mut page = Raster::generate(1280, 900, |x, y| {
+        let beside = line(y, &[100, 190, 280, 370, 460]) && (560..1180).contains(&x);
+        let below = line(y, &[740, 810]) && (50..1230).contains(&x);
+        // Characters of 18 x 24 pixels, strokes of 5.
+        let ink = x % 18 < 14 && hash(x % 18 / 5 + x / 18 * 8 + y / 6 * 4096) > 120;
+        if (beside || below) && ink {
+            [30, 30, 60]
+        } else {
+            [226, 232, 228]
+        }
+    });
+    paste(&mut page, portrait, 60, 160);
+    page
+}
+
 /// A black bar over the eyes, `y0..y1` in eye distances from their line.
 pub(crate) fn band(picture: &Rgb8, landmarks: &Landmarks, y0: f32, y1: f32) -> Rgb8 {
     let scale = 1.0; // The portraits are smaller than the analysed size.

@@ -1,0 +1,213 @@
+//! Is it what it claims to be: a photo, of a person, with the detail that its pixels promise?
+
+use super::landmarks::{CHIN, Landmarks, OVAL};
+use super::quality::{Normalised, Quality, normalise, sharpness};
+use crate::color::lab;
+use crate::matte::coarse::Coarse;
+use crate::raster::{Rgb8, luma};
+
+/// Distance between the eyes of a headshot of the usual size, in pixels.
+const DELIVERED: f32 = 157.0;
+
+/// A face brighter than this is lit from the front, whatever else there is.
+const SHADE: f32 = 0.5;
+
+/// Completes the measurements; arguments as in [`super::quality::measure`].
+pub(super) fn measure(
+    (source, small, scale): (&Rgb8, &Rgb8, f32),
+    face: &Normalised,
+    landmarks: &Landmarks,
+    coarse: &Coarse,
+    q: &mut Quality,
+) {
+    let size = q.eye_distance.min(DELIVERED);
+    q.detail = sharpness(&normalise(source, scale, landmarks, size)).0;
+    q.posterised = posterised(source, scale, landmarks);
+    q.colours = colours(face);
+    q.hue_off = hue_off(q.skin_hue, q.skin_chroma);
+    q.rim_light = if q.luma < SHADE {
+        let (zoom, at) = (face.zoom, face.origin);
+        rim_light(face, coarse, |x, y| (x / zoom + at.0, y / zoom + at.1))
+    } else {
+        0.0
+    };
+    q.print = print(small, landmarks, coarse);
+}
+
+/// Part of the levels between the face's darkest and brightest twentieth that no pixel has.
+fn posterised(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> f32 {
+    let (mut low, mut high) = ((f32::MAX, f32::MAX), (f32::MIN, f32::MIN));
+    for p in landmarks.contour(&OVAL) {
+        low = (low.0.min(p.0), low.1.min(p.1));
+        high = (high.0.max(p.0), high.1.max(p.1));
+    }
+    let clip = |v: f32, end: usize| ((v * scale).max(0.0) as usize).min(end);
+    let (x0, x1) = (clip(low.0, source.width()), clip(high.0, source.width()));
+    let (y0, y1) = (clip(low.1, source.height()), clip(high.1, source.height()));
+    let mut counts = [0usize; 256];
+    for y in y0..y1 {
+        for x in x0..x1 {
+            counts[usize::from(source.at(x, y)[1])] += 1;
+        }
+    }
+    let total: usize = counts.iter().sum();
+    let level = |count: usize| {
+        let mut sum = 0;
+        let reached = |c: &usize| {
+            sum += c;
+            sum > count
+        };
+        counts.iter().position(reached).unwrap_or(0)
+    };
+    let (dark, bright) = (level(total / 20), level(total - total / 20 - 1));
+    let used = counts[dark..=bright].iter().filter(|&&c| c > 0).count();
+    1.0 - used as f32 / (bright - dark + 1) as f32
+}
+
+/// Standard deviation of Lab a and b among parts of the face that are equally light: lips, cheeks and
+/// beard differ in colour, a toned picture has one colour for each lightness.
+fn colours(face: &Normalised) -> f32 {
+    const STEPS: f32 = 24.0;
+    let mut bins = [[0f64; 5]; STEPS as usize];
+    for (&p, &inside) in face.pixels.data().iter().zip(face.outline.data()) {
+        if inside < 0.5 {
+            continue;
+        }
+        let [light, a, b] = lab(p);
+        let bin = &mut bins[((light / 100.0 * STEPS) as usize).min(STEPS as usize - 1)];
+        let (a, b) = (f64::from(a), f64::from(b));
+        for (slot, v) in bin.iter_mut().zip([1.0, a, a * a, b, b * b]) {
+            *slot += v;
+        }
+    }
+    let (mut sum, mut count) = (0.0, 0.0);
+    for [n, a, aa, b, bb] in bins.into_iter().filter(|bin| bin[0] >= 20.0) {
+        let variance = aa / n - (a / n).powi(2) + bb / n - (b / n).powi(2);
+        sum += n * variance.max(0.0).sqrt();
+        count += n;
+    }
+    if count > 0.0 {
+        (sum / count) as f32
+    } else {
+        0.0
+    }
+}
+
+/// Lab distance from the hues that skin has in any usual light.
+fn hue_off(hue: f32, chroma: f32) -> f32 {
+    /// From pink, by red and orange, to a greenish yellow, in degrees.
+    const HUES: (f32, f32) = (10.0, 110.0);
+    let away = (hue - f32::midpoint(HUES.0, HUES.1)).rem_euclid(360.0);
+    let outside = away.min(360.0 - away) - (HUES.1 - HUES.0) / 2.0;
+    chroma * outside.clamp(0.0, 90.0).to_radians().sin()
+}
+
+/// Part of the face's edge, at its sides and the jaw, that light from behind makes much brighter than
+/// the cheek beside it. Only where the networks are sure that it is the person and not the backdrop.
+fn rim_light(face: &Normalised, coarse: &Coarse, back: impl Fn(f32, f32) -> (f32, f32)) -> f32 {
+    /// By how much luma has to rise.
+    const RISE: f32 = 0.2;
+    let outline = face.landmarks.contour(&OVAL);
+    let n = outline.len() as f32;
+    let sum = outline
+        .iter()
+        .fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1));
+    let c = (sum.0 / n, sum.1 / n);
+    let (mut rims, mut points) = (0f32, 0f32);
+    // The chin's tip is left out: a collar may touch it.
+    let sides = outline
+        .iter()
+        .filter(|p| p.1 >= c.1 - 8.0 && (p.0 - c.0).abs() > 12.0);
+    for p in sides {
+        let place = |t: f32| (c.0 + (p.0 - c.0) * t, c.1 + (p.1 - c.1) * t);
+        let luma = |t: f32| {
+            let (x, y) = place(t);
+            face.luma.bilinear(x, y)
+        };
+        let edge = [0.92, 0.96, 1.0, 1.04].into_iter().filter(|&t| {
+            let (x, y) = place(t);
+            let (x, y) = back(x, y);
+            coarse.at(x, y) > 0.9
+        });
+        let brightest = edge.map(luma).fold(0.0, f32::max);
+        points += 1.0;
+        rims += f32::from(u8::from(brightest - luma(0.75) > RISE));
+    }
+    rims / points.max(1.0)
+}
+
+/// Lines of print around the person: bands of rows with many changes between light and dark, and
+/// plain rows between them.
+fn print(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse) -> f32 {
+    /// A change of luma that counts.
+    const CHANGE: f32 = 28.0 / 255.0;
+    /// Changes in a row: at least in a line of print, at most in a plain row.
+    const MANY: u32 = 20;
+    const FEW: u32 = 6;
+    let (w, h) = (small.width(), small.height());
+    let nose = landmarks.point(168).0;
+    let (across, down) = (landmarks.face_width() * 1.5, landmarks.face_height() * 1.3);
+    let foot = landmarks.point(CHIN).1 + down;
+    let rows = (0..h).map(|y| {
+        let (mut changes, mut last, mut before) = (0u32, 0i8, None);
+        for x in 0..w {
+            let (u, v) = (x as f32, y as f32);
+            // A photo on the page has a background of its own.
+            let person = (u - nose).abs() < across && v < foot || coarse.at(u, v) > 0.1;
+            if person {
+                before = None;
+                continue;
+            }
+            let here = luma(small.at(x, y).map(|c| f32::from(c) / 255.0));
+            let step = before.map_or(0.0, |b: f32| here - b);
+            let sign = i8::from(step > CHANGE) - i8::from(step < -CHANGE);
+            changes += u32::from(sign != 0 && sign != last);
+            last = if sign == 0 { last } else { sign };
+            before = Some(here);
+        }
+        changes
+    });
+    let rows: Vec<u32> = rows.collect();
+    let (mut lines, mut plain, mut tall) = (0u32, 0, 0);
+    for &changes in &rows {
+        if changes >= MANY {
+            // A band counts when plain rows precede it; it is a line when they follow.
+            tall = if tall > 0 || plain >= 2 { tall + 1 } else { 0 };
+            plain = 0;
+        } else if changes <= FEW {
+            plain += 1;
+            if plain == 2 {
+                lines += u32::from((4..=h / 16).contains(&tall));
+                tall = 0;
+            }
+        } else {
+            plain = 0;
+        }
+    }
+    lines as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hue_off;
+
+    #[test]
+    fn skin_of_every_tone_and_in_coloured_light_is_within_the_hues() {
+        // Pale to dark under white light, then by a bulb, under leaves, in cold light.
+        for (hue, chroma) in [
+            (38.0, 14.0),
+            (55.0, 29.0),
+            (65.0, 22.0),
+            (50.0, 12.0),
+            (78.0, 50.0),
+            (108.0, 30.0),
+            (-40.0, 8.0),
+        ] {
+            assert!(hue_off(hue, chroma) < 10.0, "{hue} {chroma}");
+        }
+        // Blue, green, magenta.
+        for (hue, chroma) in [(-83.0, 31.0), (132.0, 48.0), (-4.0, 68.0)] {
+            assert!(hue_off(hue, chroma) > 10.0, "{hue} {chroma}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! One test for each rule of the verdict: at its threshold, past it, and on pictures where they can be
+//! made.
+
+use crate::ENGINE;
+use crate::pictures::{
+    self, ASTRONAUT, OBAMA, OBAMA2, blurred, filled, jpeg, png, rotated, scaled, side_by_side,
+};
+use headshot_imaging::analysis::landmarks::{CHIN, FOREHEAD, Landmarks};
+use headshot_imaging::analysis::quality::Quality;
+use headshot_imaging::analysis::verdict::{Limit, RULES, Severity};
+use headshot_imaging::decode::{Orientation, decode};
+use headshot_imaging::raster::{Raster, Rgb8};
+use headshot_imaging::{Selfie, Verdict};
+use std::sync::LazyLock;
+
+static PRESIDENT: LazyLock<Selfie> = LazyLock::new(|| ENGINE.open(OBAMA).unwrap());
+
+fn portrait() -> Rgb8 {
+    decode(OBAMA).unwrap().pixels
+}
+
+fn verdict(picture: &Rgb8) -> Verdict {
+    ENGINE.check(&jpeg(picture)).unwrap()
+}
+
+fn found(picture: &Rgb8, code: &str) {
+    let v = verdict(picture);
+    assert!(v.has(code), "{code} expected: {v:?}");
+}
+
+type Set = fn(&mut Quality, f32);
+
+/// How each rule's value is set.
+const SETTERS: &[(&str, Set)] = &[
+    ("no_face", |q, v| q.presence = v),
+    ("several_people", |q, v| q.second_face = v),
+    ("face_cut", |q, v| q.face_cut = v),
+    ("face_too_small", |q, v| q.eye_distance = v),
+    ("no_skin_colour", |q, v| q.skin_chroma = v),
+    ("unnatural_colour", |q, v| q.hue_off = v),
+    ("one_tint", |q, v| q.colours = v),
+    ("posterised", |q, v| q.posterised = v),
+    ("not_a_photo", |q, v| q.shading = v),
+    ("blurry", |q, v| q.sharpness = v),
+    ("too_little_detail", |q, v| q.detail = v),
+    ("motion_blur", |q, v| q.motion = v),
+    ("too_dark", |q, v| q.clipped_low = v),
+    ("overexposed", |q, v| q.clipped_high = v),
+    ("eyes_closed", |q, v| q.eye_openness = v),
+    ("sunglasses", |q, v| q.eye_visibility = v),
+    ("face_turned_away", |q, v| q.yaw = -v),
+    ("different_person", |q, v| q.stranger = v),
+    ("people_differ", |q, v| q.undecided = v),
+    ("looking_down", |q, v| q.pitch = v),
+    ("upside_down", |q, v| q.upside_down = v),
+    ("head_tilted", |q, v| q.roll = -v),
+    ("head_cut", |q, v| q.headroom = v),
+    ("harsh_side_light", |q, v| q.side_light = v),
+    ("harsh_back_light", |q, v| {
+        q.rim_light = 0.0;
+        q.back_light = v;
+    }),
+    ("document", |q, v| q.print = v),
+    ("hair_blends_in", |q, v| q.hair_contrast = v),
+];
+
+#[test]
+fn every_rule_holds_at_its_threshold_and_breaks_past_it() {
+    let fine = ENGINE.check(OBAMA).unwrap();
+    assert!(fine.findings.is_empty(), "{fine:?}");
+    let fine = fine.quality.unwrap();
+    let codes: Vec<&str> = SETTERS.iter().map(|(code, _)| *code).collect();
+    let rules: Vec<&str> = RULES.iter().map(|rule| rule.code).collect();
+    assert_eq!(codes, rules);
+    for (rule, (code, set)) in RULES.iter().zip(SETTERS) {
+        let (limit, past) = match rule.limit {
+            Limit::AtLeast(v) => (v, v * 0.999),
+            Limit::AtMost(v) => (v, v * 1.001),
+        };
+        let judged = |value| {
+            let mut quality = fine.clone();
+            set(&mut quality, value);
+            Verdict::of(quality)
+        };
+        assert!(judged(limit).findings.is_empty(), "{code} at {limit}");
+        let broken = judged(past);
+        assert_eq!(broken.findings.len(), 1, "{code} at {past}");
+        assert_eq!(broken.findings[0].code, *code);
+        assert!((broken.findings[0].threshold - limit).abs() < 1e-6);
+        assert_eq!(broken.usable, rule.severity == Severity::Warning, "{code}");
+        assert!(broken.score < judged(limit).score, "{code} costs no rank");
+        assert!(!judged(f32::NAN).findings.is_empty(), "{code} of no number");
+        assert!(rule.sentence.ends_with('.') && !rule.reason.is_empty());
+    }
+}
+
+#[test]
+fn measurements_of_an_earlier_engine_stay_without_new_findings() {
+    let fine = ENGINE.check(OBAMA).unwrap().quality.unwrap();
+    let mut stored = serde_json::to_value(fine).unwrap();
+    for new in [
+        "upside_down",
+        "detail",
+        "posterised",
+        "colours",
+        "hue_off",
+        "rim_light",
+        "print",
+    ] {
+        assert!(
+            stored.as_object_mut().unwrap().remove(new).is_some(),
+            "{new}"
+        );
+    }
+    let read: Quality = serde_json::from_value(stored).unwrap();
+    assert!(Verdict::of(read).findings.is_empty());
+}
+
+#[test]
+fn a_portrait_on_its_head_is_refused() {
+    for (name, file) in [
+        ("obama", OBAMA),
+        ("obama2", OBAMA2),
+        ("astronaut", ASTRONAUT),
+    ] {
+        let upright = decode(file).unwrap().pixels;
+        let v = verdict(&Orientation::Rotated180.apply(upright));
+        assert!(!v.usable, "{name}: {v:?}");
+        let turned = v.has("upside_down") || v.has("head_tilted") || v.has("no_face");
+        assert!(turned, "{name}: {v:?}");
+    }
+}
+
+#[test]
+fn blue_green_and_magenta_faces_are_refused() {
+    let good = portrait();
+    for (name, colour) in [
+        ("blue", good.map(|[r, g, b]| [b, g, r])),
+        ("green", good.map(|[r, g, b]| [g, r, b])),
+        ("magenta", good.map(|[r, g, b]| [r, g / 4, b.max(r)])),
+    ] {
+        let v = verdict(&colour);
+        assert!(!v.usable && v.has("unnatural_colour"), "{name}: {v:?}");
+    }
+    // A warm bulb and a cold sky.
+    let light = |k: [u16; 3]| {
+        good.map(|p| {
+            let lit = |c: usize| (u16::from(p[c]) * k[c] / 256).min(255) as u8;
+            [lit(0), lit(1), lit(2)]
+        })
+    };
+    for (name, lit) in [
+        ("bulb", light([256, 214, 140])),
+        ("sky", light([205, 230, 256])),
+    ] {
+        let v = verdict(&lit);
+        assert!(v.usable && v.findings.is_empty(), "{name}: {v:?}");
+    }
+}
+
+#[test]
+fn a_toned_grey_portrait_is_refused() {
+    let toned = |dark: [u16; 3], bright: [u16; 3]| {
+        portrait().map(|[r, g, b]| {
+            let l = (u16::from(r) * 3 + u16::from(g) * 6 + u16::from(b)) / 10;
+            [0, 1, 2].map(|k| ((dark[k] * (255 - l) + bright[k] * l) / 255) as u8)
+        })
+    };
+    for picture in [
+        toned([20, 14, 8], [245, 225, 195]),
+        toned([30, 15, 5], [235, 180, 120]),
+    ] {
+        let v = verdict(&picture);
+        assert!(!v.usable && v.has("one_tint"), "{v:?}");
+    }
+}
+
+#[test]
+fn a_posterised_portrait_is_refused() {
+    let steps = portrait().map(|p| p.map(|v| v / 64 * 85));
+    let v = ENGINE.check(&png(&steps)).unwrap();
+    assert!(!v.usable && v.has("posterised"), "{v:?}");
+}
+
+#[test]
+fn an_enlarged_small_photo_is_refused() {
+    let good = portrait();
+    let tiny = scaled(&good, 228, 284);
+    let large = scaled(&tiny, 1824, 2272);
+    let v = verdict(&large);
+    assert!(!v.usable && v.has("too_little_detail"), "{v:?}");
+    let soft = blurred(&scaled(&good, 2730, 3411), 9);
+    let v = verdict(&soft);
+    assert!(!v.usable && v.has("too_little_detail"), "{v:?}");
+    // The portrait itself, enlarged three times, still shows enough.
+    let v = verdict(&scaled(&good, 2730, 3411));
+    assert!(v.usable, "{v:?}");
+}
+
+#[test]
+fn a_page_with_print_is_warned_of_and_ranked_last() {
+    let page = pictures::page(&scaled(&portrait(), 420, 525));
+    let v = verdict(&page);
+    assert!(v.has("document"), "{v:?}");
+    for other in [OBAMA, OBAMA2, ASTRONAUT] {
+        let other = ENGINE.check(other).unwrap();
+        assert!(v.score < other.score, "{} against {}", v.score, other.score);
+    }
+}
+
+#[test]
+fn light_from_one_side_or_from_behind_is_warned_of() {
+    let good = portrait();
+    let face = &PRESIDENT.landmarks;
+    let nose = face.point(1).0;
+    let dimmed = |p: [u8; 3], to: f32| p.map(|v| (f32::from(v) * to) as u8);
+    let side = Raster::generate(good.width(), good.height(), |x, y| {
+        let dark = x as f32 > nose;
+        dimmed(good.at(x, y), if dark { 0.45 } else { 1.0 })
+    });
+    found(&side, "harsh_side_light");
+
+    let behind = window(&good, face, 0.0);
+    found(&behind, "harsh_back_light");
+    // White rims beside a face in the shade, before a window.
+    let rims = window(&good, face, 0.06);
+    found(&rims, "harsh_back_light");
+    for quiet in [OBAMA, OBAMA2, ASTRONAUT] {
+        let v = ENGINE.check(quiet).unwrap();
+        assert!(!v.has("harsh_back_light"), "{v:?}");
+    }
+}
+
+/// The face in the shade; around the head white, that reaches `rim` face widths into its sides. With
+/// a rim only every fifth column is as bright as a window.
+fn window(picture: &Rgb8, face: &Landmarks, rim: f32) -> Rgb8 {
+    let (top, chin) = (face.point(FOREHEAD), face.point(CHIN));
+    let (cx, cy) = (f32::midpoint(top.0, chin.0), f32::midpoint(top.1, chin.1));
+    let (w, h) = (face.face_width(), face.face_height());
+    Raster::generate(picture.width(), picture.height(), |x, y| {
+        let (u, v) = ((x as f32 - cx) / w, (y as f32 - cy) / h);
+        let head = (u / 0.62).hypot((v + 0.08) / 0.72);
+        let below = v > 0.45;
+        let lit = rim > 0.0 && (u / (0.5 + rim)).hypot(v / 0.53) > 0.9 && u.abs() > 0.2 && v > 0.0;
+        if head > 1.0 && !below && (rim == 0.0 || x % 5 == 0) || lit && !below {
+            [252, 253, 255]
+        } else {
+            picture.at(x, y).map(|c| (f32::from(c) * 0.6) as u8)
+        }
+    })
+}
+
+#[test]
+fn a_tilted_and_a_cut_head_are_told() {
+    let good = portrait();
+    found(&rotated(&good, 40.0), "head_tilted");
+    let top = (PRESIDENT.landmarks.point(FOREHEAD).1 - 6.0) as usize;
+    let cut = Raster::generate(good.width(), good.height() - top, |x, y| {
+        good.at(x, y + top)
+    });
+    found(&cut, "head_cut");
+}
+
+#[test]
+fn two_people_cheek_to_cheek_are_refused() {
+    // Both faces to the same width, with nothing between them but a little hair.
+    let head = |file: &[u8]| {
+        let selfie = ENGINE.open(file).unwrap();
+        let picture = decode(file).unwrap().pixels;
+        let face = &selfie.landmarks;
+        let (w, h) = (face.face_width(), face.face_height());
+        let (left, top) = (
+            face.point(234).0 - w * 0.1,
+            face.point(FOREHEAD).1 - h * 0.4,
+        );
+        let size = ((w * 1.2) as usize, (h * 2.0) as usize);
+        let part = Raster::generate(size.0, size.1, |x, y| {
+            picture.at_clamped(left as i64 + x as i64, top as i64 + y as i64)
+        });
+        scaled(&part, 300, 600)
+    };
+    let pair = side_by_side(&head(OBAMA), &head(OBAMA2));
+    let mut canvas = filled(1000, 900, [120, 130, 140]);
+    for y in 0..pair.height() {
+        for x in 0..pair.width() {
+            canvas.set(200 + x, 150 + y, pair.at(x, y));
+        }
+    }
+    let v = verdict(&canvas);
+    assert!(!v.usable && v.has("several_people"), "{v:?}");
+}
