@@ -9,7 +9,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -113,6 +113,8 @@ pub struct Jobs {
     wake: Arc<Notify>,
     /// Whether the worker of this process is asked to stop.
     stopping: watch::Sender<bool>,
+    /// How a job ended could not be stored: the next heartbeat puts it back.
+    unsettled: AtomicBool,
     done: AtomicU64,
     retried: AtomicU64,
     died: AtomicU64,
@@ -138,6 +140,7 @@ impl Jobs {
             worker,
             wake: Arc::default(),
             stopping: watch::Sender::new(false),
+            unsettled: AtomicBool::new(false),
             done: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             died: AtomicU64::new(0),
@@ -297,7 +300,7 @@ where
         },
     };
     if let Err(error) = settle(&app, &job, kind, outcome).await {
-        // The next heartbeat finds it and puts it back.
+        app.jobs.unsettled.store(true, Ordering::Relaxed);
         app.report(&error, "how a job ended can't be stored");
     }
 }

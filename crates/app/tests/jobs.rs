@@ -13,6 +13,7 @@ use headshot_app::audit::Actor;
 use headshot_app::jobs::{self, Job, Kind, NewJob, Outcome, ReviveError, Running};
 use headshot_domain::{Clock, JobId, JobState, OrgId};
 use headshot_storage::jobs::{self as storage, Claim};
+use headshot_storage::{AsConn, Conn};
 use headshot_testkit::{ManualClock, TestDb};
 use rstest::rstest;
 use serde_json::json;
@@ -368,4 +369,40 @@ async fn a_job_commits_with_its_cause_or_not_at_all(#[case] on: On) {
     jobs::enqueue(&place.app, &mut tx, job).await.unwrap();
     drop(tx);
     assert!(place.in_state(JobState::Queued).await.is_empty());
+}
+
+/// The end of a try is lost, whatever the reason; nothing else runs here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_end_could_not_be_stored_is_put_back_by_the_next_heartbeat() {
+    let database = headshot_testkit::sqlite().await;
+    let clock = ManualClock::new();
+    let app = headshot_testkit::app_set(&database.db, &clock, |settings| {
+        settings.jobs.lease = Duration::from_millis(300);
+    });
+    let place = Place {
+        _database: database,
+        clock,
+        app,
+    };
+    let mut tx = place.app.db.write().await.unwrap();
+    let Conn::Sqlite(conn) = tx.conn() else {
+        unreachable!("it is SQLite");
+    };
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON jobs WHEN NEW.last_error = 'not today' \
+        BEGIN SELECT RAISE(FAIL, 'no'); END";
+    sqlx::raw_sql(refuse).execute(conn).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut worker = start(&place.app);
+    let id = place.enqueue("org_1", json!(1)).await;
+    let (_, answer) = worker.next().await;
+    answer.send(retry(60)).unwrap();
+    let again = tokio::time::timeout(Duration::from_secs(30), worker.next()).await;
+    let (again, answer) = again.expect("it is put back");
+    assert_eq!((&again.id, again.attempt), (&id, 2));
+    let running = place.until(&id, Some(JobState::Running)).await.unwrap();
+    let why = running.last_error.unwrap();
+    assert_eq!(why, "how it ended could not be stored");
+    answer.send(Outcome::Done).unwrap();
+    place.until(&id, None).await;
+    worker.stop().await;
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use headshot_storage::Error;
@@ -237,7 +238,9 @@ where
     /// Extends the leases. What was taken over meanwhile is stopped; what this worker holds and does
     /// not run (the end of it could not be stored) is put back.
     async fn beat(&mut self) -> Result<(), Error> {
-        if self.running.is_empty() && !self.failing {
+        // While something runs there is a beat anyway, so the mark stays for the first one without.
+        let unsettled = || self.app.jobs.unsettled.swap(false, Ordering::Relaxed);
+        if self.running.is_empty() && !self.failing && !unsettled() {
             return Ok(());
         }
         let worker = self.app.jobs.worker.clone();
