@@ -90,7 +90,9 @@ test("a member sees no admin page", async () => {
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Set password and sign in" }).click();
     await page.getByRole("heading", { level: 1, name: "Hello Amara Okafor" }).waitFor();
-    assert.equal(await page.getByRole("link").count(), 0);
+    assert.equal(await page.getByRole("link").count(), 1);
+    await page.getByRole("link", { name: "Password, and where you are signed in" }).click();
+    await page.getByRole("heading", { level: 1, name: "Your account" }).waitFor();
     visitor.expectStatus(403);
     for (const path of ADMIN_PAGES) {
       const answer = await page.goto(path);
