@@ -21,9 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection to PostgreSQL: a lost server must not hold requests up.
 const POSTGRES_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The most connections to PostgreSQL.
-const POSTGRES_MAX: u32 = 10;
-
 /// Connections to PostgreSQL that are kept open.
 const POSTGRES_READY: u32 = 4;
 
@@ -135,12 +132,10 @@ impl Db {
             .map_err(|source| Error::of(source, "the configured address"))?;
         let location: Arc<str> = postgres_location(&options).into();
         let pool = PgPoolOptions::new()
-            .max_connections(POSTGRES_MAX)
+            .max_connections(10)
             // Opening one takes longer than what it is wanted for.
             .min_connections(POSTGRES_READY)
             .acquire_timeout(POSTGRES_PATIENCE)
-            // A read and a write each do it in their way.
-            .test_before_acquire(false)
             .after_connect(|conn, _| {
                 Box::pin(async {
                     sqlx::raw_sql(dialect::POSTGRES_SESSION)
@@ -267,16 +262,7 @@ impl Db {
         self.check_place()?;
         let inner = match &self.pools {
             Pools::Sqlite { read, .. } => read.acquire().await.map(ReadInner::Sqlite),
-            Pools::Postgres(pool) => {
-                let sound = || {
-                    let pool = pool.clone();
-                    async move {
-                        let mut conn = pool.acquire().await?;
-                        conn.ping().await.map(|()| conn)
-                    }
-                };
-                past_lost(sound).await.map(ReadInner::Postgres)
-            }
+            Pools::Postgres(pool) => pool.acquire().await.map(ReadInner::Postgres),
         };
         let location = Arc::clone(&self.location);
         match inner {
@@ -307,12 +293,7 @@ impl Db {
                 Some(Arc::clone(written)),
             ),
             Pools::Postgres(pool) => (
-                past_lost(|| {
-                    let pool = pool.clone();
-                    async move { pool.begin_with(postgres).await }
-                })
-                .await
-                .map(WriteInner::Postgres),
+                pool.begin_with(postgres).await.map(WriteInner::Postgres),
                 None,
             ),
         };
@@ -374,25 +355,6 @@ impl Db {
             Pools::Postgres(pool) => pool.close().await,
         }
     }
-}
-
-/// Begins something on a connection to PostgreSQL. Those that were lost while they rested show it now,
-/// go, and are no failure: the next one may be good.
-async fn past_lost<T, F>(attempt: impl Fn() -> F + Send + Sync) -> Result<T, sqlx::Error>
-where
-    F: Future<Output = Result<T, sqlx::Error>> + Send,
-{
-    let first_sound = async {
-        for _ in 0..POSTGRES_MAX {
-            match attempt().await {
-                Err(sqlx::Error::Io(_) | sqlx::Error::Database(_)) => {}
-                done => return done,
-            }
-        }
-        attempt().await
-    };
-    let done = tokio::time::timeout(POSTGRES_PATIENCE, first_sound).await;
-    done.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Runs the migrations that are missing. Those that this version does not know are no error: see
