@@ -99,8 +99,6 @@ impl Db {
             .acquire_timeout(PATIENCE)
             .idle_timeout(None)
             .max_lifetime(None)
-            // A file does not go away like a server.
-            .test_before_acquire(false)
             // SQLite ends a transaction by itself when the disk is full or an I/O error hits; the
             // driver still counts it, and the connection could never begin another one.
             .before_acquire(|conn, _| Box::pin(async { Ok(!conn.is_in_transaction()) }))
@@ -112,7 +110,6 @@ impl Db {
             .acquire_timeout(PATIENCE)
             .idle_timeout(None)
             .max_lifetime(None)
-            .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "1"));
         Ok(Self {
             pools: Pools::Sqlite {
