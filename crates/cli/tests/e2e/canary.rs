@@ -191,15 +191,17 @@ fn hidden_key(html: &str) -> String {
 
 /// Every page that an admin can open.
 fn server_pages(browser: &mut Browser, pages: &mut Vec<crate::support::Answer>) {
-    let log = browser.get("/app/admin/api/logs");
-    let details: Vec<String> = log
-        .text()
-        .split("href=\"")
-        .filter_map(|part| part.split('"').next())
-        .filter(|href| href.starts_with("/app/admin/api/logs/"))
-        .map(str::to_owned)
-        .collect();
-    assert!(!details.is_empty(), "the log has entries");
+    let (log, details) = crate::support::eventually("the log has entries", || {
+        let log = browser.get("/app/admin/api/logs");
+        let details: Vec<String> = log
+            .text()
+            .split("href=\"")
+            .filter_map(|part| part.split('"').next())
+            .filter(|href| href.starts_with("/app/admin/api/logs/"))
+            .map(str::to_owned)
+            .collect();
+        (!details.is_empty()).then_some((log, details))
+    });
     for path in details.iter().take(60) {
         pages.push(browser.get(path));
     }
