@@ -30,16 +30,11 @@ pub enum PhotoError {
 /// The most photos that one request may ask for by id.
 pub const IDS_MAX: usize = 1_000;
 
-/// Whether photos with this status are listed: those of a session that is not active yet are still
-/// being made, or made again (contract: photos.md).
-async fn listed(
-    conn: &mut impl AsConn,
-    (org, model): (&OrgId, &ModelId),
-    status: PhotoStatus,
-) -> Result<bool, PhotoError> {
-    let found = models::find(conn, org, model).await?;
-    let found = found.ok_or(PhotoError::NoSuchModel)?;
-    Ok(status == PhotoStatus::Deleted || found.status == ModelStatus::Active)
+async fn known(conn: &mut impl AsConn, org: &OrgId, model: &ModelId) -> Result<(), PhotoError> {
+    match models::find(conn, org, model).await? {
+        Some(_) => Ok(()),
+        None => Err(PhotoError::NoSuchModel),
+    }
 }
 
 /// A page of a session's photos, in the order in which they were made.
@@ -50,11 +45,8 @@ pub async fn list(
     slice: Slice,
 ) -> Result<Page<Photo>, PhotoError> {
     let mut conn = app.db.read().await?;
-    let (items, total) = if listed(&mut conn, (org, model), filter.status).await? {
-        photos::list(&mut conn, (org, model), filter, slice.bounds()).await?
-    } else {
-        (Vec::new(), 0)
-    };
+    known(&mut conn, org, model).await?;
+    let (items, total) = photos::list(&mut conn, (org, model), filter, slice.bounds()).await?;
     Ok(Page::new(items, total, slice))
 }
 
@@ -93,15 +85,13 @@ pub async fn some(
     ids: &[PhotoId],
 ) -> Result<Vec<Photo>, PhotoError> {
     let mut conn = app.db.read().await?;
+    known(&mut conn, org, model).await?;
     let filter = Filter {
         status: PhotoStatus::Active,
         liked: None,
     };
     let most = i64::try_from(IDS_MAX).unwrap_or(i64::MAX);
-    let mut found = Vec::new();
-    if listed(&mut conn, (org, model), filter.status).await? {
-        (found, _) = photos::list(&mut conn, (org, model), filter, (most, 0)).await?;
-    }
+    let (mut found, _) = photos::list(&mut conn, (org, model), filter, (most, 0)).await?;
     if !ids.is_empty() {
         found.retain(|photo| ids.contains(&photo.id));
         if found.is_empty() {

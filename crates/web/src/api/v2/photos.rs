@@ -194,7 +194,7 @@ pub(crate) struct PhotosResponse {
 
 /// List a model's photos
 ///
-/// Empty until the model is `active`: headshots that are still being made are not listed.
+/// Headshots appear as they are made, also before the model is `active`.
 #[utoipa::path(
     get, path = "/api/v2/organization/models/{modelId}/photos", operation_id = "listModelPhotos", tag = "photos",
     params(
