@@ -70,13 +70,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
 fn config_check(config: &Config, json: bool) {
     if json {
-        let fields = config
-            .shown()
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into()));
+        let shown = config.shown().into_iter();
+        let fields = shown.map(|(name, value)| (name.to_owned(), value));
         output::json(&Value::Object(fields.collect()));
     } else {
         for (name, value) in config.shown() {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             output::line(format!("{name:<20} {value}"));
         }
     }
