@@ -1,5 +1,7 @@
 //! Passwords: argon2id off the async threads, with a bound on how many are hashed at once.
 
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -96,23 +98,29 @@ impl Passwords {
         right && known
     }
 
-    async fn off_thread<T: Default + Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> T {
+    async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         // The slot goes with the work: a caller who leaves doesn't end the hash that it started. The
-        // semaphore is never closed; a panic in the hash counts as a wrong password.
+        // semaphore is never closed.
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         let work = move || {
             let _slot = slot;
             work()
         };
-        tokio::task::spawn_blocking(work).await.unwrap_or_default()
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The process is about to end.
+                Err(_) => pending().await,
+            },
+        }
     }
 }
 
 /// OWASP's first choice: 19 MiB, two passes, one lane.
 fn argon2id() -> Argon2<'static> {
+    #[cfg(test)]
+    tests::BEGUN_HERE.set(tests::BEGUN_HERE.get() + 1);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default())
 }
 
@@ -138,8 +146,15 @@ fn verify_now(password: &str, stored: &str, hashed: &AtomicU64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use headshot_domain::SeededEntropy;
+
+    thread_local! {
+        /// Hashes that were begun on this thread.
+        pub(super) static BEGUN_HERE: Cell<u64> = const { Cell::new(0) };
+    }
 
     #[test]
     fn length_is_limited_at_both_ends() {
@@ -195,5 +210,19 @@ mod tests {
             assert!(!passwords.verify("wrong".to_owned().into(), of).await);
             assert_eq!(passwords.hashed(), before + 1);
         }
+    }
+
+    /// A hash takes some 20 ms, in which this thread would serve nobody.
+    #[tokio::test(flavor = "current_thread")]
+    async fn nothing_is_hashed_on_the_async_threads() {
+        let entropy = SeededEntropy::new(1);
+        let passwords = Passwords::new(&entropy);
+        let decoy = BEGUN_HERE.get();
+        assert_eq!(decoy, 1, "made at the start");
+        let stored = passwords.hash("secret".to_owned().into(), &entropy).await;
+        let right = passwords.verify("secret".to_owned().into(), Some(stored));
+        assert!(right.await);
+        assert_eq!(passwords.hashed(), 2);
+        assert_eq!(BEGUN_HERE.get(), decoy);
     }
 }
