@@ -262,9 +262,14 @@ impl Server {
         value.parse().expect("a number")
     }
 
+    /// The process's number.
+    pub(crate) fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
     /// Sends a signal by its name, such as `STOP`.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.id();
         let sent = Command::new("kill")
             .args([&format!("-{name}"), &pid])
             .status();

@@ -1,11 +1,13 @@
 //! Things that go wrong around the server.
 
-use std::fs;
+use std::fs::{self, File};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use headshot_app::verification::LEASE;
 use headshot_testkit::Proxy;
+use serde_json::Value;
 
 use crate::support::{Connection, Place, Server, eventually, get, one_line, post, text};
 
@@ -130,13 +132,31 @@ fn a_database_that_is_not_there() {
 
 /// Runs `script` where it may mount file systems, in the folder of `place`. `$0` is the binary.
 fn mounting(place: &Place, script: &str) -> std::process::Output {
-    let as_root = Command::new("unshare").args(["-m", "true"]).output();
-    let flags = match as_root {
-        Ok(output) if output.status.success() => "-m",
-        _ => "-rm",
-    };
+    in_a_mount(place, script).output().expect("sh runs")
+}
+
+fn in_a_mount(place: &Place, script: &str) -> Command {
+    let flags = if mounts_as_root() { "-m" } else { "-rm" };
     let mut command = place.shell(&format!("exec unshare {flags} sh -ec \"$1\" \"$0\""));
-    command.arg(script).output().expect("sh runs")
+    command.arg(script);
+    command
+}
+
+fn mounts_as_root() -> bool {
+    let tried = Command::new("unshare").args(["-m", "true"]).output();
+    tried.is_ok_and(|output| output.status.success())
+}
+
+/// A command that sees the file systems that are mounted for `server` alone.
+fn beside(place: &Place, server: &Server, args: &[&str]) -> std::process::Output {
+    let flags = if mounts_as_root() {
+        "-m"
+    } else {
+        "-U --preserve-credentials -m"
+    };
+    let id = server.id();
+    let mut command = place.shell(&format!("exec nsenter {flags} -t {id} \"$0\" \"$@\""));
+    command.args(args).output().expect("sh runs")
 }
 
 fn assert_names(place: &Place, output: &std::process::Output, words: &str) {
@@ -202,35 +222,15 @@ fn a_disk_that_fills_up_under_a_server() {
     let place = Place::new();
     let org = place.org("unlimited");
     let key = place.key(&org, &[]).key;
-    let script = "cp -a data copy; mount -t tmpfs -o size=2m none data; cp -a copy/. data; \
-                  dd if=/dev/zero of=data/filler bs=4k >/dev/null 2>&1 || true; exec \"$0\" serve";
-    let flags = if text(&Command::new("id").arg("-u").output().expect("id").stdout) == "0\n" {
-        "-m"
-    } else {
-        "-rm"
-    };
-    let mut command = place.shell(&format!("exec unshare {flags} sh -ec \"$1\" \"$0\""));
-    command.arg(script);
-    let server = Server::spawn(command);
-    let address = eventually("it serves or says why not", || {
-        let printed = server.printed();
-        let serving = printed.lines().find(|line| line.starts_with("Serving "));
-        let address = serving.and_then(|line| line.rsplit(' ').next());
-        assert!(!printed.contains("panicked"), "{printed}");
-        let failed = printed.contains("error: ");
-        address
-            .map(|text| Some(text.parse().expect("an address")))
-            .or(failed.then_some(None))
-    });
-    // No room even to start: one line names the path. With room for that, requests are answered.
-    let Some(address) = address else {
-        assert!(
-            server
-                .printed()
-                .contains(&place.data_dir().display().to_string())
-        );
-        return;
-    };
+    let script = "cp -a data copy; mount -t tmpfs -o size=4m none data; cp -a copy/. data; \
+                  exec \"$0\" serve";
+    let server = Server::start(in_a_mount(&place, script));
+    // As this process sees the folder that is mounted for the server alone.
+    let filler = Path::new("/proc").join(server.id()).join("cwd/data/filler");
+    let mut fill = File::create(&filler).expect("there is room for a file");
+    let full = std::io::copy(&mut std::io::repeat(0), &mut fill).expect_err("a full disk");
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+
     // What fits into the room that files have already is written; callers with other names need more.
     let mut sent = 0;
     eventually("the log names the path", || {
@@ -239,8 +239,7 @@ fn a_disk_that_fills_up_under_a_server() {
             let answer = get(ORGANIZATION)
                 .bearer(&key)
                 .header("User-Agent", format!("{sent:0500}"))
-                .try_send(address)
-                .expect("answered");
+                .send(&server);
             assert_eq!(answer.status, 200);
         }
         server
@@ -248,6 +247,29 @@ fn a_disk_that_fills_up_under_a_server() {
             .contains("headshot.db is full")
             .then_some(())
     });
+
+    drop(fill);
+    fs::remove_file(filler).expect("the filler is there");
+    let list = [
+        "log", "list", "--org", &org.uid, "--limit", "10000", "--json",
+    ];
+    eventually("all that waited is written", || {
+        let listed = beside(&place, &server, &list);
+        let listed: Value = serde_json::from_slice(&listed.stdout).ok()?;
+        let rows = listed["rows"].as_array()?;
+        assert!(rows.iter().all(|row| row["status"] == 200));
+        (rows.len() == sent).then_some(())
+    });
+    let made = beside(
+        &place,
+        &server,
+        &["key", "create", "--org", &org.uid, "--json"],
+    );
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    let new = made["key"].as_str().expect("key");
+    assert_eq!(get(ORGANIZATION).bearer(new).send(&server).status, 200);
+    server.stop();
 }
 
 #[test]
