@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use headshot_domain::{ModelStatus, storable};
+use headshot_domain::{Gender, ModelStatus, storable};
 use headshot_storage::people;
 use headshot_storage::{Error, models};
 
@@ -104,17 +104,29 @@ pub fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.chars().count()) && !name.contains(char::is_control)
 }
 
-/// Stores the person's name, and that the person agreed to the text of `version`.
+/// What a person says before photos are uploaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// The person's name, see [`is_name`].
+    pub name: &'a str,
+    /// What the organization's systems are told as `trigger`, if the person says it.
+    pub gender: Option<Gender>,
+    /// Which text the person agreed to.
+    pub version: &'a str,
+}
+
+/// Stores what the person says of themselves, and that the person agreed to the text of `version`.
 pub async fn give(
     app: &App,
     visit: &Visit,
-    (name, version): (&str, &str),
+    said: Said<'_>,
     address: IpAddr,
 ) -> Result<Model, ConsentError> {
-    if !is_name(name) {
+    let version = said.version;
+    if !is_name(said.name) {
         return Err(ConsentError::Name);
     }
-    let name = storable(name.trim());
+    let name = storable(said.name.trim());
     if version != terms(app).version {
         return Err(ConsentError::Outdated);
     }
@@ -128,6 +140,7 @@ pub async fn give(
     }
     let mut after = before.clone();
     after.title = name.into_owned();
+    after.gender = said.gender;
     after.started_at = before.started_at.or(Some(now));
     match models::update(&mut tx, &before, &after).await {
         Err(Error::Conflict) => return Err(ConsentError::NotNow(before.status)),

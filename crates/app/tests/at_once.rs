@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use headshot_app::access::Visit;
 use headshot_app::audit::Actor;
+use headshot_app::consent::{self, Said};
 use headshot_app::idempotency::Once;
 use headshot_app::invites::{self, JoinError};
 use headshot_app::mail::{self, RemindError};
 use headshot_app::models::{self, CreateError, DeleteError, NewModel};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::teams::{self, TeamError};
-use headshot_app::{App, access, consent, gallery, keys, maintenance, members, webhooks};
+use headshot_app::{App, access, gallery, keys, maintenance, members, webhooks};
 use headshot_domain::{
     Credits, Email, InviteId, KeyHint, Liked, ModelId, ModelStatus, ModelVersion, Networks, OrgId,
     PhotoId, PhotoStatus, Plan, ScopeSet, TeamId, UserId,
@@ -180,7 +181,11 @@ enum Deed {
 async fn does(deed: Deed, app: &App, visit: &Visit, photo: &PhotoId) {
     match deed {
         Deed::Agree => {
-            let said = ("Jane Doe", consent::VERSION);
+            let said = Said {
+                name: "Jane Doe",
+                gender: None,
+                version: consent::VERSION,
+            };
             consent::give(app, visit, said, HOME).await.unwrap();
         }
         Deed::Submit => {

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use headshot_app::access::{self, Visit};
 use headshot_app::audit::{self, Actor, Checked, Verified};
+use headshot_app::consent::{self, Said};
 use headshot_app::idempotency::Once;
 use headshot_app::models::{self, NewModel};
-use headshot_app::{App, Roles, consent, invites, maintenance, members, webhooks};
+use headshot_app::{App, Roles, invites, maintenance, members, webhooks};
 use headshot_domain::{
     Clock as _, Credits, Email, Gender, JobId, JobKind, JobState, MailId, MailKind, MailState,
     ModelVersion, OrgId, UploadId, WebhookEvent, WebhookState,
@@ -100,7 +101,11 @@ impl Place {
     async fn agreed(&self, token: &str) -> Visit {
         let home: IpAddr = HOME.parse().unwrap();
         let visit = access::open(&self.app, token).await.unwrap().unwrap();
-        let said = (NAME, consent::terms(&self.app).version);
+        let said = Said {
+            name: NAME,
+            gender: Some(Gender::Female),
+            version: consent::terms(&self.app).version,
+        };
         consent::give(&self.app, &visit, said, home).await.unwrap();
         access::open(&self.app, token).await.unwrap().unwrap()
     }
@@ -128,8 +133,7 @@ impl Place {
     async fn emit(&self, visit: &Visit, event: WebhookEvent) {
         let mut tx = self.app.db.write().await.unwrap();
         let id = &visit.model.id;
-        let mut model = rows::find(&mut tx, &self.org, id).await.unwrap().unwrap();
-        model.gender = Some(Gender::Female);
+        let model = rows::find(&mut tx, &self.org, id).await.unwrap().unwrap();
         webhooks::emit(&self.app, &mut tx, event, &model)
             .await
             .unwrap();
@@ -295,8 +299,13 @@ async fn receivers_are_owed_the_events_and_not_the_person(#[case] on: On) {
     let call = receiver.next().await;
     let waiting = told(&call);
     place.delete(&visit).await;
-    let deletion = receiver.next().await;
     call.echo(500);
+    // The deletion was waiting for this first try, and for no further one.
+    let (one, other) = (receiver.next().await, receiver.next().await);
+    let (deletion, again) = match told(&one)["event"].as_str() {
+        Some("model.deleted") => (one, other),
+        _ => (other, one),
+    };
     let deleted = told(&deletion);
     assert_eq!(deleted["event"], "model.deleted");
     assert_eq!(deleted["object"]["status"], "deleted");
@@ -307,7 +316,6 @@ async fn receivers_are_owed_the_events_and_not_the_person(#[case] on: On) {
     assert_eq!(deleted.erased_at, None, "it never told of the person");
 
     // What was in vain comes again, under its id and without the person.
-    let again = receiver.next().await;
     let body = told(&again);
     assert_eq!(body["id"], waiting["id"]);
     assert_eq!(body["event"], "model.status.updated");

@@ -15,11 +15,12 @@ use data_encoding::BASE64;
 use futures_util::TryStreamExt as _;
 use headshot_app::access::{self, Visit};
 use headshot_app::audit::Actor;
+use headshot_app::consent::{self, Said};
 use headshot_app::idempotency::Once;
 use headshot_app::outbound::generator::{
     Endpoint, IMAGE_MAX, PHOTOS_MAX, REQUEST_MAX, SIGNATURE, STATE_MAX, TIMESTAMP,
 };
-use headshot_app::{Roles, Settings, consent, invites, jobs, shoots, uploads};
+use headshot_app::{Roles, Settings, invites, jobs, shoots, uploads};
 use headshot_domain::{Clock as _, Credits, JobState, ModelStatus, Variant};
 use headshot_imaging::decode::{self, Format};
 use headshot_imaging::{Recipe, SourceType, portraits};
@@ -100,7 +101,11 @@ impl Place {
         let joined = invites::join(app, &invite.unwrap().id, (&email, None)).await;
         let visit = access::open(app, &joined.unwrap().token).await;
         let visit = visit.unwrap().unwrap();
-        let said = (name, consent::terms(app).version);
+        let said = Said {
+            name,
+            gender: None,
+            version: consent::terms(app).version,
+        };
         consent::give(app, &visit, said, HOME).await.unwrap();
         let portrait = portraits::ALL.iter().find(|one| one.name == "obama");
         let portrait = Bytes::from_static(portrait.unwrap().bytes);

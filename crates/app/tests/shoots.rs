@@ -14,7 +14,7 @@ use bytes::Bytes;
 use headshot_app::access::{self, Visit};
 use headshot_app::audit::Actor;
 use headshot_app::brand::{self, Kind};
-use headshot_app::consent::{self, ConsentError};
+use headshot_app::consent::{self, ConsentError, Said};
 use headshot_app::gallery::{self, PhotoError};
 use headshot_app::idempotency::Once;
 use headshot_app::jobs::{self, NewJob};
@@ -69,6 +69,14 @@ async fn place_with(on: On, change: impl FnOnce(&mut studio::Limits)) -> Place {
     Place { home }
 }
 
+fn said<'a>(name: &'a str, version: &'a str) -> Said<'a> {
+    Said {
+        name,
+        gender: None,
+        version,
+    }
+}
+
 impl Place {
     async fn invited(&self, email: &str) -> Visit {
         let (app, email) = (&self.app, email.parse().unwrap());
@@ -82,7 +90,7 @@ impl Place {
 
     async fn agreed(&self, email: &str) -> Visit {
         let visit = self.invited(email).await;
-        let said = ("Jane Doe", consent::VERSION);
+        let said = said("Jane Doe", consent::VERSION);
         consent::give(&self.app, &visit, said, HOME).await.unwrap();
         visit
     }
@@ -104,7 +112,7 @@ impl Place {
         let token = url.split("token=").nth(1).unwrap().split('&').next();
         let visit = access::open(&self.app, token.unwrap()).await;
         let visit = visit.unwrap().unwrap();
-        let said = ("Test", consent::VERSION);
+        let said = said("Test", consent::VERSION);
         consent::give(&self.app, &visit, said, HOME).await.unwrap();
         visit
     }
@@ -464,8 +472,9 @@ async fn what_a_person_can_do_wrong(#[case] on: On) {
     assert!(matches!(early, Err(UploadError::NoConsent)));
     let early = shoots::submit(app, &visit).await;
     assert!(matches!(early, Err(SubmitError::NoConsent)));
-    let give =
-        async |name: &str, version: &str| consent::give(app, &visit, (name, version), HOME).await;
+    let give = async |name: &str, version: &str| {
+        consent::give(app, &visit, said(name, version), HOME).await
+    };
     assert!(matches!(
         give("Jane", "2020-01-01").await,
         Err(ConsentError::Outdated)

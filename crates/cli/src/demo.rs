@@ -11,12 +11,14 @@ use anyhow::{Context, bail};
 use headshot_app::access::{self, Visit};
 use headshot_app::accounts::{self, Visitor};
 use headshot_app::audit::Actor;
+use headshot_app::consent::{self, Said};
 use headshot_app::idempotency::Once;
 use headshot_app::keys::{self, NewKey};
 use headshot_app::organizations::{self, NewOrganization};
-use headshot_app::{App, Roles, consent, gallery, invites, roles, shoots, teams, uploads};
+use headshot_app::{App, Roles, gallery, invites, roles, shoots, teams, uploads};
 use headshot_domain::{
-    ApiKeySecret, Credits, Email, Liked, ModelStatus, Networks, OrgId, Plan, Role, ScopeSet, TeamId,
+    ApiKeySecret, Credits, Email, Gender, Liked, ModelStatus, Networks, OrgId, Plan, Role,
+    ScopeSet, TeamId,
 };
 use headshot_imaging::portraits;
 use headshot_storage::sign_in::LinkPurpose;
@@ -49,6 +51,7 @@ const INVITED: &str = "new.colleague@acme.example";
 struct Sample {
     name: &'static str,
     email: &'static str,
+    gender: Gender,
     /// The place of the team in [`TEAMS`].
     team: usize,
     /// Which of the bundled portraits are the person's selfies.
@@ -60,12 +63,14 @@ fn samples() -> [Sample; 2] {
         Sample {
             name: "Eileen Collins",
             email: "eileen@acme.example",
+            gender: Gender::Female,
             team: 1,
             portraits: &["astronaut"],
         },
         Sample {
             name: "Barack Obama",
             email: "barack@acme.example",
+            gender: Gender::Male,
             team: 0,
             portraits: &["obama", "obama2"],
         },
@@ -240,7 +245,12 @@ async fn shoot(
     let joined = invites::join(app, &invite.id, (&email, Some(sample.name))).await?;
     let visit = access::open(app, &joined.token).await?;
     let visit = visit.context("the sample's session is missing")?;
-    consent::give(app, &visit, (sample.name, consent::VERSION), home).await?;
+    let said = Said {
+        name: sample.name,
+        gender: Some(sample.gender),
+        version: consent::VERSION,
+    };
+    consent::give(app, &visit, said, home).await?;
     let bundled = portraits::ALL.iter();
     for portrait in bundled.filter(|portrait| sample.portraits.contains(&portrait.name)) {
         uploads::add(app, &visit, portrait.bytes.into()).await?;

@@ -108,7 +108,7 @@ pub struct Closed {
     pub text: String,
 }
 
-/// The first step; posts `name`, `version`, `agree` to `.../consent`.
+/// The first step; posts `name`, `gender`, `version`, `agree` to `.../consent`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "people/agree.html")]
 pub struct Agree {
@@ -116,12 +116,26 @@ pub struct Agree {
     pub frame: PersonFrame,
     /// Name as typed, or as known.
     pub name: String,
+    /// `male`, `female`, or empty.
+    pub gender: String,
     /// What is agreed to.
     pub paragraphs: &'static [&'static str],
     /// Which text that is.
     pub version: &'static str,
     /// Why the form was refused.
     pub error: Option<String>,
+}
+
+impl Agree {
+    /// Value, label, and whether it is chosen.
+    fn genders(&self) -> [(&'static str, &'static str, bool); 3] {
+        let choices = [
+            ("", "Rather not say"),
+            ("female", "Female"),
+            ("male", "Male"),
+        ];
+        choices.map(|(value, label)| (value, label, value == self.gender))
+    }
 }
 
 /// An uploaded photo and what is said of it.

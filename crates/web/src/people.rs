@@ -11,14 +11,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use headshot_app::access;
-use headshot_app::consent::{self, ConsentError};
+use headshot_app::consent::{self, ConsentError, Said};
 use headshot_app::gallery::{self, Photo};
 use headshot_app::invites::{self, JoinError};
 use headshot_app::models::{DeleteError, SubmitError};
 use headshot_app::photos::path as photo_path;
 use headshot_app::shoots::{self, Progress};
 use headshot_app::uploads::{self, Severity};
-use headshot_domain::{Email, InviteId, Liked, ModelStatus, PhotoId, Variant};
+use headshot_domain::{Email, Gender, InviteId, Liked, ModelStatus, PhotoId, Variant};
 use headshot_pages::{
     Agree, Closed, Erase, HeadshotCard, Join, Notice, PersonFrame, Photos, Results, Step,
     UploadRow, Waiting, waiting_sentence,
@@ -250,7 +250,9 @@ async fn session(State(web): State<Web>, inside: Inside) -> Result<Response, Pag
     let page = match inside.visit.model.status {
         ModelStatus::Onboarding => {
             if consent::given(web.app(), &inside.visit).await?.is_none() {
-                html(&agree_form(&web, &inside, &inside.visit.model.title, None))?
+                let model = &inside.visit.model;
+                let gender = model.gender.map_or("", Gender::name);
+                html(&agree_form(&web, &inside, (&model.title, gender), None))?
             } else {
                 html(&photos_page(&web, &inside, Vec::new()).await?)?
             }
@@ -279,11 +281,17 @@ async fn session(State(web): State<Web>, inside: Inside) -> Result<Response, Pag
     Ok(page)
 }
 
-fn agree_form(web: &Web, inside: &Inside, name: &str, error: Option<String>) -> Agree {
+fn agree_form(
+    web: &Web,
+    inside: &Inside,
+    (name, gender): (&str, &str),
+    error: Option<String>,
+) -> Agree {
     let terms = consent::terms(web.app());
     Agree {
         frame: frame(inside, Step::Agree),
         name: name.to_owned(),
+        gender: gender.to_owned(),
         paragraphs: terms.paragraphs,
         version: terms.version,
         error,
@@ -351,25 +359,31 @@ fn card(web: &Web, inside: &Inside, photo: &Photo) -> Result<HeadshotCard, PageE
 
 async fn agree(State(web): State<Web>, form: InsideForm) -> Result<Response, PageError> {
     let inside = &form.inside;
-    let (name, version) = (form.fields.get("name"), form.fields.get("version"));
+    let [name, gender, version] = ["name", "gender", "version"].map(|field| form.fields.get(field));
+    let refused = |notice: Option<Notice>, error: Option<String>| {
+        let mut page = agree_form(&web, inside, (name, gender), error);
+        page.frame.notice = notice;
+        html_with(StatusCode::BAD_REQUEST, &page)
+    };
     if form.fields.get("agree") != "yes" {
         let why = "Please agree first, or delete everything below.".to_owned();
-        let page = agree_form(&web, inside, name, Some(why));
-        return html_with(StatusCode::BAD_REQUEST, &page);
+        return refused(None, Some(why));
     }
-    let address = inside.address;
-    match consent::give(web.app(), &inside.visit, (name, version), address).await {
+    let chosen: Option<Result<Gender, _>> = (!gender.is_empty()).then(|| gender.parse());
+    let Ok(gender) = chosen.transpose() else {
+        let why = "Choose one of the genders in the list, or rather not say.";
+        return refused(Some(Notice::bad(why)), None);
+    };
+    let said = Said {
+        name,
+        gender,
+        version,
+    };
+    match consent::give(web.app(), &inside.visit, said, inside.address).await {
         Ok(_) | Err(ConsentError::NotNow(_)) => Ok(see_other(&inside.path())),
         Err(ConsentError::Internal(error)) => Err(error.into()),
-        Err(ConsentError::Outdated) => {
-            let mut page = agree_form(&web, inside, name, None);
-            page.frame.notice = Some(Notice::info(ConsentError::Outdated.to_string()));
-            html_with(StatusCode::BAD_REQUEST, &page)
-        }
-        Err(ConsentError::Name) => {
-            let page = agree_form(&web, inside, name, Some(ConsentError::Name.to_string()));
-            html_with(StatusCode::BAD_REQUEST, &page)
-        }
+        Err(why @ ConsentError::Outdated) => refused(Some(Notice::info(why.to_string())), None),
+        Err(why @ ConsentError::Name) => refused(None, Some(why.to_string())),
     }
 }
 

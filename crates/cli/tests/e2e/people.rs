@@ -649,6 +649,15 @@ fn consent_is_given_to_the_text_that_was_shown() {
             "what was typed is kept"
         );
     }
+    let odd = [
+        ("name", "Jane"),
+        ("gender", "robot"),
+        ("version", version),
+        ("agree", "yes"),
+    ];
+    let answer = browser.submit(&session.page(), &session.path("consent"), &odd);
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("genders in the list"));
     // Until then no photo is taken and nothing is submitted.
     let refused = upload(&mut browser, &session, &[("me.jpg", PORTRAIT)]);
     assert_eq!(refused.status, 400);
@@ -663,11 +672,15 @@ fn consent_is_given_to_the_text_that_was_shown() {
 
     let fields = [
         ("name", hundred.as_str()),
+        ("gender", "female"),
         ("version", version),
         ("agree", "yes"),
     ];
     let given = browser.submit(&session.page(), &session.path("consent"), &fields);
     assert_eq!(given.status, 303, "{}", given.text());
+    let model = served.read(&format!("/api/v2/organization/models/{}", session.id));
+    assert_eq!(model["model"]["title"], *hundred);
+    assert_eq!(model["model"]["trigger"], "female");
     let none = browser.submit(&session.page(), &session.path("submit"), &[]);
     assert_eq!(none.status, 400);
     assert!(none.text().contains("at least one photo that can be used"));

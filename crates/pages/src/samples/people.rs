@@ -80,6 +80,7 @@ fn agree() -> Agree {
             ..frame(Step::Agree)
         },
         name: HOSTILE_NAME.to_owned(),
+        gender: "female".to_owned(),
         paragraphs: &[
             "You upload photos of yourself. This server makes headshots from them.",
             "You can delete everything yourself at any time.",

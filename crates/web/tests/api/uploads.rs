@@ -6,7 +6,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use futures_util::stream;
-use headshot_app::{access, consent, studio};
+use headshot_app::consent::{self, Said};
+use headshot_app::{access, studio};
 use headshot_web::UploadLimits;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -43,7 +44,11 @@ async fn person(limits: UploadLimits, studio: studio::Limits) -> Person {
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let token = cookie.split('=').nth(1).unwrap();
     let visit = access::open(&world.app, token).await.unwrap().unwrap();
-    let said = ("Jane Doe", consent::terms(&world.app).version);
+    let said = Said {
+        name: "Jane Doe",
+        gender: None,
+        version: consent::terms(&world.app).version,
+    };
     let home = [127, 0, 0, 1].into();
     consent::give(&world.app, &visit, said, home).await.unwrap();
     let page = headers["location"].to_str().unwrap().to_owned();
