@@ -471,87 +471,73 @@ pub enum Kernel {
 
 /// Resizes the part `area` of an image to `width` x `height` bytes.
 pub fn resize_rgb8(src: &Rgb8, area: Rect, width: usize, height: usize, kernel: Kernel) -> Rgb8 {
+    resize(src, area, (width, height), kernel)
+}
+
+/// Resizes a whole colour image.
+pub fn resize_rgb(src: &Rgb, width: usize, height: usize, kernel: Kernel) -> Rgb {
+    resize(src, whole(src), (width, height), kernel)
+}
+
+/// Resizes a whole plane.
+pub fn resize_plane(src: &Plane, width: usize, height: usize, kernel: Kernel) -> Plane {
+    resize(src, whole(src), (width, height), kernel)
+}
+
+fn whole<P>(src: &Raster<P>) -> Rect {
+    Rect {
+        x: 0.0,
+        y: 0.0,
+        w: src.width as f32,
+        h: src.height as f32,
+    }
+}
+
+/// Pixels that the resizing library knows.
+trait Resizable: bytemuck::Pod + Default {
+    const TYPE: fir::PixelType;
+}
+
+impl Resizable for [u8; 3] {
+    const TYPE: fir::PixelType = fir::PixelType::U8x3;
+}
+
+impl Resizable for [f32; 3] {
+    const TYPE: fir::PixelType = fir::PixelType::F32x3;
+}
+
+impl Resizable for f32 {
+    const TYPE: fir::PixelType = fir::PixelType::F32;
+}
+
+/// At least one pixel wide and high.
+fn resize<P: Resizable>(
+    src: &Raster<P>,
+    area: Rect,
+    (width, height): (usize, usize),
+    kernel: Kernel,
+) -> Raster<P> {
     let (width, height) = (width.max(1), height.max(1));
     let bytes = resize_bytes(
         bytemuck::cast_slice(&src.data),
         (src.width, src.height),
-        fir::PixelType::U8x3,
+        P::TYPE,
         area,
         (width, height),
         kernel,
     );
     let data = match bytes {
-        Some(b) => b.chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect(),
-        None => vec![[0; 3]; width * height],
-    };
-    Raster {
-        width,
-        height,
-        data,
-    }
-}
-
-/// Resizes a whole colour image.
-pub fn resize_rgb(src: &Rgb, width: usize, height: usize, kernel: Kernel) -> Rgb {
-    let (width, height) = (width.max(1), height.max(1));
-    let whole = Rect {
-        x: 0.0,
-        y: 0.0,
-        w: src.width as f32,
-        h: src.height as f32,
-    };
-    let bytes = resize_bytes(
-        bytemuck::cast_slice(&src.data),
-        (src.width, src.height),
-        fir::PixelType::F32x3,
-        whole,
-        (width, height),
-        kernel,
-    );
-    let data = match bytes {
-        Some(b) => b
-            .chunks_exact(12)
-            .map(|c| [float(&c[0..4]), float(&c[4..8]), float(&c[8..12])])
+        Some(bytes) => bytes
+            .chunks_exact(size_of::<P>())
+            .map(bytemuck::pod_read_unaligned)
             .collect(),
-        None => vec![[0.0; 3]; width * height],
+        None => vec![P::default(); width * height],
     };
     Raster {
         width,
         height,
         data,
     }
-}
-
-/// Resizes a whole plane.
-pub fn resize_plane(src: &Plane, width: usize, height: usize, kernel: Kernel) -> Plane {
-    let (width, height) = (width.max(1), height.max(1));
-    let whole = Rect {
-        x: 0.0,
-        y: 0.0,
-        w: src.width as f32,
-        h: src.height as f32,
-    };
-    let bytes = resize_bytes(
-        bytemuck::cast_slice(&src.data),
-        (src.width, src.height),
-        fir::PixelType::F32,
-        whole,
-        (width, height),
-        kernel,
-    );
-    let data = match bytes {
-        Some(b) => b.chunks_exact(4).map(float).collect(),
-        None => vec![0.0; width * height],
-    };
-    Raster {
-        width,
-        height,
-        data,
-    }
-}
-
-fn float(bytes: &[u8]) -> f32 {
-    f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
 /// The one call into the resizing library. `None` only when a side is zero or larger than `u32`,

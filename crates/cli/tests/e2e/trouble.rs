@@ -228,8 +228,8 @@ fn a_disk_that_fills_up_under_a_server() {
     // As this process sees the folder that is mounted for the server alone.
     let filler = Path::new("/proc").join(server.id()).join("cwd/data/filler");
     let mut fill = File::create(&filler).expect("there is room for a file");
-    let full = std::io::copy(&mut std::io::repeat(0), &mut fill).expect_err("a full disk");
-    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    let refused = std::io::copy(&mut std::io::repeat(0), &mut fill).expect_err("a full disk");
+    assert_eq!(refused.kind(), std::io::ErrorKind::StorageFull);
 
     // What fits into the room that files have already is written; callers with other names need more.
     let mut sent = 0;
