@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use headshot_domain::{KeyId, OrgId, Timestamp, UserId};
+use headshot_domain::{KeyId, OrgId, Role, SessionId, Timestamp, UserId};
 use headshot_storage::audit::{self, Head};
-use headshot_storage::{AsConn, Error, WriteTx, users};
+use headshot_storage::{AsConn, Error, WriteTx, sessions, users};
 use sha2::{Digest, Sha256};
 
 use crate::App;
@@ -19,6 +19,33 @@ pub struct Actor {
     pub label: String,
     /// From which address.
     pub address: Option<IpAddr>,
+    /// What allows it, where that can be taken back at any moment.
+    pub standing: Option<Standing>,
+}
+
+/// A browser's session, and the role that its person has in an organization. Looked at when a request
+/// begins and once more where what it does is recorded: what was taken back meanwhile allows nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The session.
+    pub session: SessionId,
+    /// The person.
+    pub user: UserId,
+    /// The organization.
+    pub org: OrgId,
+    /// The role with which the request began.
+    pub role: Role,
+}
+
+impl Standing {
+    /// [`Error::TakenBack`] unless the session is still there and the role no less.
+    pub(crate) async fn check(&self, tx: &mut WriteTx) -> Result<(), Error> {
+        let now = sessions::standing(tx, (&self.session, &self.user), &self.org).await?;
+        match now {
+            Some(role) if role.is_admin() || !self.role.is_admin() => Ok(()),
+            _ => Err(Error::TakenBack),
+        }
+    }
 }
 
 impl Actor {
@@ -27,6 +54,7 @@ impl Actor {
         Self {
             label: format!("user:{id} {email}"),
             address: Some(address),
+            standing: None,
         }
     }
 
@@ -35,6 +63,7 @@ impl Actor {
         Self {
             label: format!("user:{id}"),
             address: None,
+            standing: None,
         }
     }
 
@@ -43,6 +72,7 @@ impl Actor {
         Self {
             label: format!("key:{id}"),
             address: Some(address),
+            standing: None,
         }
     }
 
@@ -51,6 +81,7 @@ impl Actor {
         Self {
             label: "command line".into(),
             address: None,
+            standing: None,
         }
     }
 
@@ -59,6 +90,7 @@ impl Actor {
         Self {
             label: "visitor".into(),
             address: Some(address),
+            standing: None,
         }
     }
 
@@ -85,12 +117,18 @@ pub struct Event<'a> {
 }
 
 /// Adds `event` to the log, in the transaction that does it.
+///
+/// # Errors
+/// [`Error::TakenBack`] when the actor's [`Standing`] has ended: the transaction must not commit.
 pub async fn record(
     tx: &mut WriteTx,
     actor: &Actor,
     now: Timestamp,
     event: Event<'_>,
 ) -> Result<(), Error> {
+    if let Some(standing) = &actor.standing {
+        standing.check(tx).await?;
+    }
     let Head {
         seq,
         hash: previous,

@@ -13,7 +13,9 @@ use crate::mail;
 /// Takes what the shoot of `model` costs; nothing for tests, for a retry, and where credits are not
 /// counted.
 ///
-/// `None` when there is no credit to take. What the session holds back is its own; one whose hold ran out needs a free credit.
+/// `None` when there is no credit to take. Whoever holds back what it costs needs only that much to be
+/// there: where the balance fell below what all hold back, those who come first get it. Anybody else
+/// needs what no other holds back.
 pub(crate) async fn take(
     app: &App,
     tx: &mut WriteTx,
@@ -28,7 +30,11 @@ pub(crate) async fn take(
     }
     let (balance, held) = tallies::lock_credits(tx, &org.id).await?;
     let cost = org.package.cost();
-    let of_others = held.hundredths() - model.reserved.hundredths();
+    let of_others = if model.reserved >= cost {
+        0
+    } else {
+        held.hundredths() - model.reserved.hundredths()
+    };
     if balance.hundredths() - of_others < cost.hundredths() {
         return Ok(None);
     }

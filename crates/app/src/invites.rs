@@ -426,6 +426,7 @@ pub async fn join(
     let actor = Actor {
         label: format!("user:{} {}", user.id, user.email),
         address: None,
+        standing: None,
     };
     record(app, &mut tx, &actor, ("invite.used", &invite)).await?;
     tx.commit().await?;

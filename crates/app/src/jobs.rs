@@ -218,14 +218,30 @@ pub(crate) async fn run(app: Arc<App>, job: Running) -> Outcome {
     }
 }
 
-/// Says in its own table that a job is dead, in the transaction that buries it.
-async fn buried(tx: &mut WriteTx, job: &Job, kind: Kind) -> Result<(), Error> {
-    match kind {
-        Kind::WebhookDeliver => webhooks::gave_up(tx, job).await,
-        Kind::MailSend => mail::gave_up(tx, job).await,
-        // The session says itself that it failed, and nobody must learn who has which address.
-        Kind::Shoot | Kind::SignInLink | Kind::KeyReceipt => Ok(()),
+/// Buries a job after its last try, and says in its own table that it is dead. `false` when another
+/// worker has it.
+async fn bury(
+    app: &App,
+    tx: &mut WriteTx,
+    (job, kind): (&Job, Kind),
+    why: &str,
+) -> Result<bool, Error> {
+    let shoot = match kind {
+        // Before the job's row: an organization is locked first, always.
+        Kind::Shoot => shoots::session(tx, job).await?,
+        _ => None,
+    };
+    if !jobs::bury(tx, &job.lease(), app.clock.now(), &shortened(why)).await? {
+        return Ok(false);
     }
+    match (kind, shoot) {
+        (Kind::WebhookDeliver, _) => webhooks::gave_up(tx, job).await?,
+        (Kind::MailSend, _) => mail::gave_up(tx, job).await?,
+        (Kind::Shoot, Some(session)) => shoots::gave_up(app, tx, &session).await?,
+        // Nobody must learn who has which address.
+        (Kind::Shoot | Kind::SignInLink | Kind::KeyReceipt, _) => {}
+    }
+    Ok(true)
 }
 
 /// Says in its own table that a dead job is tried again, in the transaction that revives it. `false`
@@ -332,8 +348,7 @@ async fn settle(app: &App, job: &Job, kind: Kind, outcome: Outcome) -> Result<()
             &app.jobs.retried
         }
         Outcome::Retry { why, .. } | Outcome::Fail { why } => {
-            if jobs::bury(&mut tx, &lease, now, &shortened(&why)).await? {
-                buried(&mut tx, job, kind).await?;
+            if bury(app, &mut tx, (job, kind), &why).await? {
                 tracing::warn!(
                     job.id = job.id.as_str(),
                     job.kind = kind.name(),

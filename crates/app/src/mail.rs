@@ -273,6 +273,7 @@ pub(crate) async fn send_sign_in_link(app: &App, job: &Running) -> Outcome {
     let actor = Actor {
         label: "visitor".to_owned(),
         address: address.and_then(|address| address.parse().ok()),
+        standing: None,
     };
     match letters::sign_in(app, (&actor, &email)).await {
         Err(error) => Outcome::Retry {

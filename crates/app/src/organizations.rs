@@ -13,6 +13,7 @@ use crate::accounts;
 use crate::audit::{self, Actor, Event};
 use crate::caller::Caller;
 use crate::credits::entry_id;
+use crate::mail;
 
 pub use headshot_storage::organizations::Organization;
 pub use headshot_storage::teams::Team;
@@ -269,9 +270,10 @@ pub async fn grant(
     }
     let mut tx = app.db.write().await?;
     organizations::lock(&mut tx, org).await?;
-    if organizations::find(&mut tx, org).await?.is_none() {
+    let Some(owner) = organizations::find(&mut tx, org).await? else {
         return Err(GrantError::NoSuchOrganization(org.clone()));
-    }
+    };
+    let before = credits::balance(&mut tx, org).await?;
     credits::insert(&mut tx, org, &grant_entry(app, actor, amount)).await?;
     let event = Event {
         org: Some(org),
@@ -281,6 +283,9 @@ pub async fn grant(
     };
     audit::record(&mut tx, actor, app.clock.now(), event).await?;
     let balance = credits::balance(&mut tx, org).await?;
+    if !owner.credits_unlimited {
+        mail::low_credits(app, &mut tx, &owner, (before, balance)).await?;
+    }
     tx.commit().await?;
     Ok(balance)
 }

@@ -103,6 +103,14 @@ impl Recorder {
     }
 }
 
+/// Takes a request that was answered; whatever it brought, a kill before it is written leaves a gap.
+pub fn record(app: &App, request: Request) {
+    let at = request.at;
+    app.recorder.record(request);
+    // Only now: the writer looks for it, or finds this mark.
+    app.node.logs(at);
+}
+
 /// Writes what was recorded until `stop`, and then the rest.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
@@ -206,10 +214,25 @@ async fn write_until_stored(app: &App, batch: &[Request]) {
 async fn write(app: &App, batch: &[Request]) -> Result<(), Error> {
     let until = complete_until(app, batch);
     store(app, batch, until).await?;
+    let oldest = batch.iter().map(|request| request.at).min();
+    app.node.has_logged();
+    let is_complete = app.recorder.queued() == 0;
+    if let (false, Some(oldest)) = (is_complete, oldest) {
+        app.node.logs_since(oldest);
+    }
     let mut tx = app.db.write_lazily().await?;
     api_keys::used(&mut tx, &last_uses(batch)).await?;
     auth::flushed(&mut tx, app.node.id(), until).await?;
-    tx.commit().await
+    let was_expelled = is_complete && app.node.was_expelled();
+    if was_expelled {
+        // This process was late, not dead: it has written all that it answered.
+        api_requests::close_gaps(&mut tx, app.node.id()).await?;
+    }
+    let done = tx.commit().await;
+    if was_expelled && done.is_err() {
+        app.node.still_has_gap();
+    }
+    done
 }
 
 /// Stores requests with their counts, and what was lost or turned away, each once however often it

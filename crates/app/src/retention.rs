@@ -9,6 +9,7 @@ use headshot_storage::{Error, models as model_rows, organizations, retention};
 use crate::App;
 use crate::audit::{self, Actor, Event};
 use crate::maintenance::Each;
+use crate::models::LINK_LIFE;
 use crate::models::{self, DeleteError};
 use crate::objects;
 
@@ -127,6 +128,7 @@ impl Rule {
         Actor {
             label: label.to_owned(),
             address: None,
+            standing: None,
         }
     }
 }
@@ -159,7 +161,8 @@ async fn delete_uploads(app: &App, until: Timestamp) -> Result<(), Error> {
     loop {
         let due = {
             let mut conn = app.db.read().await?;
-            retention::due_uploads(&mut conn, until, AT_ONCE).await?
+            let times = (until, until.plus(LINK_LIFE));
+            retention::due_uploads(&mut conn, times, AT_ONCE).await?
         };
         let mut all = Each::of(app, "a session's uploads were not deleted");
         for (org, model) in due {

@@ -17,7 +17,7 @@ use headshot_imaging::{
 };
 use headshot_outbound::generator::Generator;
 use headshot_storage::photos::{self, Photo};
-use headshot_storage::{Error, ReadConn, models, organizations, people, uploads};
+use headshot_storage::{Error, ReadConn, WriteTx, models, organizations, people, uploads};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -174,15 +174,40 @@ impl From<CompareError> for ShootError {
     }
 }
 
+/// The session that a shoot's payload names.
+fn named(payload: &serde_json::Value) -> Option<(OrgId, ModelId)> {
+    let text = |name: &str| payload.get(name).and_then(serde_json::Value::as_str);
+    Some((text("organization")?.into(), text("model")?.into()))
+}
+
+/// The session of a shoot's job, locked.
+pub(crate) async fn session(
+    tx: &mut WriteTx,
+    job: &headshot_storage::jobs::Job,
+) -> Result<Option<Model>, Error> {
+    let payload: Option<serde_json::Value> = serde_json::from_str(&job.payload).ok();
+    match payload.as_ref().and_then(named) {
+        Some((org, model)) => held(tx, (&org, &model)).await,
+        None => Ok(None),
+    }
+}
+
+/// Marks a session as failed whose shoot was tried for the last time, unless the try did so itself:
+/// one that took its process with it could not.
+pub(crate) async fn gave_up(app: &App, tx: &mut WriteTx, session: &Model) -> Result<(), Error> {
+    match advance(app, tx, (session, ModelEvent::Fail), session.charged).await {
+        Ok(_) | Err(AdvanceError::NotNow(_)) => Ok(()),
+        Err(AdvanceError::Internal(error)) => Err(error),
+    }
+}
+
 /// Makes a session's headshots, from wherever an earlier try came to.
 pub(crate) async fn run(app: &App, job: &Running) -> Outcome {
-    let text = |name: &str| job.payload.get(name).and_then(serde_json::Value::as_str);
-    let (Some(org), Some(model)) = (text("organization"), text("model")) else {
+    let Some((org, model)) = named(&job.payload) else {
         return Outcome::Fail {
             why: "its payload names no session".to_owned(),
         };
     };
-    let (org, model) = (OrgId::from(org), ModelId::from(model));
     let error = match shoot(app, job, (&org, &model)).await {
         Ok(()) => return Outcome::Done,
         Err(ShootError::Gone) => return generated::stop(app, job).await,

@@ -11,18 +11,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_app::access::Visit;
+use headshot_app::accounts::{
+    self, LinkPurpose, Others, SetPasswordError, SignInError, SignedIn, Visitor,
+};
 use headshot_app::audit::Actor;
 use headshot_app::consent::{self, Said};
 use headshot_app::idempotency::Once;
 use headshot_app::invites::{self, JoinError};
+use headshot_app::keys::CreateError as CreateKeyError;
 use headshot_app::mail::{self, RemindError};
 use headshot_app::models::{self, CreateError, DeleteError, NewModel};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::teams::{self, TeamError};
-use headshot_app::{App, access, gallery, keys, maintenance, members, webhooks};
+use headshot_app::{App, access, gallery, keys, maintenance, members, roles, webhooks};
 use headshot_domain::{
     Credits, Email, InviteId, KeyHint, Liked, ModelId, ModelStatus, ModelVersion, Networks, OrgId,
-    PhotoId, PhotoStatus, Plan, ScopeSet, TeamId, UserId,
+    PhotoId, PhotoStatus, Plan, Role, ScopeSet, TeamId, UserId,
 };
 use headshot_storage::api_keys::{self, ApiKey, LIVE_MAX, Secret};
 use headshot_storage::models::Model;
@@ -753,4 +757,152 @@ async fn an_event_is_replayed_once(#[case] kind: Kind) {
     let queued = headshot_domain::JobState::Queued;
     let jobs = headshot_app::jobs::list(&place.app, Some(&place.org), queued).await;
     assert_eq!(jobs.unwrap().len(), 1);
+}
+
+fn visitor() -> Visitor {
+    Visitor {
+        address: HOME,
+        user_agent: "test".to_owned(),
+        device: None,
+    }
+}
+
+const OWNER: &str = "owner@acme.example";
+
+impl Place {
+    /// Sets the owner's password by a link; the session's token.
+    async fn set_by_link(&self, password: &str) -> Result<String, SetPasswordError> {
+        let (app, actor) = (&self.app, Actor::command_line());
+        let (owner, from) = (OWNER.parse().unwrap(), visitor());
+        let link = accounts::make_link(app, &actor, &owner, LinkPurpose::Reset).await;
+        let (link, password) = (link.unwrap().unwrap(), password.to_owned().into());
+        let set = accounts::set_password_by_link(app, &from, &link, (None, password)).await;
+        set.map(|session| session.token)
+    }
+
+    async fn sign_in(&self, password: &str) -> Result<String, SignInError> {
+        let (from, password) = (visitor(), password.to_owned().into());
+        let session = accounts::sign_in(&self.app, &from, OWNER, password).await;
+        session.map(|session| session.token)
+    }
+
+    async fn signed_in(&self, token: &str) -> Option<SignedIn> {
+        accounts::session(&self.app, token).await.unwrap()
+    }
+
+    async fn generate(&self, by: &SignedIn) -> Result<ApiKey, CreateKeyError> {
+        let new = keys::NewKey {
+            name: "Last".into(),
+            scopes: ScopeSet::FULL,
+            networks: Networks::default(),
+            expires_at: None,
+            nonce: None,
+        };
+        let made = keys::create(&self.app, &by.actor(HOME), &self.org, new).await;
+        made.map(|(key, _)| key)
+    }
+}
+
+/// Whoever holds the old password signs in while the owner sets a new one.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_session_of_an_old_password_outlives_a_reset(#[case] kind: Kind) {
+    let place = kind.open().await;
+    place.set_by_link("password 0").await.unwrap();
+    for round in 0..8 {
+        let (old, new) = (
+            format!("password {round}"),
+            format!("password {}", round + 1),
+        );
+        let (reset, entered) = tokio::join!(place.set_by_link(&new), place.sign_in(&old));
+        let owner = place.signed_in(&reset.unwrap()).await.unwrap();
+        if let Ok(token) = entered {
+            assert!(place.signed_in(&token).await.is_none(), "round {round}");
+        }
+        let left = accounts::list_sessions(&place.app, &owner.user.id).await;
+        assert_eq!(left.unwrap().len(), 1, "round {round}");
+    }
+}
+
+/// Whoever is signed in with the old password replaces it while the owner does so by a link.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_new_passwords_is_set(#[case] kind: Kind) {
+    let place = kind.open().await;
+    let mut present = "password".to_owned();
+    place.set_by_link(&present).await.unwrap();
+    for round in 0..8 {
+        let token = place.sign_in(&present).await.unwrap();
+        let thief = place.signed_in(&token).await.unwrap();
+        let (by_link, by_thief) = (format!("by link {round}"), format!("by thief {round}"));
+        let words = (present.clone().into(), by_thief.clone().into());
+        let from = visitor();
+        let (reset, changed) = tokio::join!(
+            place.set_by_link(&by_link),
+            accounts::set_password(&place.app, &thief, &from, words),
+        );
+        present = match (reset, changed) {
+            (Ok(_), Err(_)) => by_link,
+            (Err(SetPasswordError::LinkGone), Ok(())) => by_thief,
+            other => panic!("{:?}", (other.0.err(), other.1.err())),
+        };
+        place.sign_in(&present).await.unwrap();
+    }
+}
+
+/// What a request began with may be taken back before it does anything.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_back_allows_nothing(#[case] kind: Kind) {
+    let place = kind.open().await;
+    let first = place.set_by_link("password").await.unwrap();
+    let first = place.signed_in(&first).await.unwrap();
+    let other = place.sign_in("password").await.unwrap();
+    let other = place.signed_in(&other).await.unwrap();
+    place.generate(&other).await.unwrap();
+    accounts::sign_out_others(&place.app, &first, HOME, Others::All)
+        .await
+        .unwrap();
+    let late = place.generate(&other).await;
+    assert!(matches!(
+        late,
+        Err(CreateKeyError::Internal(Error::TakenBack))
+    ));
+    let back = accounts::sign_out_others(&place.app, &other, HOME, Others::All).await;
+    assert!(matches!(back, Err(Error::TakenBack)));
+    let (from, password) = (visitor(), "password".to_owned().into());
+    let confirmed = accounts::confirm_password(&place.app, &other, &from, password).await;
+    assert!(matches!(
+        confirmed,
+        Err(SignInError::Internal(Error::TakenBack))
+    ));
+
+    // An admin who is a member since.
+    let admin = "admin@acme.example".parse().unwrap();
+    let (app, by) = (&place.app, (&place.org, &Actor::command_line()));
+    roles::set(app, by, (&admin, None), (Role::Admin, None))
+        .await
+        .unwrap();
+    let link = accounts::make_link(app, by.1, &admin, LinkPurpose::Setup).await;
+    let password = "password".to_owned().into();
+    let token = link.unwrap().unwrap();
+    let session = accounts::set_password_by_link(app, &from, &token, (None, password)).await;
+    let admin_in = place.signed_in(&session.unwrap().token).await.unwrap();
+    place.generate(&admin_in).await.unwrap();
+    roles::set(app, by, (&admin, None), (Role::Member, None))
+        .await
+        .unwrap();
+    let late = place.generate(&admin_in).await;
+    assert!(matches!(
+        late,
+        Err(CreateKeyError::Internal(Error::TakenBack))
+    ));
+    let kept = keys::list(app, &place.org).await.unwrap();
+    assert_eq!(kept.live.len(), 2);
 }

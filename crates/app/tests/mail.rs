@@ -122,9 +122,8 @@ impl Place {
             if let Some(mail) = last.filter(|mail| mail.state == state) {
                 break mail;
             }
-            // What was put back for later is due soon; what runs keeps its lease, also when it began
-            // just now.
-            if !self.runs().await {
+            // What was put back for later is due soon; what runs, or is about to, keeps its lease.
+            if !self.is_busy().await {
                 self.clock.advance(LEASE / 2);
             }
             tokio::task::yield_now().await;
@@ -136,10 +135,12 @@ impl Place {
 }
 
 impl Place {
-    async fn runs(&self) -> bool {
+    /// Whether a job runs or is due.
+    async fn is_busy(&self) -> bool {
         let mut conn = self.app.db.read().await.unwrap();
         let running = jobs::list(&mut conn, JobState::Running, 10).await.unwrap();
-        !running.is_empty()
+        let due = jobs::next_due(&mut conn).await.unwrap();
+        !running.is_empty() || due.is_some_and(|at| at <= self.clock.now())
     }
 }
 
@@ -202,13 +203,30 @@ async fn both_ways_of_encryption_work_and_strangers_are_not_trusted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_recipient_shows_and_a_busy_server_is_asked_again(#[case] on: On) {
     let mut server = MailServer::start();
-    let place = on.open(Some(at(server.ports[0], "smtp", None))).await;
+    let smtp = at(server.ports[0], "smtp", None);
+    let place = on.with(Some(smtp), Some(Credits::whole(4))).await;
     let refused = place.invite("refused@acme.example").await;
     let told = place.work_until(&refused, MailState::Refused).await;
     assert!(told.error.unwrap().contains("no such user here"));
+    // This server knows ASCII alone: a domain has such a form, a name before it has none.
+    let beyond = place.invite("jörg@acme.example").await;
+    let told = place.work_until(&beyond, MailState::Refused).await;
+    assert!(told.error.unwrap().contains("SMTPUTF8"));
+    let domain = place.invite("info@bücher.example").await;
+    place.work_until(&domain, MailState::Sent).await;
+    let arrived = server.taken();
+    assert_eq!(
+        arrived["to"],
+        serde_json::json!(["info@xn--bcher-kva.example"])
+    );
     let later = place.invite("later@acme.example").await;
     let sent = place.work_until(&later, MailState::Sent).await;
-    assert_eq!(server.taken()["id"], format!("<{}@acme.example>", sent.id));
+    let arrived = server.taken();
+    assert_eq!(
+        arrived["id"],
+        format!("<{}@acme.example>", sent.id),
+        "{arrived}"
+    );
 }
 
 /// The server has the mail, we have no answer: it goes out again, recognizably the same.
@@ -370,6 +388,29 @@ async fn owners_are_told_once_that_few_credits_are_left(#[case] on: On) {
         place.submitted(&format!("p{number}@acme.example")).await;
         assert_eq!(told().await, expected, "after submission {number}");
     }
+}
+
+/// An operator's correction counts like a submission.
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test]
+async fn credits_that_are_taken_back_are_few_credits_too(#[case] on: On) {
+    let place = on.with(None, Some(Credits::whole(5))).await;
+    let grant = async |credits: i64| {
+        let amount = Credits::whole(credits);
+        organizations::grant(&place.app, &Actor::command_line(), &place.org, amount)
+            .await
+            .unwrap();
+        let told = place.outbox().await.into_iter();
+        told.filter(|mail| mail.kind == MailKind::LowCredits)
+            .count()
+    };
+    assert_eq!(grant(-2).await, 0);
+    assert_eq!(grant(-1).await, 1);
+    assert_eq!(grant(-1).await, 1);
+    assert_eq!(grant(5).await, 1);
+    assert_eq!(grant(-4).await, 2);
 }
 
 #[rstest]

@@ -361,6 +361,47 @@ async fn uploads_go_after_their_days_and_photos_stay(#[case] kind: Kind) {
     assert_eq!(place.stored().await.len(), 6);
 }
 
+/// Whoever was given a retry on the last day may still choose among the old uploads.
+#[rstest]
+#[case(Kind::SqliteAndFolder)]
+#[case(Kind::PostgresAndFolder)]
+#[tokio::test]
+async fn uploads_wait_for_who_makes_headshots_again(#[case] kind: Kind) {
+    let place = kind.open().await;
+    let app = place.app();
+    let model = place.shoot(&app).await;
+    place.clock.advance(29 * DAY);
+    let by = (&place.org, &Actor::command_line());
+    place
+        .raw(&format!(
+            "UPDATE models SET uid = '507f1f77bcf86cd799439044' WHERE id = '{model}'"
+        ))
+        .await;
+    models::retry(&app, by, &model).await.unwrap();
+    place.clock.advance(30 * DAY - Duration::from_millis(1));
+    maintenance::clean_up(&app).await.unwrap();
+    assert_eq!(place.stored().await.len(), 2);
+    place.clock.advance(Duration::from_millis(1));
+    maintenance::clean_up(&app).await.unwrap();
+    assert_eq!(place.stored().await, [""; 0]);
+
+    // What failed has its days from the submission on.
+    let failed = place.shoot(&app).await;
+    let submitted = place.clock.now().plus(DAY).unix_ms();
+    place
+        .raw(&format!(
+            "UPDATE models SET status = 'failed', finished_at = NULL, submitted_at = {submitted} \
+             WHERE id = '{failed}'"
+        ))
+        .await;
+    place.clock.advance(31 * DAY - Duration::from_millis(1));
+    maintenance::clean_up(&app).await.unwrap();
+    assert_eq!(place.stored().await.len(), 8);
+    place.clock.advance(Duration::from_millis(1));
+    maintenance::clean_up(&app).await.unwrap();
+    assert_eq!(place.stored().await.len(), 6);
+}
+
 #[rstest]
 #[case(Kind::SqliteAndFolder)]
 #[case(Kind::PostgresAndS3)]

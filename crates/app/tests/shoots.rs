@@ -22,14 +22,16 @@ use headshot_app::models::{self, NewModel, SubmitError};
 use headshot_app::organizations;
 use headshot_app::shoots::Looks;
 use headshot_app::uploads::{self, UPLOADS_MAX, UploadError};
-use headshot_app::{Roles, invites, shoots, studio};
+use headshot_app::{Roles, invites, members, roles, shoots, studio};
 use headshot_domain::{
-    Clock as _, Credits, JobKind, JobState, Liked, ModelStatus, ModelVersion, PhotoId, Variant,
+    Clock as _, Credits, JobKind, JobState, Liked, ModelStatus, ModelVersion, PhotoId, Role,
+    Variant,
 };
 use headshot_imaging::encode::encode;
 use headshot_imaging::raster::Rgb8;
 use headshot_imaging::{Backdrop, Engine, Options, OutputFormat, Recipe, decode, portraits};
-use headshot_storage::{jobs as job_rows, webhooks};
+use headshot_storage::jobs::Claim;
+use headshot_storage::{jobs as job_rows, models as model_rows, webhooks};
 use headshot_testkit::{Home, On};
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
@@ -187,6 +189,109 @@ async fn small_photos_are_restored_where_the_operator_wants_it() {
         let session = place.test_session().await;
         assert!(!restored(&place, session).await);
     }
+}
+
+/// Each of its tries takes the process with it, so that nobody can say that it failed but whoever
+/// finds the last one.
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shoot_that_no_worker_survives_has_failed(#[case] on: On) {
+    let place = place(on).await;
+    let visit = place.test_session().await;
+    shoots::submit(&place.app, &visit).await.unwrap();
+    let lease = jobs::Limits::default().lease;
+    let most = JobKind::Shoot.attempts_max();
+    for attempt in 1..=most {
+        let now = place.clock.now();
+        let claim = Claim {
+            worker: "worker_killed",
+            now,
+            lease_until: now.plus(lease),
+            lane_max: 1,
+            limit: 1,
+            bounded: [(JobKind::Shoot, 1), (JobKind::WebhookDeliver, 0)],
+        };
+        let mut tx = place.app.db.write().await.unwrap();
+        let claimed = job_rows::claim(&mut tx, &claim).await.unwrap();
+        assert_eq!(claimed[0].attempts, attempt);
+        if attempt < most {
+            let lease = claimed[0].lease();
+            job_rows::retry(&mut tx, &lease, now, "gone").await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(place.progress(&visit).await.status, ModelStatus::Waiting);
+    place.clock.advance(lease);
+    place.work_until(&visit, &[ModelStatus::Failed]).await;
+    let dead = jobs::dead(&place.app, None, Some(JobKind::Shoot)).await;
+    let dead = dead.unwrap();
+    assert_eq!(dead.total, 1);
+    let told = place.told().await;
+    let expected = ["model.status.updated", "failed"].map(str::to_owned);
+    assert_eq!(told.last(), Some(&expected.into()));
+    // The operator may have it tried again.
+    let by = Actor::command_line();
+    jobs::revive(&place.app, &by, None, &dead.jobs[0].id)
+        .await
+        .unwrap();
+    place.work_until(&visit, &[ModelStatus::Active]).await;
+}
+
+/// Credits were taken back, so that fewer are there than are held: nobody waits for another one who
+/// waits too.
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_first_gets_what_is_left(#[case] on: On) {
+    let place = place(on).await;
+    let mut visits = Vec::new();
+    for email in ["jane@acme.example", "joe@acme.example"] {
+        let visit = place.agreed(email).await;
+        let upload = uploads::add(&place.app, &visit, portrait("astronaut")).await;
+        assert!(upload.unwrap().usable);
+        visits.push(visit);
+    }
+    let (app, actor) = (&place.app, Actor::command_line());
+    let grant = async |credits: i64| {
+        let amount = Credits::whole(credits);
+        organizations::grant(app, &actor, &place.org, amount)
+            .await
+            .unwrap()
+    };
+    assert_eq!(grant(-1).await, Credits::whole(1));
+    shoots::submit(app, &visits[1]).await.unwrap();
+    let none = shoots::submit(app, &visits[0]).await;
+    assert!(matches!(none, Err(SubmitError::InsufficientCredits)));
+    grant(1).await;
+    shoots::submit(app, &visits[0]).await.unwrap();
+    assert_eq!(place.credits().await, "Balance(Credits(0))");
+}
+
+/// Nothing is owed for a test: who made one and begins anew holds a credit back like anybody else.
+#[rstest]
+#[case(On::Sqlite)]
+#[case(On::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_session_is_no_headshots_that_are_owed(#[case] on: On) {
+    let place = place(on).await;
+    let (app, by) = (&place.app, (&place.org, &Actor::command_line()));
+    let visit = place.test_session_of("zed@acme.example").await;
+    let email = "zed@acme.example".parse().unwrap();
+    let known = (&email, Some("Zed"));
+    let admin = (Role::Admin, None);
+    roles::set(app, by, known, admin).await.unwrap();
+    shoots::submit(app, &visit).await.unwrap();
+    models::delete(app, by, &visit.model.id).await.unwrap();
+    members::retry(app, by, &email).await.unwrap();
+    let mut conn = app.db.read().await.unwrap();
+    let begun = model_rows::find_of_user(&mut conn, by.0, &visit.model.user).await;
+    let begun = begun.unwrap().unwrap();
+    assert!(!begun.development);
+    assert_eq!(begun.submitted_at, None);
+    assert_eq!(begun.reserved, Credits::whole(1));
 }
 
 #[rstest]

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use headshot_app::keys::{self, DeleteError, Deleted, NewKey, Verification};
 use headshot_app::organizations::{self, NewOrganization};
 use headshot_app::peppers::Peppers;
 use headshot_app::verification::{LEASE, SETTLE};
-use headshot_app::{App, Roles, maintenance, teams};
-use headshot_domain::{ApiKeySecret, Clock, KeyId, Networks, OrgId, Plan, Timestamp};
-use headshot_storage::api_requests::{self, Filter, KeyState};
+use headshot_app::{App, Roles, maintenance, request_log, teams};
+use headshot_domain::{ApiKeySecret, Clock, KeyId, Networks, OrgId, Plan, RequestId, Timestamp};
+use headshot_storage::api_requests::{self, Filter, KeyState, Request};
 use headshot_storage::{Db, Watcher, api_keys, auth, jobs};
 use headshot_testkit::{self as testkit, ManualClock, Proxy, TestDb};
 use tokio_util::sync::CancellationToken;
@@ -183,6 +184,7 @@ on_both! {
     a_slow_fill_does_not_bring_a_dead_key_back
     a_paused_process_wakes_without_a_lease
     a_dead_node_is_waited_out_expelled_and_leaves_a_gap
+    a_gap_begins_with_what_waits_and_ends_when_it_is_written
     a_database_lost_after_the_commit_only_makes_it_wait
     a_registration_waits_for_a_deletion_under_way
     a_deletion_waits_for_a_registration_under_way
@@ -340,6 +342,105 @@ async fn a_dead_node_is_waited_out_expelled_and_leaves_a_gap(database: TestDb) {
     let gaps = gaps.unwrap();
     assert_eq!(gaps.len(), 1);
     assert_eq!((&*gaps[0].node, gaps[0].at), ("node_dead", died_at));
+}
+
+async fn a_gap_begins_with_what_waits_and_ends_when_it_is_written(database: TestDb) {
+    let world = World::new(database).await;
+    let gaps = async || {
+        let mut conn = world.b.db.read().await.unwrap();
+        let gaps = api_requests::gaps(&mut conn, &Filter::default(), 10).await;
+        gaps.unwrap()
+    };
+    // The database takes the node's row three seconds after the request that it begins with.
+    let answered_at = world.clock.now();
+    let id = RequestId::new(answered_at, 1);
+    request_log::record(&world.a, request(id, answered_at));
+    world.clock.advance(Duration::from_secs(3));
+    world.a.node.register().await.unwrap();
+    let (first, _) = world.key().await;
+    let (deleted, _) = world.delete_by_time(&first).await;
+    assert_eq!(deleted.unwrap().receipt.lapsed, [world.a.node.id()]);
+    let noted = gaps().await;
+    assert_eq!(noted.len(), 1);
+    assert_eq!(
+        (&*noted[0].node, noted[0].at),
+        (world.a.node.id(), answered_at)
+    );
+
+    // It was late and not dead: it registers again, and writes what waits.
+    world.a.node.renew().await.unwrap();
+    assert_eq!(gaps().await.len(), 1);
+    request_log::drain(&world.a).await;
+    assert_eq!(gaps().await, []);
+    // From here on nothing waits.
+    let (second, _) = world.key().await;
+    let (deleted, _) = world.delete_by_time(&second).await;
+    deleted.unwrap();
+    assert!(gaps().await[0].at > answered_at);
+}
+
+fn request(id: RequestId, at: Timestamp) -> Request {
+    Request {
+        org: "".into(),
+        id,
+        at,
+        key: None,
+        key_state: KeyState::Malformed,
+        fingerprint: None,
+        method: "GET".into(),
+        route: String::new().into(),
+        path: "/api/v2/organization".into(),
+        status: 401,
+        code: None,
+        refused_by: None,
+        duration_us: 1,
+        request_bytes: 0,
+        response_bytes: 0,
+        address: [10, 0, 0, 1].into(),
+        user_agent: String::new(),
+        browser: false,
+    }
+}
+
+/// A request without a key is a use of the node, too: a kill would take it along.
+#[tokio::test]
+async fn whatever_is_logged_wakes_the_node() {
+    let world = World::new(headshot_testkit::sqlite().await).await;
+    let stop = CancellationToken::new();
+    let node = Arc::clone(&world.a.node);
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { node.run(stop).await }
+    });
+    let now = world.clock.now();
+    request_log::record(&world.a, request(RequestId::new(now, 1), now));
+    leased(&world.a).await;
+    stop.cancel();
+    running.await.unwrap();
+}
+
+/// A file that was moved away is a database that is gone: nothing takes its place, and what is in
+/// memory serves until the lease ends.
+#[tokio::test]
+async fn a_database_that_was_moved_away_takes_no_lease_along() {
+    let world = World::new(headshot_testkit::sqlite().await).await;
+    let (_, key) = world.key().await;
+    world.remember(&key).await;
+    let file = Path::new(world.database.url.strip_prefix("sqlite://").unwrap());
+    let moved = file.with_extension("old");
+    std::fs::rename(file, &moved).unwrap();
+    assert!(Watcher::start(&world.a.db).await.is_err());
+    assert!(world.a.node.renew().await.is_err());
+    assert!(world.a.node.register().await.is_err());
+    assert!(!file.exists());
+    let nearly = LEASE.saturating_sub(Duration::from_millis(1));
+    world.clock.advance(nearly);
+    assert_eq!(call(&world.a, &key).await, Call::AcceptedFromMemory);
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(call(&world.a, &key).await, Call::Failed);
+    std::fs::rename(&moved, file).unwrap();
+    world.a.node.renew().await.unwrap();
+    assert_eq!(call(&world.a, &key).await, Call::AcceptedFromMemory);
 }
 
 async fn a_database_lost_after_the_commit_only_makes_it_wait(database: TestDb) {

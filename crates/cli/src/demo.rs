@@ -314,7 +314,8 @@ async fn set_password(app: &App, email: &Email, password: &str) -> anyhow::Resul
     let session = accounts::set_password_by_link(app, &visitor, &token, named).await?;
     // Nobody sits at that browser.
     let signed_in = accounts::session(app, &session.token).await?;
-    accounts::sign_out(app, &signed_in.context("the owner's session is missing")?).await?;
+    let signed_in = signed_in.context("the owner's session is missing")?;
+    accounts::sign_out(app, &signed_in, visitor.address).await?;
     Ok(())
 }
 

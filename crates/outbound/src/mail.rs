@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
-use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::{AsyncSmtpTransportBuilder, PoolConfig};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use url::Url;
+use url::{Host, Url};
 
 /// How long one answer of the mail server may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
@@ -150,7 +150,8 @@ impl Smtp {
             builder = builder.credentials(Credentials::new(user, password));
         }
         Ok(Mailer {
-            transport: builder.build(),
+            transport: builder.clone().build(),
+            builder,
             from: self.from.clone(),
         })
     }
@@ -192,6 +193,8 @@ pub enum NotTaken {
 #[derive(Clone)]
 pub struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
+    /// For connections that are used once.
+    builder: AsyncSmtpTransportBuilder,
     from: Mailbox,
 }
 
@@ -203,11 +206,28 @@ impl fmt::Debug for Mailer {
 
 /// Whether a server's answer is about this recipient or this mail. Other refusals, of our password
 /// for one, are the operator's to mend: the mail waits for that.
-fn is_final(error: &lettre::transport::smtp::Error) -> bool {
-    let code = error.status().map(u16::from);
-    // Mailbox unknown, not here, full, name not allowed, transaction failed, parameters unknown,
-    // no mail for that domain (RFC 5321 section 4.2.3, RFC 7504).
-    matches!(code, Some(550..=556))
+fn is_final(error: &lettre::transport::smtp::Error, why: &str) -> bool {
+    // The recipient can't be said to a server without SMTPUTF8; the mail library has no code for it.
+    if error.is_client() && why.contains("SMTPUTF8") {
+        return true;
+    }
+    // No address to the server, mailbox unknown, not here, full, name not allowed, transaction failed,
+    // parameters unknown, no mail for that domain (RFC 5321 section 4.2.3, RFC 7504).
+    matches!(error.status().map(u16::from), Some(501 | 550..=556))
+}
+
+/// An address as mail servers take it: the domain in ASCII, as name servers know it (RFC 5891). What
+/// is before the `@` has no such form: only servers that offer SMTPUTF8 take it.
+fn recipient(to: &str) -> Result<Address, NotTaken> {
+    let refused = |why: &dyn fmt::Display| NotTaken::Refused(why.to_string());
+    let (user, domain) = to.rsplit_once('@').unwrap_or((to, ""));
+    let ascii = if domain.is_ascii() {
+        Ok(domain.to_owned())
+    } else {
+        Host::parse(domain).map(|host| host.to_string())
+    };
+    let ascii = ascii.map_err(|error| refused(&error))?;
+    Address::new(user, ascii).map_err(|error| refused(&error))
 }
 
 impl Mailer {
@@ -217,7 +237,14 @@ impl Mailer {
     /// [`NotTaken`] with the server's words.
     pub async fn send(&self, letter: &Letter<'_>) -> Result<(), NotTaken> {
         let message = self.message(letter)?;
-        match self.transport.send(message).await {
+        let sent = if letter.to.is_ascii() {
+            self.transport.send(message).await
+        } else {
+            // Where the server can't take such an address, the mail library leaves the connection in
+            // the middle of a mail: no other one may go over it.
+            self.builder.clone().build().send(message).await
+        };
+        match sent {
             Ok(_) => Ok(()),
             Err(error) => {
                 let mut why = error.to_string();
@@ -226,8 +253,8 @@ impl Mailer {
                     why = format!("{why}: {cause}");
                     source = cause.source();
                 }
-                let why = why.chars().take(ANSWER_MAX).collect();
-                Err(if is_final(&error) {
+                let why: String = why.chars().take(ANSWER_MAX).collect();
+                Err(if is_final(&error, &why) {
                     NotTaken::Refused(why)
                 } else {
                     NotTaken::Later(why)
@@ -237,8 +264,7 @@ impl Mailer {
     }
 
     fn message(&self, letter: &Letter<'_>) -> Result<Message, NotTaken> {
-        let to = letter.to.parse::<Address>();
-        let to = to.map_err(|error| NotTaken::Refused(error.to_string()))?;
+        let to = recipient(letter.to)?;
         let part = |kind: ContentType, text: &str| {
             SinglePart::builder()
                 .header(kind)
@@ -291,6 +317,22 @@ mod tests {
         }
         assert!(Smtp::new("smtp://a", "nobody", None).is_err());
         assert!(Smtp::new("smtps://a", FROM, Some(b"no pem".to_vec())).is_err());
+    }
+
+    #[test]
+    fn a_domain_is_said_in_ascii() {
+        let said = |to: &str| recipient(to).map(|address| address.to_string());
+        for (to, known) in [
+            ("jane@acme.com", "jane@acme.com"),
+            ("o'hara+1@acme.com", "o'hara+1@acme.com"),
+            ("info@bücher.example", "info@xn--bcher-kva.example"),
+            ("jörg@bücher.example", "jörg@xn--bcher-kva.example"),
+        ] {
+            assert_eq!(said(to).as_deref(), Ok(known));
+        }
+        for wrong in ["jane@ü .example", "jane", "@acme.com"] {
+            assert!(matches!(said(wrong), Err(NotTaken::Refused(_))), "{wrong}");
+        }
     }
 
     #[test]

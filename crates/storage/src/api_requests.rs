@@ -223,6 +223,7 @@ macro_rules! logged {
 statements! {
     GAP = "INSERT INTO api_log_gaps (id, at, node, lost) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (id) DO NOTHING";
+    CLOSE_GAPS = "DELETE FROM api_log_gaps WHERE node = $1 AND lost = 0";
     LIST = logged!("WHERE r.org_id = $1 AND r.id >= $2 AND r.id < $3 \
         AND (s.key_id = $4 OR $4 IS NULL) AND s.status BETWEEN $5 AND $6 \
         AND (lower(s.path) LIKE $7 ESCAPE '\\' OR $7 IS NULL) AND (s.address = $8 OR $8 IS NULL) \
@@ -322,6 +323,12 @@ pub async fn insert(tx: &mut WriteTx, node: &str, requests: &[Request]) -> Resul
 /// Stores a gap, once.
 pub async fn insert_gap(tx: &mut WriteTx, gap: &Gap) -> Result<(), Error> {
     execute!(tx, GAP, &gap.id, gap.at.unix_ms(), &gap.node, gap.lost)?;
+    Ok(())
+}
+
+/// Removes what others noted of `node` when they took it for dead; what it knows to be lost stays.
+pub async fn close_gaps(tx: &mut WriteTx, node: &str) -> Result<(), Error> {
+    execute!(tx, CLOSE_GAPS, node)?;
     Ok(())
 }
 

@@ -240,7 +240,7 @@ impl Db {
 
     /// SQLite would go on with a file that was moved away, while others use the one that stands there
     /// now: what they delete would stay alive here.
-    fn check_place(&self) -> Result<(), Error> {
+    pub(crate) fn check_place(&self) -> Result<(), Error> {
         let Pools::Sqlite { path, opened, .. } = &self.pools else {
             return Ok(());
         };
@@ -417,7 +417,7 @@ fn postgres_location(options: &PgConnectOptions) -> String {
 pub(crate) fn sqlite_base(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
+        .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)

@@ -64,7 +64,8 @@ const JOBS_CHANNEL: &str = "headshot_jobs";
 /// The advisory lock of whoever claims jobs.
 const JOBS_LOCK: i64 = 0x6865_6164_6a6f_6273;
 
-/// Options of every SQLite connection.
+/// Options of every SQLite connection to a database that is there: where it was moved away, no empty
+/// one may take its place.
 pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     sqlite_base(path)
 }
@@ -143,6 +144,15 @@ pub(crate) async fn lock_user(tx: &mut WriteTx, user: &str) -> Result<(), Error>
     on_postgres!(tx, LOCK_USER, user)
 }
 
+/// Nobody can end the session or change the role, and whoever is doing so is waited for.
+const LOCK_SESSION: &str = "SELECT 1 FROM sessions s JOIN memberships p ON p.user_id = s.user_id \
+    WHERE s.id = $1 ORDER BY p.org_id FOR SHARE";
+
+/// Keeps a session, and the roles of its person, until the transaction ends.
+pub(crate) async fn lock_session(tx: &mut WriteTx, session: &str) -> Result<(), Error> {
+    on_postgres!(tx, LOCK_SESSION, session)
+}
+
 /// In one order everywhere: two transactions that note uses of the same keys see no deadlock.
 const LOCK_KEYS: &str = "SELECT 1 FROM api_keys WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 
@@ -217,7 +227,10 @@ impl Watcher {
     /// Starts watching: every change after this returned is told.
     pub async fn start(db: &Db) -> Result<Self, Error> {
         let inner = match &db.pools {
-            Pools::Sqlite { path, .. } => start_sqlite(path).await,
+            Pools::Sqlite { path, .. } => {
+                db.check_place()?;
+                start_sqlite(path).await
+            }
             Pools::Postgres(pool) => start_postgres(pool).await,
         };
         let location = std::sync::Arc::clone(&db.location);

@@ -11,6 +11,9 @@ pub enum Error {
     /// A row with the same unique value exists.
     #[error("a row with the same unique value exists")]
     Conflict,
+    /// What allowed it was taken back meanwhile: a session ended, a role was changed.
+    #[error("what allowed this was taken back meanwhile")]
+    TakenBack,
     /// The database can't be opened or does not answer: gone, busy for too long, shutting down.
     #[error("the database at {location} can't be opened or does not answer")]
     Unavailable {
@@ -89,6 +92,7 @@ impl Error {
         match self {
             Self::Unavailable { .. } | Self::DiskFull { .. } | Self::ReadOnly { .. } => true,
             Self::Conflict
+            | Self::TakenBack
             | Self::Corrupt { .. }
             | Self::Migration { .. }
             | Self::Driver { .. } => false,

@@ -19,7 +19,7 @@ pub struct Member {
     pub id: UserId,
     /// The address.
     pub email: String,
-    /// The display name, once known.
+    /// The name, once known: as the current session has it, else the account's.
     pub name: Option<String>,
     /// How far the person is.
     pub stage: MemberStage,
@@ -36,7 +36,7 @@ pub struct Member {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT p.user_id, u.email, u.name, p.stage, p.team_id, t.name AS team_name, m.id AS model_id, \
+            "SELECT p.user_id, u.email, COALESCE(NULLIF(m.title, ''), u.name) AS name, p.stage, p.team_id, t.name AS team_name, m.id AS model_id, \
              m.status AS model_status, p.created_at, m.finished_at FROM memberships p \
              JOIN users u ON u.id = p.user_id LEFT JOIN teams t ON t.id = p.team_id \
              LEFT JOIN models m ON m.id = p.model_id AND m.status <> 'deleted' \

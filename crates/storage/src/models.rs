@@ -104,7 +104,8 @@ statements! {
     FORGET_ADDRESS = "UPDATE models SET email = '' WHERE id = $1";
     FORGET_ADDRESSES = "UPDATE models SET email = '' WHERE user_id = $2 AND org_id = $1 AND status = 'deleted'";
     DELETE_LINKS = "DELETE FROM access_links WHERE model_id = $1";
-    COUNT_SUBMITTED = "SELECT COUNT(*) FROM models WHERE org_id = $1 AND user_id = $2 AND submitted_at IS NOT NULL";
+    COUNT_SUBMITTED = "SELECT COUNT(*) FROM models WHERE org_id = $1 AND user_id = $2 \
+        AND development = 0 AND submitted_at IS NOT NULL";
 }
 
 #[derive(sqlx::FromRow)]
@@ -281,7 +282,7 @@ pub async fn find_of_user(
     row.map(Model::try_from).transpose()
 }
 
-/// How many sessions of a person in an organization were submitted, deleted ones too.
+/// How many sessions of a person in an organization were submitted, deleted ones too, tests not.
 pub async fn count_submitted(
     conn: &mut impl AsConn,
     org: &OrgId,

@@ -13,7 +13,9 @@ statements! {
     FINISHED_UNTIL = "SELECT COUNT(*) FROM models WHERE org_id = $1 AND status = 'active' AND finished_at <= $2";
     BY_AGE = "SELECT org_id, id FROM models WHERE status = 'active' AND finished_at <= $1 LIMIT $2";
     UPLOADS = "SELECT DISTINCT u.org_id, u.model_id FROM uploads u JOIN models m ON m.id = u.model_id \
-        WHERE u.created_at <= $1 AND (m.finished_at <= $1 OR m.status IN ('onboarding', 'failed')) LIMIT $2";
+        WHERE u.created_at <= $1 AND (m.finished_at <= $1 OR m.status = 'failed' AND m.submitted_at <= $1 \
+            OR m.status = 'onboarding' AND (m.submitted_at IS NULL OR NOT EXISTS \
+                (SELECT 1 FROM access_links l WHERE l.model_id = m.id AND l.expires_at > $3))) LIMIT $2";
     MODELS_WITH_OBJECTS = "SELECT m.id FROM models m WHERE m.org_id = $1 AND m.id > $2 \
         AND (EXISTS (SELECT 1 FROM photos p WHERE p.model_id = m.id AND p.status = 'active') \
             OR EXISTS (SELECT 1 FROM uploads u WHERE u.model_id = m.id)) ORDER BY m.id LIMIT $3";
@@ -67,15 +69,17 @@ pub async fn due_by_age(
     fetch_all!(conn, Row, BY_AGE, until.unix_ms(), limit).map(models)
 }
 
-/// Some sessions whose uploads have been there for long enough: finished at `until` or before, or
-/// abandoned with uploads from then.
+/// Some sessions whose uploads have been there for long enough: finished or failed at `until` or
+/// before, or abandoned with uploads from then. One that is made again has its days anew: links that
+/// end after `again_until` were given or extended since.
 pub async fn due_uploads(
     conn: &mut impl AsConn,
-    until: Timestamp,
+    (until, again_until): (Timestamp, Timestamp),
     limit: i64,
 ) -> Result<Vec<(OrgId, ModelId)>, Error> {
     type Row = (String, String);
-    fetch_all!(conn, Row, UPLOADS, until.unix_ms(), limit).map(models)
+    let (until, again_until) = (until.unix_ms(), again_until.unix_ms());
+    fetch_all!(conn, Row, UPLOADS, until, limit, again_until).map(models)
 }
 
 /// The organization's models after `after`, by id, that should have objects.

@@ -1,9 +1,11 @@
 //! Signed-in browsers. The cookie's token is never stored, only its hash.
 
-use headshot_domain::{OrgId, SessionId, Timestamp, UserId};
+use headshot_domain::{OrgId, Role, SessionId, Timestamp, UserId};
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_optional, statements};
+use crate::dialect;
 use crate::error::Error;
+use crate::parsed;
 
 /// A signed-in browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ statements! {
     TOUCH = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1";
     AUTHENTICATED = "UPDATE sessions SET authenticated_at = $2 WHERE id = $1";
     SWITCH = "UPDATE sessions SET org_id = $2 WHERE id = $1";
+    STANDING = "SELECT p.role FROM sessions s JOIN memberships p ON p.user_id = s.user_id AND p.org_id = $2 \
+        WHERE s.id = $1 AND s.user_id = $3";
     DELETE = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
     DELETE_OTHERS = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
     DELETE_IN = "DELETE FROM sessions WHERE user_id = $1 AND org_id = $2";
@@ -126,10 +130,33 @@ pub async fn touch(tx: &mut WriteTx, id: &SessionId, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Notes that the password was given again.
-pub async fn authenticated(tx: &mut WriteTx, id: &SessionId, now: Timestamp) -> Result<(), Error> {
-    execute!(tx, AUTHENTICATED, id.as_str(), now.unix_ms())?;
-    Ok(())
+/// Notes that the password was given again. `false` when the session has ended.
+pub async fn authenticated(
+    tx: &mut WriteTx,
+    id: &SessionId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(execute!(tx, AUTHENTICATED, id.as_str(), now.unix_ms())? == 1)
+}
+
+/// The role of a session's person in an organization, both of which stay until the transaction ends;
+/// `None` when one of them is gone.
+pub async fn standing(
+    tx: &mut WriteTx,
+    (id, user): (&SessionId, &UserId),
+    org: &OrgId,
+) -> Result<Option<Role>, Error> {
+    dialect::lock_session(tx, id.as_str()).await?;
+    let row = fetch_optional!(
+        tx,
+        (String,),
+        STANDING,
+        id.as_str(),
+        org.as_str(),
+        user.as_str()
+    )?;
+    row.map(|row| parsed(&row.0, "memberships", "role"))
+        .transpose()
 }
 
 /// Turns the session to another organization.

@@ -179,6 +179,11 @@ pub async fn keep(tx: &mut WriteTx, id: &UserId) -> Result<bool, Error> {
     Ok(execute!(tx, KEEP, id.as_str())? == 1)
 }
 
+/// Lets one transaction at a time change how a person signs in.
+pub async fn lock(tx: &mut WriteTx, id: &UserId) -> Result<(), Error> {
+    dialect::lock_user(tx, id.as_str()).await
+}
+
 /// Whether a person exists for sessions only, of which none is left; nobody changes that until the
 /// transaction ends.
 pub async fn hold_anonymous(tx: &mut WriteTx, id: &UserId) -> Result<bool, Error> {

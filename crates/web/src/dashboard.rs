@@ -189,6 +189,8 @@ impl From<StorageError> for PageError {
         let cause = headshot_app::causes(&error);
         match error {
             StorageError::Unavailable { .. } => Self::Offline(cause),
+            // Whoever reloads sees what is left: the sign-in page, or less than before.
+            StorageError::TakenBack => Self::StaleForm,
             _ => Self::Internal(cause),
         }
     }

@@ -77,15 +77,18 @@ async fn answer(
     let mut response = if conditional && is_known(headers, &meta) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        match range::asked(headers, &meta) {
+        // A range is a matter of GET alone (RFC 9110, section 14.2).
+        let asked = match *method {
+            Method::GET => range::asked(headers, &meta),
+            _ => Asked::All,
+        };
+        match asked {
             Asked::All => whole(web, opened, method).await?,
             Asked::Part(part) => {
                 let mut response = StatusCode::PARTIAL_CONTENT.into_response();
-                if method != Method::HEAD {
-                    let object = objects.get(&opened.key, Some(part.clone())).await?;
-                    let object = object.ok_or(PageError::NotFound)?;
-                    *response.body_mut() = Body::from_stream(object.content);
-                }
+                let object = objects.get(&opened.key, Some(part.clone())).await?;
+                let object = object.ok_or(PageError::NotFound)?;
+                *response.body_mut() = Body::from_stream(object.content);
                 let last = part.end - 1;
                 let place = format!("bytes {}-{last}/{}", part.start, meta.size);
                 set(&mut response, header::CONTENT_RANGE, &place);

@@ -11,7 +11,7 @@ use headshot_storage::users::{self, User};
 
 use super::tokens::token_hash;
 use crate::App;
-use crate::audit::{self, Actor, Event};
+use crate::audit::{self, Actor, Event, Standing};
 
 /// A session ends after this long without use.
 pub const IDLE_TIMEOUT: Duration = Duration::from_hours(12);
@@ -40,9 +40,18 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// The person for the audit log.
+    /// The person for the audit log, as long as this session lasts and the role is not taken back.
     pub fn actor(&self, address: IpAddr) -> Actor {
-        Actor::user(&self.user.id, &self.user.email, address)
+        let standing = Standing {
+            session: self.session.id.clone(),
+            user: self.user.id.clone(),
+            org: self.org.id.clone(),
+            role: self.role,
+        };
+        Actor {
+            standing: Some(standing),
+            ..Actor::user(&self.user.id, &self.user.email, address)
+        }
     }
 
     /// Whether the password was given lately enough for making and deleting keys.
@@ -102,9 +111,20 @@ pub async fn list_sessions(app: &App, user: &UserId) -> Result<Vec<Session>, Err
 }
 
 /// Signs this browser out.
-pub async fn sign_out(app: &App, signed_in: &SignedIn) -> Result<(), Error> {
+pub async fn sign_out(app: &App, signed_in: &SignedIn, address: IpAddr) -> Result<(), Error> {
+    let (id, user) = (&signed_in.session.id, &signed_in.user);
     let mut tx = app.db.write().await?;
-    sessions::delete(&mut tx, &signed_in.session.id, &signed_in.user.id).await?;
+    if !sessions::delete(&mut tx, id, &user.id).await? {
+        return Ok(());
+    }
+    let event = Event {
+        org: Some(&signed_in.org.id),
+        action: "session.ended",
+        target: format!("session:{id}"),
+        detail: serde_json::json!({}),
+    };
+    let actor = Actor::user(&user.id, &user.email, address);
+    audit::record(&mut tx, &actor, app.clock.now(), event).await?;
     tx.commit().await
 }
 

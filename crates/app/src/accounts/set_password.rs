@@ -1,7 +1,5 @@
 //! Setting a password, by link or by the present one.
 
-use std::net::IpAddr;
-
 use headshot_domain::SessionId;
 use headshot_storage::sign_in::{self, LinkPurpose};
 use headshot_storage::users::{self, User};
@@ -10,7 +8,9 @@ use headshot_storage::{Error, WriteTx, sessions};
 use super::links::open_link;
 use super::people::record_of_person;
 use super::sessions::SignedIn;
-use super::sign_in::{NewSession, SignInError, Visitor, begin_session, confirm_password};
+use super::sign_in::{
+    NewSession, SignInError, Visitor, begin_session, confirm_password, is_still_right,
+};
 use super::tokens::token_hash;
 use crate::App;
 use crate::audit::Actor;
@@ -57,6 +57,7 @@ pub async fn set_password_by_link(
     passwords::check(&password, &link.user.email)?;
     let hash = app.passwords.hash(password, &*app.entropy).await;
     let mut tx = app.db.write().await?;
+    users::lock(&mut tx, &link.user.id).await?;
     if !sign_in::delete_link(&mut tx, &token_hash(token)).await? {
         return Err(SetPasswordError::LinkGone);
     }
@@ -64,7 +65,8 @@ pub async fn set_password_by_link(
         let name: String = name.chars().filter(|c| !c.is_control()).take(200).collect();
         users::set_name(&mut tx, &link.user.id, &name).await?;
     }
-    change_password(app, &mut tx, (&link.user, &hash), visitor.address, None).await?;
+    let actor = Actor::user(&link.user.id, &link.user.email, visitor.address);
+    change_password(app, &mut tx, &actor, (&link.user, &hash), None).await?;
     let session = begin_session(app, &mut tx, visitor, (&link.user, app.clock.now())).await?;
     tx.commit().await?;
     Ok(session)
@@ -81,15 +83,12 @@ pub async fn set_password(
     confirm_password(app, signed_in, visitor, present).await?;
     let hash = app.passwords.hash(new, &*app.entropy).await;
     let mut tx = app.db.write().await?;
-    let keep = Some(&signed_in.session.id);
-    change_password(
-        app,
-        &mut tx,
-        (&signed_in.user, &hash),
-        visitor.address,
-        keep,
-    )
-    .await?;
+    // A reset may have been faster: it is the last word.
+    if !is_still_right(&mut tx, &signed_in.user).await? {
+        return Err(SignInError::Wrong.into());
+    }
+    let (actor, keep) = (signed_in.actor(visitor.address), &signed_in.session.id);
+    change_password(app, &mut tx, &actor, (&signed_in.user, &hash), Some(keep)).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -97,14 +96,13 @@ pub async fn set_password(
 async fn change_password(
     app: &App,
     tx: &mut WriteTx,
+    actor: &Actor,
     (user, hash): (&User, &str),
-    address: IpAddr,
     keep: Option<&SessionId>,
 ) -> Result<(), Error> {
     users::set_password(tx, &user.id, hash).await?;
     sign_in::delete_links_of_user(tx, &user.id).await?;
     let nobody = SessionId::from("");
     sessions::delete_others(tx, &user.id, keep.unwrap_or(&nobody)).await?;
-    let actor = Actor::user(&user.id, &user.email, address);
-    record_of_person(app, tx, &actor, (&user.id, "password.set")).await
+    record_of_person(app, tx, actor, (&user.id, "password.set")).await
 }

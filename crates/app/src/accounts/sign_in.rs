@@ -79,10 +79,21 @@ pub async fn sign_in(
     let right = app.passwords.verify(password, hash).await;
     let user = user.filter(|_| right).ok_or(SignInError::Wrong)?;
     let mut tx = app.db.write().await?;
+    if !is_still_right(&mut tx, &user).await? {
+        return Err(SignInError::Wrong);
+    }
     subjects.give_back(&mut tx).await?;
     let session = begin_session(app, &mut tx, visitor, (&user, app.clock.now())).await?;
     tx.commit().await?;
     Ok(session)
+}
+
+/// Locks a person whose password was found right: `false` when it was replaced while that was looked
+/// at, which takes long enough for it.
+pub(super) async fn is_still_right(tx: &mut WriteTx, user: &User) -> Result<bool, Error> {
+    users::lock(tx, &user.id).await?;
+    let now = users::find(tx, &user.id).await?;
+    Ok(now.is_some_and(|now| now.password_hash == user.password_hash))
 }
 
 pub(super) async fn begin_session(
@@ -152,8 +163,13 @@ pub async fn confirm_password(
         return Err(SignInError::Wrong);
     }
     let mut tx = app.db.write().await?;
+    if !is_still_right(&mut tx, &signed_in.user).await? {
+        return Err(SignInError::Wrong);
+    }
+    if !sessions::authenticated(&mut tx, &signed_in.session.id, app.clock.now()).await? {
+        return Err(Error::TakenBack.into());
+    }
     subjects.give_back(&mut tx).await?;
-    sessions::authenticated(&mut tx, &signed_in.session.id, app.clock.now()).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -172,6 +188,7 @@ pub async fn sign_in_by_link(
         return Ok(None);
     };
     let mut tx = app.db.write().await?;
+    users::lock(&mut tx, &link.user.id).await?;
     if !sign_in::delete_link(&mut tx, &token_hash(token)).await? {
         return Ok(None);
     }

@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{Kind, Outcome, Running, attempt, buried, give_back, shortened};
+use super::{Kind, Outcome, Running, attempt, bury, give_back, shortened};
 use crate::App;
 
 /// How long a worker goes without a look: on SQLite other processes tell nothing, and a lease that
@@ -178,6 +178,8 @@ where
     /// Claims up to `free` jobs and begins them; how many.
     async fn claim(&mut self, free: usize) -> Result<usize, Error> {
         let limits = self.app.settings.jobs;
+        let mut tx = self.app.db.write().await?;
+        // Not before: while this waited for the writer, a lease would have run.
         let now = self.app.clock.now();
         let bounds = [
             (Kind::Shoot, limits.shoots),
@@ -191,7 +193,6 @@ where
             limit: i64::try_from(free).unwrap_or(i64::MAX),
             bounded: bounds.map(|(kind, most)| (kind, self.left_of(kind, most))),
         };
-        let mut tx = self.app.db.write().await?;
         let claimed = jobs::claim(&mut tx, &claim).await?;
         tx.commit().await?;
         let count = claimed.len();
@@ -212,27 +213,23 @@ where
         i64::try_from(most.saturating_sub(running)).unwrap_or(i64::MAX)
     }
 
-    /// Puts back the jobs of workers that are gone, and buries those that had their last try.
+    /// Puts back the jobs of workers that are gone, and buries those that had their last try. Each
+    /// in a transaction of its own: a burial locks the job's organization.
     async fn take_over(&self, expired: Vec<jobs::Job>) -> Result<(), Error> {
         let now = self.app.clock.now();
-        let mut tx = self.app.db.write().await?;
         for job in expired {
             let lease = job.lease();
             let why = format!("its worker {} was gone before it ended", lease.by);
             let kind = job.kind.parse::<Kind>().ok();
+            let mut tx = self.app.db.write().await?;
             match kind.filter(|kind| job.attempts >= kind.attempts_max()) {
-                Some(kind) => {
-                    if jobs::bury(&mut tx, &lease, now, &shortened(&why)).await? {
-                        buried(&mut tx, &job, kind).await?;
-                    }
-                }
-                None => {
-                    jobs::retry(&mut tx, &lease, now, &shortened(&why)).await?;
-                }
-            }
+                Some(kind) => bury(&self.app, &mut tx, (&job, kind), &why).await?,
+                None => jobs::retry(&mut tx, &lease, now, &shortened(&why)).await?,
+            };
+            tx.commit().await?;
             tracing::warn!(job.id = job.id.as_str(), "job {}: {why}", job.id);
         }
-        tx.commit().await
+        Ok(())
     }
 
     /// Extends the leases. What was taken over meanwhile is stopped; what this worker holds and does

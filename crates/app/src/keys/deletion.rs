@@ -186,6 +186,7 @@ impl Entry {
         let actor = Actor {
             label: self.actor.clone(),
             address: self.address,
+            standing: None,
         };
         audit::record(tx, &actor, now, event).await
     }
@@ -273,6 +274,7 @@ pub async fn revoke_by_possession(
     let actor = Actor {
         label: "holder of the key".into(),
         address: Some(address),
+        standing: None,
     };
     delete(app, &actor, None, &found.id).await
 }

@@ -2,7 +2,7 @@
 //! database.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use headshot_domain::{Clock, KeyId, OrgId, Timestamp};
@@ -38,8 +38,13 @@ pub struct Node {
     pub memory: Memory,
     /// Monotonic milliseconds of the last request, to tell an idle node.
     last_request: AtomicU64,
+    /// When the oldest request arrived that may not be in the API log yet, in Unix milliseconds; 0 for
+    /// none.
+    unlogged: AtomicI64,
     /// The database may hold the node's row.
     has_row: AtomicBool,
+    /// Another process took this one for dead, and noted a gap in the API log.
+    was_expelled: AtomicBool,
     wake: Notify,
 }
 
@@ -71,7 +76,9 @@ impl Node {
             clock,
             memory,
             last_request: AtomicU64::new(0),
+            unlogged: AtomicI64::new(0),
             has_row: AtomicBool::new(false),
+            was_expelled: AtomicBool::new(false),
             wake: Notify::new(),
         }
     }
@@ -97,6 +104,39 @@ impl Node {
             Some(record) => Found::Key(self.memory.remember(*digest, record, epoch)),
             None => Found::Nothing,
         })
+    }
+
+    /// A request that arrived at `at` waits to be logged: whatever it brought, a kill from now on has
+    /// to leave a gap, and so the node is in use.
+    pub fn logs(&self, at: Timestamp) {
+        self.note_request();
+        // Nearly always there is an older one.
+        if self.unlogged.load(Ordering::SeqCst) == 0 {
+            self.logs_since(at);
+        }
+    }
+
+    /// Nothing older than `at` waits to be logged.
+    pub fn logs_since(&self, at: Timestamp) {
+        let (none, since) = (0, at.unix_ms());
+        let _older =
+            self.unlogged
+                .compare_exchange(none, since, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// Nothing waits to be logged. Whoever finds something after this tells [`Node::logs_since`].
+    pub fn has_logged(&self) {
+        self.unlogged.store(0, Ordering::SeqCst);
+    }
+
+    /// Whether others took this node for dead since the last question.
+    pub fn was_expelled(&self) -> bool {
+        self.was_expelled.swap(false, Ordering::Relaxed)
+    }
+
+    /// The gap that they noted is still there.
+    pub fn still_has_gap(&self) {
+        self.was_expelled.store(true, Ordering::Relaxed);
     }
 
     fn note_request(&self) {
@@ -127,14 +167,22 @@ impl Node {
         }
     }
 
-    /// Begins to answer from memory, which is emptied first.
+    /// Begins to answer from memory, which is emptied first; not before the database takes the row,
+    /// for until then the lease that there is may be used.
     pub async fn register(&self) -> Result<(), Error> {
-        self.memory.end_lease();
-        self.has_row.store(true, Ordering::Relaxed);
+        let again = self.has_row.swap(true, Ordering::Relaxed);
+        let mut complete_until = self.clock.now();
+        if let oldest @ 1.. = self.unlogged.load(Ordering::SeqCst) {
+            complete_until = complete_until.min(Timestamp::from_unix_ms(oldest));
+        }
         let sent_at = self.clock.monotonic();
         let mut tx = self.db.write().await?;
-        let epoch = auth::register(&mut tx, &self.id, self.clock.now()).await?;
+        let epoch = auth::register(&mut tx, &self.id, complete_until).await?;
+        self.memory.end_lease();
         tx.commit().await?;
+        if again {
+            self.still_has_gap();
+        }
         self.memory
             .with_lease(|lease| lease.registered(sent_at, epoch));
         Ok(())
@@ -251,7 +299,8 @@ impl Node {
     async fn serve(&self, pause: &mut Duration) -> Result<(), Error> {
         if !self.became_idle() {
             let mut watcher = Watcher::start(&self.db).await?;
-            self.register().await?;
+            // After a failure the node's row may still be there, and what it remembers with it.
+            self.renew().await?;
             *pause = RETRY;
             while !self.became_idle() {
                 tokio::select! {

@@ -80,11 +80,13 @@ fn an_owner_generates_uses_and_deletes_a_key() {
     );
     let delete = between(&list, "href=\"/app/admin/api/keys/", "\"").expect("a link");
     let delete = format!("/app/admin/api/keys/{delete}");
-    let confirm = browser.get(&delete).text();
-    assert!(
-        confirm.contains("these calls fail from now on"),
-        "{confirm}"
-    );
+    // The key's use is stored a moment after the call.
+    eventually("what stops working is told", || {
+        let confirm = browser.get(&delete).text();
+        confirm
+            .contains("these calls fail from now on")
+            .then_some(())
+    });
     let receipt = browser.submit(&delete, &delete, &[]);
     assert_eq!(receipt.status, 200);
     let html = receipt.text();

@@ -174,6 +174,10 @@ fn a_part_of_a_photo_can_be_asked_for() {
     let whole = head(&path).send(&server);
     assert_eq!((whole.status, whole.body.len()), (200, 0));
     assert_eq!(whole.header("content-length"), Some("10"));
+    // A range is a matter of GET alone.
+    let headed = head(&path).header("Range", "bytes=0-3").send(&server);
+    assert_eq!(headed.status, 200);
+    assert_eq!(headed.header("content-length"), Some("10"));
     let tag = whole.header("etag").expect("a tag").to_owned();
     let part = range("bytes=0-3").header("If-Range", &tag).send(&server);
     assert_eq!(part.status, 206);

@@ -24,7 +24,7 @@ use futures_util::FutureExt;
 use headshot_app::caller::Caller;
 use headshot_app::keys::{self, Refused, Verification};
 use headshot_app::rate_limit::Quota;
-use headshot_app::request_log::{KeyState, Request as LogRow};
+use headshot_app::request_log::{self, KeyState, Request as LogRow};
 use headshot_domain::Timestamp;
 
 use crate::Web;
@@ -425,7 +425,7 @@ fn finish(
         return response;
     }
     let duration = app.clock.monotonic().saturating_sub(started);
-    app.recorder.record(LogRow {
+    let row = LogRow {
         org: checked
             .key
             .as_ref()
@@ -447,7 +447,8 @@ fn finish(
         address: arrival.address,
         user_agent: seen.user_agent,
         browser: seen.browser,
-    });
+    };
+    request_log::record(app, row);
     response
 }
 
@@ -485,7 +486,7 @@ mod tests {
     use crate::tests::served;
     use axum::Router;
     use axum::routing::get;
-    use headshot_app::request_log::{self, Filter};
+    use headshot_app::request_log::Filter;
     use tower::ServiceExt;
 
     const ORGANIZATION: &str = "/api/v2/organization";

@@ -85,6 +85,10 @@ pub(crate) fn email(given: Option<&str>) -> Result<Email, ApiError> {
     }
 }
 
+/// The largest number that every JSON reader takes exactly (RFC 8259, section 6): an offset is sent
+/// back.
+const NUMBER_MAX: i64 = (1 << 53) - 1;
+
 /// The path's parameters; text that is no UTF-8 names nothing.
 pub(crate) fn path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
     path.map(|Path(value)| value)
@@ -144,13 +148,13 @@ impl Query {
         Ok(Some(Slice::new(limit, offset.unwrap_or(0))))
     }
 
-    /// A whole number of at least `least`. What is beyond 63 bits is as good as their largest.
+    /// A whole number of at least `least`. What is beyond [`NUMBER_MAX`] is as good as that.
     fn number(&self, name: &str, least: i64) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.one(name)? else {
             return Ok(None);
         };
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = digits.then(|| text.parse().unwrap_or(i64::MAX));
+        let number = digits.then(|| text.parse().unwrap_or(NUMBER_MAX).min(NUMBER_MAX));
         match number.filter(|number| *number >= least) {
             Some(number) => Ok(Some(number)),
             None => Err(ApiError::InvalidRequest(format!(
@@ -198,7 +202,10 @@ mod tests {
         assert_eq!(slice("limit=200"), Ok((200, 0)));
         assert_eq!(slice("limit=201"), Ok((200, 0)));
         assert_eq!(slice("limit=9999999999999999999999"), Ok((200, 0)));
-        assert_eq!(slice("offset=99999999999999999999"), Ok((50, i64::MAX)));
+        let most = 9_007_199_254_740_991;
+        assert_eq!(slice("offset=9007199254740991"), Ok((50, most)));
+        assert_eq!(slice("offset=9007199254740992"), Ok((50, most)));
+        assert_eq!(slice("offset=99999999999999999999"), Ok((50, most)));
         for wrong in [
             "limit=0",
             "limit=-1",

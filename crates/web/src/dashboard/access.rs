@@ -191,7 +191,9 @@ pub(crate) async fn logout(
     State(web): State<Web>,
     form: PersonForm,
 ) -> Result<Response, PageError> {
-    accounts::sign_out(web.app(), &form.person.signed_in).await?;
+    let person = &form.person;
+    let address = person.visit.visitor.address;
+    accounts::sign_out(web.app(), &person.signed_in, address).await?;
     let mut response = see_other("/auth/login?signed_out=1");
     if let Some(cookie) = cookies::set(Kind::Session, "", web.0.secure) {
         response.headers_mut().append(header::SET_COOKIE, cookie);

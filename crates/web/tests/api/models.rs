@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use headshot_app::audit::Actor;
-use headshot_app::{invites, members, roles, webhooks};
+use headshot_app::consent::{self, Said};
+use headshot_app::{access, invites, members, roles, webhooks};
 use headshot_domain::{Credits, InviteId, Role};
 use headshot_storage::{tallies, users};
 use rstest::rstest;
@@ -389,7 +390,8 @@ async fn the_address_of_a_deleted_session_is_free(#[case] kind: Kind) {
     assert_eq!(tallies::wrong(&mut conn, 9).await.unwrap(), []);
 }
 
-/// A name that nobody has given yet is null, in the API and in webhooks.
+/// A name that nobody has given yet is null, in the API and in webhooks. The one that the person gives
+/// is the member's as well.
 #[tokio::test]
 async fn a_model_has_one_title_wherever_it_is_told() {
     let world = World::new(Kind::Sqlite).await;
@@ -407,6 +409,27 @@ async fn a_model_has_one_title_wherever_it_is_told() {
     let told: serde_json::Value = serde_json::from_str(&event.body).unwrap();
     assert_eq!(told["object"]["title"], title);
     assert_eq!(title, serde_json::Value::Null);
+    let member = async || {
+        let members = world.get("/api/v2/organization/team").await.expect(200);
+        members["members"][0]["name"].clone()
+    };
+    assert_eq!(member().await, serde_json::Value::Null);
+
+    let token = created["signedUrl"].as_str().unwrap();
+    let token = token.split("token=").nth(1).unwrap().split('&').next();
+    let visit = access::open(&world.app, token.unwrap()).await;
+    let said = Said {
+        name: "Jane Doe",
+        gender: None,
+        version: consent::VERSION,
+    };
+    let home = [127, 0, 0, 1].into();
+    consent::give(&world.app, &visit.unwrap().unwrap(), said, home)
+        .await
+        .unwrap();
+    let model = world.get(&path).await.expect(200);
+    assert_eq!(model["model"]["title"], "Jane Doe");
+    assert_eq!(member().await, "Jane Doe");
 }
 
 /// A person who was invited gets one session, and one way to it.

@@ -174,6 +174,8 @@ async fn pages_at_and_past_their_edges(#[case] kind: Kind) {
     let world = World::new(kind).await;
     let model = world.joined("ann@example.com", None).await;
     let root = "/api/v2/organization";
+    // What every reader of JSON takes exactly.
+    let most = 9_007_199_254_740_991;
     for path in [
         "team".to_owned(),
         "models".to_owned(),
@@ -186,12 +188,9 @@ async fn pages_at_and_past_their_edges(#[case] kind: Kind) {
             ("limit=201", Some((200, 0))),
             ("limit=9007199254740993", Some((200, 0))),
             ("limit=18446744073709551616", Some((200, 0))),
-            ("offset=9223372036854775807", Some((50, i64::MAX))),
-            ("offset=9223372036854775808", Some((50, i64::MAX))),
-            (
-                "limit=200&offset=9223372036854775807",
-                Some((200, i64::MAX)),
-            ),
+            ("offset=9223372036854775807", Some((50, most))),
+            ("offset=9223372036854775808", Some((50, most))),
+            ("limit=200&offset=9223372036854775807", Some((200, most))),
             ("limit=0", None),
             ("limit=-9223372036854775809", None),
             ("offset=-1", None),
