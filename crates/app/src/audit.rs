@@ -292,8 +292,20 @@ pub async fn verify(conn: &mut impl AsConn) -> Result<Verified, Error> {
     }
     Ok(Verified::Intact {
         entries: link.seq,
-        head: data_encoding::HEXLOWER.encode(&link.hash),
+        head: full_hash(&link.hash),
     })
+}
+
+/// The hash of the entry at `seq`, in hex.
+pub async fn hash_at(conn: &mut impl AsConn, seq: i64) -> Result<Option<String>, Error> {
+    let page = audit::after(conn, seq - 1, 1).await?;
+    let entry = page.into_iter().find(|entry| entry.seq == seq);
+    Ok(entry.map(|entry| full_hash(&entry.hash)))
+}
+
+/// A hash in hex.
+pub fn full_hash(hash: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(hash)
 }
 
 const fn broken(seq: i64, what: &'static str) -> Verified {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headshot_domain::{JobKind, Timestamp};
-use headshot_storage::{Error, auth, idempotency, jobs, sessions, sign_in};
+use headshot_storage::audit as audit_rows;
+use headshot_storage::{Error, api_keys, auth, idempotency, jobs, sessions, sign_in};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
 use crate::accounts::{FAILURE_WINDOW, IDLE_TIMEOUT};
+use crate::audit::{self, Actor, Event};
 use crate::idempotency::LIFE;
 use crate::{invites, mail, models, request_log, retention, webhooks};
 
@@ -144,4 +146,35 @@ pub async fn roll_call(app: &App) -> Result<(), Error> {
     tx.commit().await?;
     app.settle(&raised).await;
     Ok(())
+}
+
+/// What a restored backup brings back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// When the backup was made, as far as it tells: its newest audit entry's time.
+    pub until: Timestamp,
+    /// API keys that are not deleted.
+    pub live_keys: i64,
+}
+
+/// Ends what nobody can want back of an older time: sessions that have ended since, and links that
+/// were used. Keys stay as they were, and whoever restores has to be told.
+pub async fn restored(app: &App) -> Result<Restored, Error> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let newest = audit_rows::newest_of_all(&mut tx, i64::MAX, 1).await?;
+    let until = newest.first().map_or(now, |entry| entry.at);
+    let live_keys = api_keys::peppers(&mut tx).await?;
+    let live_keys = live_keys.iter().map(|(_, keys)| keys).sum();
+    sessions::delete_all(&mut tx).await?;
+    sign_in::delete_all_links(&mut tx).await?;
+    let event = Event {
+        org: None,
+        action: "server.restored",
+        target: "server".to_owned(),
+        detail: serde_json::json!({ "until": until.to_string(), "keys": live_keys }),
+    };
+    audit::record(&mut tx, &Actor::command_line(), now, event).await?;
+    tx.commit().await?;
+    Ok(Restored { until, live_keys })
 }

@@ -82,8 +82,9 @@
 //!
 //! **Without a lease** (database gone, node paused, node idle) every request reads the database; if
 //! that fails, the request fails. After a pause the lease has ended by the monotonic clock, which
-//! keeps counting while the process is stopped. It stops with a whole machine that is suspended or
-//! moved: such a machine may go on with what was left of its lease, less than [`LEASE`].
+//! keeps counting while the process is stopped and, on Linux, while the machine sleeps. It can't know
+//! that a virtual machine was halted from outside, to be moved for one: such a machine may go on with
+//! what was left of its lease, less than [`LEASE`].
 //!
 //! The rules above are in [`protocol`], free of time and I/O; `tests/verification_model.rs` explores
 //! all interleavings of exactly that code. [`node`] runs it, [`memory`] is what a node remembers,

@@ -491,10 +491,30 @@ pub(crate) enum User {
 pub(crate) enum Audit {
     /// Check that no row was changed, removed or inserted.
     #[command(after_help = "Example:\n  headshot audit verify --json")]
-    Verify(Json),
+    Verify(AuditVerify),
     /// List the newest entries, of one organization or of everything on this server.
     #[command(after_help = "Example:\n  headshot audit list --org org_abc123def456 --json")]
     List(AuditList),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditVerify {
+    /// An entry that was noted earlier, as SEQ:HASH: whether the chain still holds it. A chain that was
+    /// cut, or written anew, does not.
+    #[arg(long, value_name = "SEQ:HASH", value_parser = parse_noted)]
+    pub(crate) includes: Option<(i64, String)>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+fn parse_noted(text: &str) -> Result<(i64, String), String> {
+    let wrong = || "use SEQ:HASH, as audit verify prints them".to_owned();
+    let (seq, hash) = text.split_once(':').ok_or_else(wrong)?;
+    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match seq.parse() {
+        Ok(seq @ 1..) if is_hash => Ok((seq, hash.to_ascii_lowercase())),
+        _ => Err(wrong()),
+    }
 }
 
 /// The most rows that a list prints.

@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use headshot_app::maintenance;
 use headshot_blobs::{Children, Location, Objects};
 use headshot_storage::Db;
 
@@ -63,8 +64,17 @@ pub(crate) async fn restore(config: &Config, folder: &Path) -> anyhow::Result<()
     }
     copy_secrets(&folder.join(SECRETS), &secrets::folder(config))?;
     let copied = in_folder(folder)?.copy_to(&objects).await?;
+    let app = wiring::app(config).await?;
+    let restored = maintenance::restored(&app).await?;
     output::line(format!(
         "{copied} objects are restored. headshot doctor checks that everything fits together."
+    ));
+    output::line(format!(
+        "All sessions and sign-in links have ended. {keys} API keys are as they were at {until}: those \
+         that were deleted since work again. List them with headshot key list, and delete with \
+         headshot key delete.",
+        keys = restored.live_keys,
+        until = restored.until,
     ));
     Ok(())
 }

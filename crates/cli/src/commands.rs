@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::User(command) => user(&Config::load(file)?, command).await,
         Command::Jobs(command) => jobs::run(&Config::load(file)?, command).await,
         Command::Audit(Audit::Verify(given)) => {
-            records::audit_verify(&Config::load(file)?, given.json).await
+            records::audit_verify(&Config::load(file)?, &given).await
         }
         Command::Audit(Audit::List(given)) => {
             let app = wiring::app(&Config::load(file)?).await?;

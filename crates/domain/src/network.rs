@@ -24,6 +24,10 @@ pub enum InvalidNetworks {
         /// The network that holds it.
         meant: IpNet,
     },
+    /// Separators and nothing between them: no list is empty by mistake, since an empty one may mean
+    /// anywhere.
+    #[error("\"{0}\" names no network")]
+    NamesNone(String),
     /// More entries than [`Networks::LENGTH_MAX`].
     #[error("at most {} networks are allowed", Networks::LENGTH_MAX)]
     TooMany,
@@ -55,6 +59,9 @@ impl FromStr for Networks {
             .split(|c: char| c == ',' || c.is_whitespace())
             .filter(|part| !part.is_empty());
         let networks = entries.map(parse_network).collect::<Result<Vec<_>, _>>()?;
+        if networks.is_empty() && !text.trim().is_empty() {
+            return Err(InvalidNetworks::NamesNone(text.trim().to_owned()));
+        }
         if networks.len() > Self::LENGTH_MAX {
             Err(InvalidNetworks::TooMany)
         } else {
@@ -67,9 +74,21 @@ fn parse_network(text: &str) -> Result<IpNet, InvalidNetworks> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address.to_canonical()));
     }
-    let network: IpNet = text
-        .parse()
-        .map_err(|_wrong| InvalidNetworks::NotANetwork(text.to_owned()))?;
+    let wrong = || InvalidNetworks::NotANetwork(text.to_owned());
+    let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
+    // `010` is 8 to some readers and 10 to others; the one for addresses refuses it by itself.
+    let address: IpAddr = address.parse().map_err(|_wrong| wrong())?;
+    let digits = prefix.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || prefix.len() > 1 && prefix.starts_with('0') {
+        return Err(wrong());
+    }
+    let prefix: u8 = prefix.parse().map_err(|_wrong| wrong())?;
+    // Callers count as IPv4 where they are, and so do networks of them.
+    let (address, prefix) = match (address.to_canonical(), prefix.checked_sub(96)) {
+        (IpAddr::V4(v4), Some(prefix)) if address.is_ipv6() => (IpAddr::V4(v4), prefix),
+        _ => (address, prefix),
+    };
+    let network = IpNet::new(address, prefix).map_err(|_wrong| wrong())?;
     if network.trunc() == network {
         Ok(network)
     } else {
@@ -138,6 +157,42 @@ mod tests {
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn ipv4_in_its_ipv6_form_is_ipv4() {
+        let networks: Networks = "::ffff:10.0.0.0/104 ::ffff:192.0.2.7".parse().unwrap();
+        assert_eq!(networks.to_string(), "10.0.0.0/8,192.0.2.7/32");
+        assert!(networks.contains(address("10.9.9.9")));
+        assert!(networks.contains(address("::ffff:10.9.9.9")));
+        // Wider ones are IPv6 with everything in it.
+        let wide: Networks = "::/0".parse().unwrap();
+        assert!(wide.contains(address("2001:db8::1")));
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for text in [
+            "010.0.0.0/8",
+            "10.0.0.0/08",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "10.0.0.0/33",
+            "/8",
+        ] {
+            let wrong = text.parse::<Networks>().unwrap_err();
+            assert_eq!(wrong, InvalidNetworks::NotANetwork(text.to_owned()));
+        }
+        assert!(
+            "10.0.0.0/0".parse::<Networks>().is_err(),
+            "bits beyond the prefix"
+        );
+        assert!("0.0.0.0/0".parse::<Networks>().is_ok());
+        for text in [",", " , \n"] {
+            let wrong = text.parse::<Networks>().unwrap_err();
+            assert!(matches!(wrong, InvalidNetworks::NamesNone(_)));
+        }
+        assert!(" \n".parse::<Networks>().unwrap().is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Points in time, and the clock as a parameter.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A point in time: milliseconds since 1970-01-01 UTC. Prints as the contract's ISO 8601
 /// (`2024-01-15T10:30:00.000Z`).
@@ -74,17 +74,41 @@ pub trait Clock: Send + Sync {
 /// The machine's clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
-    started: Instant,
+    started: Moment,
 }
 
 impl SystemClock {
     /// Starts the monotonic clock at zero.
     pub fn new() -> Self {
         Self {
-            started: Instant::now(),
+            started: Moment::now(),
         }
     }
 }
+
+/// A moment of the clock that counts the time for which the machine slept as well: what was to end
+/// meanwhile has ended when it wakes.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy)]
+struct Moment(Duration);
+
+#[cfg(target_os = "linux")]
+impl Moment {
+    fn now() -> Self {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        // It counts from the machine's start, so neither part is negative.
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
+        Self(Duration::new(seconds, nanoseconds))
+    }
+
+    fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+use std::time::Instant as Moment;
 
 impl Default for SystemClock {
     fn default() -> Self {

@@ -49,6 +49,7 @@ statements! {
     DELETE = "DELETE FROM sessions WHERE id = $1 AND user_id = $2";
     DELETE_OTHERS = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
     DELETE_IN = "DELETE FROM sessions WHERE user_id = $1 AND org_id = $2";
+    DELETE_ALL = "DELETE FROM sessions";
     DELETE_ENDED = "DELETE FROM sessions WHERE expires_at <= $1 OR last_seen_at <= $2";
 }
 
@@ -191,5 +192,11 @@ pub async fn delete_ended(
 /// Ends a person's sessions that show an organization.
 pub async fn delete_in(tx: &mut WriteTx, user: &UserId, org: &OrgId) -> Result<(), Error> {
     execute!(tx, DELETE_IN, user.as_str(), org.as_str())?;
+    Ok(())
+}
+
+/// Ends every session.
+pub async fn delete_all(tx: &mut WriteTx) -> Result<(), Error> {
+    execute!(tx, DELETE_ALL)?;
     Ok(())
 }

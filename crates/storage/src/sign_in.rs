@@ -57,6 +57,7 @@ statements! {
     FIND_LINK = "SELECT user_id, purpose, expires_at FROM one_time_links WHERE token_hash = $1 AND expires_at > $2";
     DELETE_LINK = "DELETE FROM one_time_links WHERE token_hash = $1";
     DELETE_LINKS_OF_USER = "DELETE FROM one_time_links WHERE user_id = $1";
+    DELETE_ALL_LINKS = "DELETE FROM one_time_links";
     DELETE_EXPIRED_LINKS = "DELETE FROM one_time_links WHERE expires_at <= $1";
     COUNT_FAILURE = "INSERT INTO sign_in_failures (subject, window_start, failures) VALUES ($1, $2, 1) \
         ON CONFLICT (subject) DO UPDATE SET \
@@ -187,4 +188,10 @@ pub async fn clear_failures(tx: &mut WriteTx, subject: &str) -> Result<(), Error
 /// Forgets windows that began by `stale`.
 pub async fn delete_old_failures(tx: &mut WriteTx, stale: Timestamp) -> Result<u64, Error> {
     execute!(tx, DELETE_OLD_FAILURES, stale.unix_ms())
+}
+
+/// Ends every one-time link.
+pub async fn delete_all_links(tx: &mut WriteTx) -> Result<(), Error> {
+    execute!(tx, DELETE_ALL_LINKS)?;
+    Ok(())
 }

@@ -2,9 +2,15 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use headshot_domain::{Entropy, RequestId, Timestamp};
+use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
 use crate::Web;
@@ -42,6 +48,55 @@ impl Arrival {
             at,
             address: web.0.proxies.client_address(peer, hops.into_iter()),
         }
+    }
+}
+
+/// Tells whether a request's body is being waited for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Arriving(Arc<AtomicBool>);
+
+impl Arriving {
+    /// Watches the body of `request`; one that is there already, or empty, is left as it is.
+    pub(crate) fn watch(request: &mut Request<Body>) -> Self {
+        let arriving = Self::default();
+        if !request.body().is_end_stream() {
+            let inner = std::mem::take(request.body_mut());
+            let waits = Arc::clone(&arriving.0);
+            *request.body_mut() = Body::new(Watched { inner, waits });
+        }
+        arriving
+    }
+
+    /// Whether the last that was asked for has not arrived.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Watched {
+    inner: Body,
+    waits: Arc<AtomicBool>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        self.waits.store(polled.is_pending(), Ordering::Relaxed);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }
 

@@ -16,7 +16,7 @@ use headshot_pages::{ErrorPage, Template};
 
 use crate::Web;
 use crate::api::gate::panic_in_words;
-use crate::arrival::Arrival;
+use crate::arrival::{Arrival, Arriving};
 use crate::people::FramingSlot;
 
 pub(crate) mod access;
@@ -281,10 +281,13 @@ pub(crate) async fn gate(State(web): State<Web>, mut request: Request, next: Nex
     let mut response = if cross_site && changes {
         PageError::StaleForm.into_response()
     } else {
+        let arriving = Arriving::watch(&mut request);
         let running = AssertUnwindSafe(next.run(request)).catch_unwind();
         match tokio::time::timeout(time_max, running).await {
             Ok(Ok(response)) => response,
             Ok(Err(panicked)) => PageError::Internal(panic_in_words(&*panicked)).into_response(),
+            // The sender's connection is to blame, not this server.
+            Err(_) if arriving.is_waited_for() => PageError::StaleForm.into_response(),
             Err(_) => PageError::Internal("it took too long".to_owned()).into_response(),
         }
     };

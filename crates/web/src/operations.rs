@@ -14,6 +14,8 @@ use crate::Web;
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     answers: [AtomicU64; 4],
+    /// Requests that the API log counts and does not keep.
+    pub(crate) turned_away: AtomicU64,
 }
 
 impl Metrics {
@@ -69,6 +71,10 @@ async fn metrics(State(web): State<Web>) -> impl IntoResponse {
         ("headshot_api_log_queued", app.recorder.queued() as u64),
         ("headshot_api_log_written_total", app.recorder.written()),
         ("headshot_api_log_lost", app.recorder.lost()),
+        (
+            "headshot_api_turned_away_total",
+            web.0.metrics.turned_away.load(Ordering::Relaxed),
+        ),
         ("headshot_keys_in_memory", app.node.memory.len() as u64),
         ("headshot_jobs_done_total", jobs.done),
         ("headshot_jobs_retried_total", jobs.retried),
@@ -105,6 +111,8 @@ const HELP: &str = "\
 # TYPE headshot_api_log_written_total counter
 # HELP headshot_api_log_lost API log rows lost and not yet told by a gap row.
 # TYPE headshot_api_log_lost gauge
+# HELP headshot_api_turned_away_total API requests without a key beyond their address's limit: counted, not logged.
+# TYPE headshot_api_turned_away_total counter
 # HELP headshot_keys_in_memory Keys that this process remembers.
 # TYPE headshot_keys_in_memory gauge
 # HELP headshot_lease_held Whether this process may answer from memory.

@@ -8,20 +8,31 @@ use headshot_domain::KeyId;
 use serde_json::{Value, json};
 
 use super::known_org;
-use crate::args::{AuditList, LogList};
+use crate::args::{AuditList, AuditVerify, LogList};
 use crate::config::Config;
 use crate::{output, wiring};
 
-pub(super) async fn audit_verify(config: &Config, json: bool) -> anyhow::Result<()> {
+pub(super) async fn audit_verify(config: &Config, given: &AuditVerify) -> anyhow::Result<()> {
+    let json = given.json.json;
     let db = wiring::open_existing(config).await?;
     let mut conn = db.read().await?;
-    match audit::verify(&mut conn).await? {
+    let mut verified = audit::verify(&mut conn).await?;
+    if let (Verified::Intact { .. }, Some((seq, hash))) = (&verified, &given.includes)
+        && audit::hash_at(&mut conn, *seq).await?.as_ref() != Some(hash)
+    {
+        verified = Verified::Broken {
+            seq: *seq,
+            what: "is not the one that was noted",
+        };
+    }
+    match verified {
         Verified::Intact { entries, head } => {
             if json {
                 output::json(&json!({ "intact": true, "entries": entries, "head": head }));
             } else {
                 output::line(format!(
-                    "{entries} entries are as they were written. Newest hash: {head}"
+                    "{entries} entries are as they were written. Note the newest elsewhere, for \
+                     audit verify --includes {entries}:{head}"
                 ));
             }
             Ok(())
@@ -65,7 +76,7 @@ fn entry_json(entry: &Entry) -> Value {
         "target": entry.target,
         "detail": serde_json::from_str::<Value>(&entry.detail).unwrap_or_default(),
         "address": given(&entry.address),
-        "hash": audit::short_hash(&entry.hash),
+        "hash": audit::full_hash(&entry.hash),
     })
 }
 

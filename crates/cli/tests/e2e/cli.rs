@@ -347,6 +347,22 @@ fn credits_users_audit_migrate_config_openapi() {
     let verified = place.json(&["audit", "verify", "--json"]);
     assert_eq!(keys(&verified), ["entries", "head", "intact"]);
     assert_eq!(verified["intact"], true);
+    let newest = &place.json(&["audit", "list", "--limit", "1", "--json"])["entries"][0];
+    assert_eq!(newest["hash"], verified["head"]);
+    let noted = format!(
+        "{}:{}",
+        verified["entries"],
+        verified["head"].as_str().expect("a hash")
+    );
+    place.key(&org, &[]);
+    place.run(&["audit", "verify", "--includes", &noted]);
+    // A chain that was cut and written anew has other hashes, or fewer entries.
+    let other = format!("{}:{}", verified["entries"], "0".repeat(64));
+    let beyond = format!("9999:{}", "0".repeat(64));
+    for includes in [other, beyond] {
+        let why = place.failure(&["audit", "verify", "--includes", &includes]);
+        assert!(why.ends_with("is not the one that was noted"), "{why}");
+    }
     assert!(
         place
             .run(&["audit", "verify"])

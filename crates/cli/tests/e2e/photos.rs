@@ -7,7 +7,7 @@ use headshot_app::photos::{Signer, URL_LIFE, path};
 use headshot_domain::{Clock as _, Liked, PhotoStatus, SystemClock, Timestamp, Variant};
 use headshot_storage::photos::Photo;
 
-use crate::support::database::{number, run};
+use crate::support::database::{number, run, texts};
 use crate::support::http::head;
 use crate::support::{Place, Server, eventually, get};
 
@@ -273,7 +273,10 @@ fn a_backup_is_restored_elsewhere() {
     let server = gallery.place.serve();
     let backup = gallery.place.folder().join("backup");
     let backup = backup.to_str().expect("UTF-8");
+    let org = gallery.place.org("standard");
+    let key = gallery.place.key(&org, &[]);
     gallery.place.run(&["backup", backup]);
+    gallery.place.run(&["key", "delete", &key.id]);
     assert!(
         gallery
             .place
@@ -282,11 +285,20 @@ fn a_backup_is_restored_elsewhere() {
     );
     server.stop();
     let there = Place::new().with("HEADSHOT_PHOTO_SECRET", SECRET);
-    there.run(&["restore", backup]);
+    // A key that was deleted since the backup is back, and whoever restores is told.
+    let told = there.run(&["restore", backup]);
+    assert!(told.contains("API keys are as they were at 2"), "{told}");
+    assert!(told.contains("work again"), "{told}");
+    let sessions = "SELECT id FROM sessions UNION SELECT token_hash FROM one_time_links";
+    assert_eq!(texts(&there.database(), sessions), [""; 0]);
+    let newest = there.json(&["audit", "list", "--limit", "1", "--json"]);
+    assert_eq!(newest["entries"][0]["action"], "server.restored");
     let found = there.json(&["doctor", "--json"]);
     assert_eq!(found["healthy"], true, "{found}");
     let server = there.serve();
     assert_eq!(get(&gallery.main()).send(&server).body, PICTURE);
+    let again = get("/api/v2/organization").bearer(&key.key);
+    assert_eq!(again.send(&server).status, 200);
     assert!(there.failure(&["restore", backup]).contains("already"));
     let secret = std::fs::read(gallery.place.data_dir().join("secrets/pepper"));
     let restored = std::fs::read(there.data_dir().join("secrets/pepper"));

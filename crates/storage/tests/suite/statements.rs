@@ -108,10 +108,13 @@ async fn statements_on_growing_tables_use_an_index() {
     let whole_table = [
         "api_keys::EXPIRING",
         "api_keys::PEPPERS",
+        "api_requests::CLOSE_GAPS",
         "auth::BEHIND",
         "auth::NODES",
         "organizations::LIST",
+        "sessions::DELETE_ALL",
         "sessions::DELETE_ENDED",
+        "sign_in::DELETE_ALL_LINKS",
         "sign_in::DELETE_EXPIRED_LINKS",
         "sign_in::DELETE_OLD_FAILURES",
         "tallies::NUMBER",

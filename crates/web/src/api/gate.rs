@@ -11,6 +11,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
@@ -31,7 +32,7 @@ use crate::Web;
 use crate::api::error::{ApiError, Cause, Refusal};
 use crate::api::idempotent;
 use crate::api::operation::{self, Operation};
-use crate::arrival::{Arrival, Peer};
+use crate::arrival::{Arrival, Arriving, Peer};
 use seen::{Seen, body_length};
 
 mod seen;
@@ -359,6 +360,7 @@ where
     if !request.body().is_end_stream() {
         DefaultBodyLimit::max(crate::BODY_MAX).apply(&mut request);
     }
+    let arriving = Arriving::watch(&mut request);
     let running = AssertUnwindSafe(operation(request)).catch_unwind();
     match tokio::time::timeout(web.0.limits.time_max, running).await {
         Ok(Ok(response)) => response,
@@ -366,6 +368,10 @@ where
             cause: panic_in_words(&*panicked),
         }
         .into_response(),
+        Err(_) if arriving.is_waited_for() => {
+            let why = "The body did not arrive in time".to_owned();
+            ApiError::InvalidRequest(why).into_response()
+        }
         Err(_) => ApiError::TimedOut.into_response(),
     }
 }
@@ -422,6 +428,7 @@ fn finish(
     if checked.key.is_none() && response.status() == StatusCode::TOO_MANY_REQUESTS {
         // A row for each would let one address fill the log.
         app.recorder.turn_away();
+        web.0.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
         return response;
     }
     let duration = app.clock.monotonic().saturating_sub(started);
@@ -486,6 +493,7 @@ mod tests {
     use crate::tests::served;
     use axum::Router;
     use axum::routing::get;
+    use futures_util::StreamExt as _;
     use headshot_app::request_log::Filter;
     use tower::ServiceExt;
 
@@ -553,6 +561,38 @@ mod tests {
         {"success":false,"error":"The request took too long","code":"INTERNAL_ERROR"}
         "#);
         assert_eq!(logged, "/api/v2/organization 500 INTERNAL_ERROR by server");
+    }
+
+    /// The sender's connection is to blame for a body that does not come, not this server.
+    #[tokio::test]
+    async fn a_body_that_stops_on_its_way_is_the_sender_s() {
+        async fn reads(body: Result<axum::body::Bytes, axum::extract::rejection::BytesRejection>) {
+            assert!(body.is_ok());
+        }
+        let limits = Limits {
+            time_max: Duration::from_millis(1),
+            ..Limits::default()
+        };
+        let served = served(limits).await;
+        let web = &served.web;
+        let router = Router::new().route(ORGANIZATION, axum::routing::post(Keyed(reads)));
+        let router = router.with_state(web.clone());
+        let begun = futures_util::stream::iter([Ok::<_, std::io::Error>("{")]);
+        let stalls = begun.chain(futures_util::stream::pending());
+        let request = Request::post(ORGANIZATION)
+            .header("authorization", format!("Bearer {}", served.key))
+            .body(Body::from_stream(stalls));
+        let answer = router.oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        assert!(
+            answer.extensions().get::<Cause>().is_none(),
+            "no error line"
+        );
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await;
+        assert_eq!(
+            String::from_utf8(body.unwrap().to_vec()).unwrap(),
+            r#"{"success":false,"error":"The body did not arrive in time","code":"INVALID_REQUEST"}"#
+        );
     }
 
     /// Nothing of what the panic said goes out.

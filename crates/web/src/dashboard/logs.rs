@@ -1,6 +1,7 @@
 //! Admin > API > Logs.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -65,7 +66,7 @@ impl LogQuery {
             key: given(&self.key).map(KeyId::from),
             status: status(&self.status)?,
             path: given(&self.path),
-            address: given(&self.address),
+            address: address(&self.address)?,
         })
     }
 
@@ -90,6 +91,19 @@ impl LogQuery {
             format!("{path}?{}", pairs.join("&"))
         }
     }
+}
+
+/// Reads an address, which has one form in the log.
+fn address(text: &str) -> Result<Option<String>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address: Result<IpAddr, _> = text.parse();
+    let wrong = "Address must be one address, such as 203.0.113.9 or 2001:db8::7.";
+    address
+        .map(|address| Some(address.to_canonical().to_string()))
+        .map_err(|_wrong| wrong.to_owned())
 }
 
 /// Reads `2024-01-15T10:30`, as a browser sends it, in UTC; seconds may follow.
@@ -424,6 +438,29 @@ mod tests {
             wrong.filter(),
             Err("From must look like 2024-01-15T10:30.".to_owned())
         );
+    }
+
+    /// The log has one form of an address; people write others.
+    #[test]
+    fn an_address_is_found_however_it_is_written() {
+        let found = |text: &str| {
+            let query = LogQuery {
+                address: text.into(),
+                ..LogQuery::default()
+            };
+            query.filter().map(|filter| filter.address)
+        };
+        assert_eq!(found(""), Ok(None));
+        for (text, form) in [
+            (" 7.7.7.7 ", "7.7.7.7"),
+            ("::ffff:7.7.7.7", "7.7.7.7"),
+            ("2001:DB8:0::7", "2001:db8::7"),
+        ] {
+            assert_eq!(found(text), Ok(Some(form.to_owned())));
+        }
+        for wrong in ["7.7.7", "7.7.7.0/24", "home"] {
+            assert!(found(wrong).is_err(), "{wrong}");
+        }
     }
 
     /// Each check has words of its own, and only the server's own failures are told as such.
