@@ -611,7 +611,7 @@ async fn who_joins_meanwhile_keeps_the_account(#[case] kind: Kind) {
         models::delete(&app, (&ids.0, &Actor::command_line()), &ids.1).await
     });
     assert!(waits_for(&mut tx, &task).await);
-    let place_there = (headshot_domain::Role::Member, None);
+    let place_there = (Role::Member, None);
     let now = place.app.clock.now();
     users::insert_membership(&mut tx, &other, &model.user, place_there, now)
         .await

@@ -55,6 +55,10 @@ impl Target {
         if text.len() > URL_MAX {
             return Err(Refusal::TooLong);
         }
+        // The parser drops line breaks and tabs wherever they are: what is stored is not what is called.
+        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(Refusal::NotAUrl);
+        }
         let url = Url::parse(text).map_err(|_wrong| Refusal::NotAUrl)?;
         let https = match url.scheme() {
             "https" => true,
@@ -274,6 +278,13 @@ mod tests {
         }
         assert_eq!(open.check("example.com"), Err(Refusal::NotAUrl));
         assert_eq!(open.check("https://"), Err(Refusal::NotAUrl));
+        for odd in [
+            "ht\ntps://example.com",
+            "https://example.com/a b",
+            "https://exam\tple.com",
+        ] {
+            assert_eq!(open.check(odd), Err(Refusal::NotAUrl));
+        }
     }
 
     #[test]

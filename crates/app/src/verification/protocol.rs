@@ -5,10 +5,10 @@ use std::time::Duration;
 use headshot_storage::auth::Observation;
 
 /// How long a node may answer from memory after it sent the read that allowed it.
-pub const LEASE: Duration = Duration::from_millis(950);
+pub const LEASE: Duration = Duration::from_millis(900);
 
 /// How long a deletion waits, after its commit, for nodes that don't acknowledge.
-pub const SETTLE: Duration = Duration::from_secs(1);
+pub const SETTLE: Duration = Duration::from_millis(950);
 
 /// A node's right to answer from memory. Times are its own monotonic clock's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
