@@ -14,7 +14,6 @@ const CHECKS = [
   "response_schema_conformance",
   "negative_data_rejection",
   "missing_required_header",
-  "use_after_free",
   "ignored_auth",
 ];
 
