@@ -154,6 +154,7 @@ impl Place {
             plan,
             "--credits",
             "100",
+            "--whitelabel",
             "--json",
         ]);
         Org {
