@@ -118,7 +118,13 @@ impl Studio {
             let detail = self.detail().await?;
             let threads = self.limits.threads;
             let load = move || Engine::new(Options { threads, detail }).map(Arc::new);
-            Ok::<_, StudioError>(apart(load).await??)
+            let engine = apart(load).await??;
+            let network = engine.detail_network().name();
+            tracing::info!(
+                network,
+                "the engine is ready, with the detail network {network}"
+            );
+            Ok::<_, StudioError>(engine)
         });
         loaded.await.map(Arc::clone)
     }

@@ -285,6 +285,7 @@ async fn a_test_session_is_no_headshots_that_are_owed(#[case] on: On) {
     roles::set(app, by, known, admin).await.unwrap();
     shoots::submit(app, &visit).await.unwrap();
     models::delete(app, by, &visit.model.id).await.unwrap();
+    place.clock.advance(Duration::from_secs(1));
     members::retry(app, by, &email).await.unwrap();
     let mut conn = app.db.read().await.unwrap();
     let begun = model_rows::find_of_user(&mut conn, by.0, &visit.model.user).await;

@@ -565,6 +565,10 @@ fn a_forged_form_changes_nothing() {
         upload(&mut browser, &session, &[("me.jpg", PORTRAIT)]).status,
         303
     );
+    let ready = "the engine is ready, with the detail network u2netp";
+    eventually("the log names the network", || {
+        served.server.printed().contains(ready).then_some(())
+    });
     let page = browser.get(&session.page()).text();
     let photo = ids(&page, "id=\"upload-").remove(0);
     let csrf = hidden(&page, "csrf");
