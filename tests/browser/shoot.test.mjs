@@ -117,6 +117,9 @@ test("a test session by a partner's link works by keyboard and without JavaScrip
     await page.getByLabel("Your name").focus();
     await page.keyboard.type("Test Person");
     await page.keyboard.press("Tab");
+    await page.keyboard.type("Female");
+    assert.equal(await page.getByLabel("Gender (optional)").inputValue(), "female");
+    await page.keyboard.press("Tab");
     await page.keyboard.press("Space");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
