@@ -1,4 +1,4 @@
-//! What has to be cleaned up now and then.
+//! What has to be cleaned up now and then, and after a restore.
 
 use std::sync::Arc;
 use std::time::Duration;

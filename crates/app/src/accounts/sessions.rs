@@ -146,6 +146,8 @@ pub async fn sign_out_others(
 ) -> Result<u64, Error> {
     let user = &signed_in.user.id;
     let mut tx = app.db.write().await?;
+    // Two browsers that sign each other out would wait for each other's session.
+    users::lock(&mut tx, user).await?;
     let ended = match &which {
         Others::One(id) => u64::from(sessions::delete(&mut tx, id, user).await?),
         Others::All => sessions::delete_others(&mut tx, user, &signed_in.session.id).await?,
