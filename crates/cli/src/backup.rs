@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use headshot_app::maintenance;
 use headshot_blobs::{Children, Location, Objects};
-use headshot_storage::Db;
 
 use crate::config::Config;
 use crate::{output, secrets, wiring};
@@ -107,10 +106,7 @@ async fn restore_database(from: &Path, to: &Path) -> anyhow::Result<()> {
         to.display()
     );
     // A copy by the database itself fails on a file that is none.
-    let backup = Db::connect(&format!("sqlite://{}", from.display())).await?;
-    backup.copy_to(to).await?;
-    backup.close().await;
-    Ok(())
+    Ok(headshot_storage::copy_sqlite(from, to).await?)
 }
 
 /// Copies the secrets; those that are there already have to be the same.

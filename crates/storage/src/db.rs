@@ -94,6 +94,11 @@ impl Db {
         let location: Arc<str> = path.display().to_string().into();
         create_private(path).map_err(|source| Error::of_file(source, &location))?;
         let options = dialect::sqlite_options(path);
+        // The first connection to a new file gives it its write-ahead log. SQLite refuses that to one
+        // of two that try at the same moment, without any patience.
+        let alone = dialect::opening_lock(path)
+            .await
+            .map_err(|source| Error::of_file(source, &location))?;
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(PATIENCE)
@@ -105,6 +110,7 @@ impl Db {
             .connect_with(options.clone())
             .await
             .map_err(|source| not_opened(source, path, &location))?;
+        drop(alone);
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(PATIENCE)
@@ -158,7 +164,7 @@ impl Db {
         let of = |source| Error::of(source, &self.location);
         let migrated = match &self.pools {
             Pools::Sqlite { write, path, .. } => {
-                let lock = dialect::migration_lock(path)
+                let lock = dialect::opening_lock(path)
                     .await
                     .map_err(|source| Error::of_file(source, &self.location))?;
                 let mut conn = write.acquire().await.map_err(of)?;
@@ -207,15 +213,7 @@ impl Db {
         let Pools::Sqlite { path: own, .. } = &self.pools else {
             return Ok(false);
         };
-        let of = |source| Error::of(source, &self.location);
-        create_private(path).map_err(|source| Error::of_file(source, &self.location))?;
-        let mut conn = sqlite_base(own).connect().await.map_err(of)?;
-        sqlx::query(dialect::SQLITE_COPY)
-            .bind(path.display().to_string())
-            .execute(&mut conn)
-            .await
-            .map_err(of)?;
-        conn.close().await.map_err(of)?;
+        copy_sqlite(own, path).await?;
         Ok(true)
     }
 
@@ -352,6 +350,28 @@ impl Db {
             Pools::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Writes a copy of a SQLite database, as it is at one moment, to `to`, where nothing may be yet. Nothing
+/// is written where it comes from.
+///
+/// # Errors
+/// [`Error::Unavailable`] with the path, also when the file is no database.
+pub async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), Error> {
+    let location = from.display().to_string();
+    let of = |source| Error::of(source, &location);
+    create_private(to).map_err(|source| Error::of_file(source, &to.display().to_string()))?;
+    let options = SqliteConnectOptions::new()
+        .filename(from)
+        .read_only(true)
+        .busy_timeout(PATIENCE);
+    let mut conn = options.connect().await.map_err(of)?;
+    sqlx::query(dialect::SQLITE_COPY)
+        .bind(to.display().to_string())
+        .execute(&mut conn)
+        .await
+        .map_err(of)?;
+    conn.close().await.map_err(of)
 }
 
 /// Runs the migrations that are missing. Those that this version does not know are no error: see

@@ -70,9 +70,9 @@ pub(crate) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     sqlite_base(path)
 }
 
-/// SQLite's migrations run under a lock on a file beside the database (PostgreSQL's migrator takes
+/// SQLite's file is opened and migrated under a lock on a file beside it (PostgreSQL's migrator takes
 /// an advisory lock by itself). The lock ends with the file's handle, also on a kill.
-pub(crate) async fn migration_lock(path: &Path) -> std::io::Result<File> {
+pub(crate) async fn opening_lock(path: &Path) -> std::io::Result<File> {
     let path = path.with_extension("db.migrate-lock");
     let locked = tokio::task::spawn_blocking(move || {
         let file = File::create(path)?;

@@ -40,7 +40,7 @@ pub mod users;
 pub mod webhooks;
 
 pub use conn::{AsConn, Conn, ReadConn, WriteTx};
-pub use db::Db;
+pub use db::{Db, copy_sqlite};
 pub use dialect::Watcher;
 pub use error::Error;
 

@@ -267,6 +267,13 @@ fn the_doctor_says_what_does_not_fit() {
     place.run(&["doctor"]);
 }
 
+fn names_in(folder: &str) -> std::collections::BTreeSet<std::ffi::OsString> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    entries
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect()
+}
+
 #[test]
 fn a_backup_is_restored_elsewhere() {
     let gallery = Gallery::new();
@@ -285,10 +292,15 @@ fn a_backup_is_restored_elsewhere() {
     );
     server.stop();
     let there = Place::new().with("HEADSHOT_PHOTO_SECRET", SECRET);
+    let database = std::path::Path::new(backup).join("headshot.db");
+    let before = (names_in(backup), std::fs::read(&database).expect("a copy"));
     // A key that was deleted since the backup is back, and whoever restores is told.
     let told = there.run(&["restore", backup]);
     assert!(told.contains("API keys are as they were at 2"), "{told}");
     assert!(told.contains("work again"), "{told}");
+    // A backup can lie where nothing can be written.
+    let after = (names_in(backup), std::fs::read(&database).expect("a copy"));
+    assert!(before == after, "{:?} became {:?}", before.0, after.0);
     let sessions = "SELECT id FROM sessions UNION SELECT token_hash FROM one_time_links";
     assert_eq!(texts(&there.database(), sessions), [""; 0]);
     let newest = there.json(&["audit", "list", "--limit", "1", "--json"]);

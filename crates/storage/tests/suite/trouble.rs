@@ -275,6 +275,24 @@ async fn of_processes_that_migrate_at_once_one_does_the_work(#[case] kind: Kind)
     opened(&url).await.unwrap();
 }
 
+/// The one that is first changes how SQLite keeps the file's log, and refuses that to a second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_open_a_new_file_at_once_all_succeed() {
+    let database = Kind::Sqlite.open().await;
+    for round in 0..40 {
+        let url = format!("{}.{round}", database.url);
+        let processes: Vec<_> = (0..8)
+            .map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move { Db::connect(&url).await })
+            })
+            .collect();
+        for process in processes {
+            process.await.unwrap().unwrap();
+        }
+    }
+}
+
 #[rstest]
 #[case::sqlite(Kind::Sqlite)]
 #[case::postgres(Kind::Postgres)]
