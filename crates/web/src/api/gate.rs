@@ -98,14 +98,16 @@ async fn keyed<T>(web: Web, request: Request, handler: impl Handler<T, Web>) -> 
             parts.extensions.insert(caller.clone());
             let request = Request::from_parts(parts, body);
             let answer = |request| handler.call(request, web.clone());
-            if seen.operation.is_some_and(idempotent::heeds) {
-                run(&web, request, |request| {
-                    // Boxed: what only reads must not carry this state along.
-                    Box::pin(idempotent::run(&web, request, answer))
-                })
-                .await
-            } else {
-                run(&web, request, answer).await
+            match seen.operation.filter(|seen| idempotent::heeds(seen)) {
+                Some(operation) => {
+                    let access = operation.access;
+                    run(&web, request, |request| {
+                        // Boxed: what only reads must not carry this state along.
+                        Box::pin(idempotent::run(&web, request, access, answer))
+                    })
+                    .await
+                }
+                None => run(&web, request, answer).await,
             }
         }
     };

@@ -1,5 +1,5 @@
-//! `Idempotency-Key` on operations that change something: claims the request before it runs and
-//! gives a repeated one its first answer.
+//! `Idempotency-Key` on every POST operation: claims the request before it runs and gives a repeated
+//! one its first answer.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -21,16 +21,17 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Runs a request of an operation that [`heeds`] the header, at most once for each key that its
-/// organization sends with it.
+/// organization sends with it. What writes keeps its answer by itself, together with what it wrote.
 pub(crate) async fn run<F>(
     web: &Web,
     request: Request,
+    access: Access,
     operation: impl FnOnce(Request) -> F,
 ) -> Response
 where
     F: Future<Output = Response>,
 {
-    match claimed(web, request, operation).await {
+    match claimed(web, request, access, operation).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
@@ -38,12 +39,13 @@ where
 
 /// Whether an operation heeds the header.
 pub(crate) fn heeds(operation: &Operation) -> bool {
-    operation.method == "POST" && operation.access == Access::Write
+    operation.method == "POST"
 }
 
 async fn claimed<F>(
     web: &Web,
     request: Request,
+    access: Access,
     operation: impl FnOnce(Request) -> F,
 ) -> Result<Response, ApiError>
 where
@@ -73,14 +75,34 @@ where
         }
     };
     parts.extensions.insert(Claimed(claim.clone()));
-    let released = Released::unless_answered(web, claim);
-    let response = operation(Request::from_parts(parts, Body::from(body))).await;
-    if response.status().is_success() {
-        released.forget();
-    } else {
+    let released = Released::unless_answered(web, claim.clone());
+    let mut response = operation(Request::from_parts(parts, Body::from(body))).await;
+    if !response.status().is_success() {
         released.now().await;
+        return Ok(response);
     }
+    if access == Access::Read {
+        response = kept(web, claim, response).await?;
+    }
+    released.forget();
     Ok(response)
+}
+
+/// Keeps the answer of an operation that wrote nothing.
+async fn kept(
+    web: &Web,
+    claim: idempotency::Claim,
+    response: Response,
+) -> Result<Response, ApiError> {
+    let (parts, body) = response.into_parts();
+    // It is in memory already.
+    let body = to_bytes(body, usize::MAX).await;
+    let body = body.map_err(|unread| ApiError::Internal {
+        cause: unread.to_string(),
+    })?;
+    let text = String::from_utf8_lossy(&body);
+    claim.settle(web.app(), &text).await?;
+    Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 fn of_headers(headers: &HeaderMap) -> Result<Option<String>, ApiError> {

@@ -12,7 +12,7 @@ use crate::contract::{CONTRACT, resolved, valid};
 use crate::world::{Kind, World};
 
 /// What we add, with a reason in docs/decisions.
-const EXTRA_PARAMETERS: [(&str, &[&str]); 9] = [
+const EXTRA_PARAMETERS: [(&str, &[&str]); 11] = [
     ("listInvites", &["limit query", "offset query"]),
     ("createInvite", &["Idempotency-Key header"]),
     ("revokeInvite", &["Idempotency-Key header"]),
@@ -21,6 +21,8 @@ const EXTRA_PARAMETERS: [(&str, &[&str]); 9] = [
     ("createModel", &["Idempotency-Key header"]),
     ("v1CreateInvite", &["Idempotency-Key header"]),
     ("v1RevokeInvite", &["Idempotency-Key header"]),
+    ("downloadModelPhotos", &["Idempotency-Key header"]),
+    ("v1PostCredits", &["Idempotency-Key header"]),
     ("onModelEvent", &["X-HeadshotPro-Signature-Previous header"]),
 ];
 

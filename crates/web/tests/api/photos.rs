@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use headshot_domain::{Liked, ModelId, ModelStatus, PhotoId, PhotoStatus, Timestamp};
 use headshot_storage::models as rows;
 use headshot_storage::photos::{self, Photo};
@@ -244,6 +246,40 @@ async fn downloads(#[case] kind: Kind) {
 }
 
 /// Photos are listed as they are made, whatever the model's status; those that are deleted by `status`.
+/// An operation that only reads keeps its answer too.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn a_repeated_download_gets_the_first_answer(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let (model, ids) = shot(&world, "ann@example.com", 2).await;
+    let path = format!("/api/v2/organization/models/{model}/photos/download");
+    let key = [("Idempotency-Key", "download 1")];
+    let call = async |path: &str, body: &str| world.call("POST", path, &key, body).await;
+    // A refusal is not kept.
+    let refused = call(&path, r#"{"photoIds":["nothing"]}"#).await;
+    assert_eq!(refused.error(), (404, "NOT_FOUND"));
+
+    let first = call(&path, "{}").await;
+    world.clock.advance(Duration::from_mins(5));
+    let again = call(&path, "{}").await;
+    assert_eq!((first.status, &first.text), (200, &again.text));
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    let other = call(&path, &json!({ "photoIds": [ids[0]] }).to_string()).await;
+    assert_eq!(other.error(), (400, "INVALID_REQUEST"));
+    let unkept = world.call("POST", &path, &[], "{}").await;
+    assert_ne!(unkept.text, first.text);
+
+    let credits = "/api/v1/organization/credits";
+    let key = [("Idempotency-Key", "credits 1")];
+    let first = world.call("POST", credits, &key, "{}").await;
+    let again = world.call("POST", credits, &key, "{}").await;
+    assert_eq!((first.status, &first.text), (200, &again.text));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+}
+
 #[rstest]
 #[case(Kind::Sqlite)]
 #[case(Kind::Postgres)]

@@ -3,7 +3,6 @@
 
 use axum::http::Method;
 use headshot_app::idempotency::KEY_MAX;
-use headshot_domain::Access;
 use serde_json::Value;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
@@ -50,8 +49,7 @@ pub(super) fn complete(document: &mut OpenApi, base_url: &str) {
 
 /// The header, where `api::idempotent` heeds it.
 fn idempotency(operation: &mut Operation, method: &Method, path: &str) {
-    let heeds = |known: &operation::Operation| known.access == Access::Write;
-    if *method != Method::POST || !operation::find(method, path).is_some_and(heeds) {
+    if !operation::find(method, path).is_some_and(idempotent::heeds) {
         return;
     }
     let text = ObjectBuilder::new()
