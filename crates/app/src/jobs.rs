@@ -47,9 +47,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            concurrency: 64,
+            concurrency: 256,
             shoots: 32,
-            webhooks: 24,
+            webhooks: 192,
             lane_max: 4,
             lease: Duration::from_secs(30),
         }
