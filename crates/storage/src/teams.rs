@@ -1,6 +1,7 @@
 //! Teams.
 
 use headshot_domain::{OrgId, TeamId, Timestamp, UserId};
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::conn::{AsConn, WriteTx, execute, fetch_all, fetch_one, fetch_optional, statements};
 use crate::error::Error;
@@ -40,9 +41,11 @@ statements! {
 /// The most teams that one organization may have: the contract's list has no pages.
 pub const TEAMS_MAX: i64 = 1_000;
 
-/// What makes two names the same.
+/// What makes two names the same: not space around, not case, and not whether an accent is a character
+/// of its own.
 fn name_key(name: &str) -> String {
-    name.trim().to_lowercase()
+    let same = ComposingNormalizerBorrowed::new_nfc();
+    same.normalize(&name.trim().to_lowercase()).into_owned()
 }
 
 /// The organization's team with this id.

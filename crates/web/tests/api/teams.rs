@@ -90,6 +90,15 @@ async fn names_of_teams(#[case] kind: Kind) {
             missing
         );
     }
+    // With an accent as a character, and as one of its own.
+    let sent = "Cafe\u{301}";
+    let details = world
+        .post(TEAMS, &json!({ "name": sent }))
+        .await
+        .expect(200);
+    assert!(details.to_string().contains(sent), "kept as it was sent");
+    let composed = json!({ "name": "CAF\u{c9}" });
+    assert_eq!(world.post(TEAMS, &composed).await.expect(400), taken);
     for name in ["Sales", "sales", " SALES "] {
         let body = json!({ "name": name });
         assert_eq!(world.post(TEAMS, &body).await.expect(400), taken, "{name}");
