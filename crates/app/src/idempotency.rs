@@ -21,8 +21,12 @@ pub const LIFE: Duration = Duration::from_hours(24);
 /// The longest key, in bytes.
 pub const KEY_MAX: usize = 255;
 
-/// How long a request may run before another may take its place. Longer than any request lives.
-const CLAIM_LIFE: Duration = Duration::from_mins(1);
+/// How long a claim holds unless it is extended: the request of a process that is gone may run again
+/// after it.
+const CLAIM_LIFE: Duration = Duration::from_secs(6);
+
+/// How often a request that runs extends its claim.
+const EXTEND_EVERY: Duration = Duration::from_secs(2);
 
 /// How often a repeated request looks whether the first one is done.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -97,6 +101,25 @@ pub async fn begin(app: &App, org: &OrgId, key: &str, digest: &[u8]) -> Result<B
 }
 
 impl Claim {
+    /// Holds the claim while a request runs; never returns. Should it be lost, because the database did
+    /// not answer for too long, the request's answer can't be stored, nor what it did.
+    pub async fn hold(&self, app: &App) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(EXTEND_EVERY).await;
+            if let Err(error) = self.extend(app).await {
+                app.report(&error, "an idempotency claim could not be extended");
+            }
+        }
+    }
+
+    async fn extend(&self, app: &App) -> Result<(), Error> {
+        let mut tx = app.db.write().await?;
+        let until = app.clock.now().plus(CLAIM_LIFE);
+        let held = (self.key.as_str(), self.claimant.as_str());
+        idempotency::extend(&mut tx, &self.org, held, until).await?;
+        tx.commit().await
+    }
+
     /// Gives the claim up, after a request that changed nothing.
     pub async fn release(self, app: &App) -> Result<(), Error> {
         let mut tx = app.db.write().await?;

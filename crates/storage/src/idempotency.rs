@@ -43,6 +43,7 @@ statements! {
         SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until \
         WHERE idempotency_keys.answer IS NULL AND idempotency_keys.claimed_until <= EXCLUDED.created_at \
         AND idempotency_keys.request_digest = EXCLUDED.request_digest";
+    EXTEND = "UPDATE idempotency_keys SET claimed_until = $4 WHERE org_id = $1 AND idempotency_key = $2 AND claimed_by = $3 AND answer IS NULL";
     FIND = "SELECT request_digest, answer, claimed_until, created_at FROM idempotency_keys WHERE org_id = $1 AND idempotency_key = $2";
     ANSWER = "UPDATE idempotency_keys SET answer = $4 WHERE org_id = $1 AND idempotency_key = $2 AND claimed_by = $3 AND answer IS NULL";
     RELEASE = "DELETE FROM idempotency_keys WHERE org_id = $1 AND idempotency_key = $2 AND claimed_by = $3 AND answer IS NULL";
@@ -62,6 +63,18 @@ pub async fn claim(
     execute!(tx, FORGET, org, key, stale.unix_ms())?;
     let (digest, until, now) = (request.digest, until.unix_ms(), now.unix_ms());
     Ok(execute!(tx, CLAIM, org, key, digest, claimant, until, now)? == 1)
+}
+
+/// Holds a claim for longer; nothing happens to one that is answered or somebody else's.
+pub async fn extend(
+    tx: &mut WriteTx,
+    org: &OrgId,
+    (key, claimant): (&str, &str),
+    until: Timestamp,
+) -> Result<(), Error> {
+    let until = until.unix_ms();
+    execute!(tx, EXTEND, org.as_str(), key, claimant, until)?;
+    Ok(())
 }
 
 /// What is known of the key.

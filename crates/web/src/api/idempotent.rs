@@ -76,7 +76,11 @@ where
     };
     parts.extensions.insert(Claimed(claim.clone()));
     let released = Released::unless_answered(web, claim.clone());
-    let mut response = operation(Request::from_parts(parts, Body::from(body))).await;
+    let running = operation(Request::from_parts(parts, Body::from(body)));
+    let mut response = tokio::select! {
+        response = running => response,
+        never = claim.hold(web.app()) => match never {},
+    };
     if !response.status().is_success() {
         released.now().await;
         return Ok(response);

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+use headshot_app::idempotency::{self, Begun};
 use headshot_domain::Credits;
+use headshot_storage::{idempotency as rows, organizations};
 use rstest::rstest;
 use serde_json::json;
 
@@ -150,4 +152,49 @@ async fn a_kept_answer_is_encrypted() {
     let stored = known.unwrap().unwrap().answer.unwrap();
     assert!(!stored.contains("signedUrl"), "{stored}");
     assert_eq!(create().await.expect(200), first);
+}
+
+/// What a process was doing when it was killed holds nobody up for long.
+#[rstest]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn the_claim_of_a_process_that_is_gone_ends_soon(#[case] kind: Kind) {
+    let world = World::new(kind).await;
+    let body = r#"{"email":"ann@example.com"}"#;
+    let digest = idempotency::digest("POST", INVITES, body.as_bytes());
+    let gone = idempotency::begin(&world.app, &world.org, "abc", &digest).await;
+    assert!(matches!(gone, Ok(Begun::Run(_))));
+    world.clock.advance(Duration::from_secs(6));
+    let key = [("Idempotency-Key", "abc")];
+    world.call("POST", INVITES, &key, body).await.expect(200);
+}
+
+/// A request that waits for another one's lock keeps its claim, however long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_claim_of_a_request_that_runs_is_extended() {
+    let world = World::new(Kind::Postgres).await;
+    let claimed_until = async || {
+        let mut conn = world.app.db.read().await.unwrap();
+        let known = rows::find(&mut conn, &world.org, "abc").await.unwrap();
+        known.map(|known| known.claimed_until)
+    };
+    let mut tx = world.app.db.write().await.unwrap();
+    organizations::lock(&mut tx, &world.org).await.unwrap();
+    let key = [("Idempotency-Key", "abc")];
+    let body = r#"{"email":"ann@example.com"}"#;
+    let held = async {
+        while claimed_until().await.is_none() {
+            tokio::task::yield_now().await;
+        }
+        world.clock.advance(Duration::from_secs(5));
+        let extended = world.app.clock.now().plus(Duration::from_secs(6));
+        while claimed_until().await < Some(extended) {
+            // Not idle, or the server would end it.
+            organizations::lock(&mut tx, &world.org).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(world.call("POST", INVITES, &key, body), held);
+    answer.expect(200);
 }
