@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::header::{CONNECTION, HOST};
+use axum::http::{HeaderValue, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -101,12 +103,25 @@ fn connection(
 > {
     // A failure here means that the peer is gone; the first read tells.
     let _set = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(peer);
-        router.clone().call(request)
+    let refused = Box::new({
+        let web = web.clone();
+        move || gate::unparsable(&web, peer)
     });
-    let refused = Box::new(move || gate::unparsable(&web, peer));
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let whole = names_its_host(&request);
+        let (web, mut router) = (web.clone(), router.clone());
+        async move {
+            if !whole {
+                let mut refused = gate::unparsable(&web, peer);
+                let close = HeaderValue::from_static("close");
+                refused.headers_mut().insert(CONNECTION, close);
+                return Ok(refused);
+            }
+            let mut request: Request = request.map(axum::body::Body::new);
+            request.extensions_mut().insert(peer);
+            router.call(request).await
+        }
+    });
     let stream = Refusals::new(TokioIo::new(stream), refused);
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -114,6 +129,12 @@ fn connection(
         .max_buf_size(HEAD_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(stream, service)
+}
+
+/// Whether a request says once for whom it is, as all of HTTP/1.1 have to; the parser does not ask.
+fn names_its_host<B>(request: &hyper::Request<B>) -> bool {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    hosts == 1 || hosts == 0 && request.version() < Version::HTTP_11
 }
 
 #[cfg(test)]

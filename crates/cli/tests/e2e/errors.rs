@@ -716,6 +716,14 @@ fn requests_that_are_no_http() {
             "NUL in the path",
             b"GET /api/v2/\0 HTTP/1.1\r\n\r\n".to_vec(),
         ),
+        (
+            "no Host",
+            format!("GET {ORGANIZATION} HTTP/1.1\r\n\r\n").into_bytes(),
+        ),
+        (
+            "two Hosts",
+            format!("GET {ORGANIZATION} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").into_bytes(),
+        ),
         ("no version", b"GET /api/v2/organization\r\n\r\n".to_vec()),
         (
             "HTTP/3.0",
