@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use futures_util::TryStreamExt as _;
 use headshot_blobs::{Key, Objects, model_folder};
-use headshot_domain::{ModelId, OrgId, Timestamp, UploadId};
+use headshot_domain::{ModelId, OrgId, Timestamp};
 use headshot_storage::{
     Db, Error, audit as rows, doomed, organizations, photos, retention, tallies, uploads,
 };
 
 use crate::audit::{self, Verified};
-use crate::objects::{EraseError, WRITERS_MAX, photo_keys, upload_key};
+use crate::objects::{EraseError, WRITERS_MAX, photo_keys, preview_key, upload_key};
 
 /// How many problems of one kind are told in words; the rest is counted.
 pub const TOLD_MAX: usize = 50;
@@ -230,12 +230,12 @@ impl Doctor<'_> {
 
     async fn compare(self, (org, model): (&OrgId, &ModelId)) -> Result<Found, EraseError> {
         let mut found = Found::default();
-        let (mut expected, uploads) = self.expected((org, model)).await?;
+        let mut expected = self.expected((org, model)).await?;
         let mut listed = self.objects.list(&model_folder(org, model));
         while let Some(object) = listed.try_next().await? {
             found.objects += 1;
             let key = Key::parse(&object.path);
-            if expected.remove(&object.path) || shows_upload(key.as_ref(), &uploads) {
+            if expected.remove(&object.path) {
                 continue;
             }
             if key.is_none() {
@@ -248,27 +248,19 @@ impl Doctor<'_> {
         Ok(found)
     }
 
-    /// The paths that the rows of a model stand for, and its uploads.
-    async fn expected(
-        self,
-        model: (&OrgId, &ModelId),
-    ) -> Result<(BTreeSet<String>, BTreeSet<UploadId>), Error> {
+    /// The paths that the rows of a model stand for.
+    async fn expected(self, model: (&OrgId, &ModelId)) -> Result<BTreeSet<String>, Error> {
         let mut conn = self.db.read().await?;
-        let (mut keys, mut ids) = (Vec::new(), BTreeSet::new());
+        let mut keys = Vec::new();
         for photo in photos::active(&mut conn, model).await? {
             keys.extend(photo_keys(&photo)?);
         }
         for upload in uploads::of_model(&mut conn, model).await? {
             keys.push(upload_key(&upload)?);
-            ids.insert(upload.id);
+            keys.push(preview_key(&upload));
         }
-        Ok((keys.iter().map(Key::path).collect(), ids))
+        Ok(keys.iter().map(Key::path).collect())
     }
-}
-
-/// Whether an object is the preview of one of these uploads; an upload need not have one.
-fn shows_upload(key: Option<&Key>, uploads: &BTreeSet<UploadId>) -> bool {
-    matches!(key, Some(Key::Preview { upload, .. }) if uploads.contains(upload))
 }
 
 /// What is in one model's folder.

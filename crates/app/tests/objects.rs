@@ -100,7 +100,7 @@ impl Place {
         headshot_testkit::app_on(&self.database.db, &self.clock, &self.objects, settings)
     }
 
-    /// A finished shoot with two photos and two uploads, and their eight objects.
+    /// A finished shoot with two photos and two uploads, and their ten objects.
     async fn shoot(&self, app: &App) -> ModelId {
         let now = self.clock.now();
         let model = model(app, &self.org, now);
@@ -114,6 +114,7 @@ impl Place {
             let upload = upload(app, &model, place, now);
             assert!(uploads::insert(&mut tx, &upload).await.unwrap());
             keys.push(objects::upload_key(&upload).unwrap());
+            keys.push(objects::preview_key(&upload));
         }
         tx.commit().await.unwrap();
         for key in keys {
@@ -239,7 +240,7 @@ async fn a_deleted_model_leaves_nothing(#[case] kind: Kind) {
     let place = kind.open().await;
     let app = place.app();
     let (model, other) = (place.shoot(&app).await, place.shoot(&app).await);
-    assert_eq!(place.stored().await.len(), 16);
+    assert_eq!(place.stored().await.len(), 20);
     assert_eq!(place.problems().await, [""; 0]);
     let actor = Actor::command_line();
     models::delete(&app, (&place.org, &actor), &model)
@@ -247,7 +248,7 @@ async fn a_deleted_model_leaves_nothing(#[case] kind: Kind) {
         .unwrap();
     // At once: no worker has run.
     let left = place.stored().await;
-    assert_eq!(left.len(), 8);
+    assert_eq!(left.len(), 10);
     assert!(left.iter().all(|path| path.contains(other.as_str())));
     assert_eq!(place.problems().await, [""; 0]);
     let mut conn = place.database.db.read().await.unwrap();
@@ -281,10 +282,10 @@ async fn an_interrupted_deletion_is_finished_by_the_next_process(#[case] kind: K
         .unwrap();
     tx.commit().await.unwrap();
     drop((doomed, app));
-    assert_eq!(place.stored().await.len(), 16);
+    assert_eq!(place.stored().await.len(), 20);
     let next = place.app();
     objects::finish(&next).await.unwrap();
-    assert_eq!(place.stored().await.len(), 8);
+    assert_eq!(place.stored().await.len(), 10);
     // Somebody was still writing; that goes within the hour.
     let late = place.shoot_of_nobody(&next, &model).await;
     objects::finish(&next).await.unwrap();
@@ -325,7 +326,7 @@ async fn a_rolled_back_deletion_deletes_nothing(#[case] kind: Kind) {
     assert_eq!(doomed.len(), 1);
     drop(tx);
     objects::finish(&app).await.unwrap();
-    assert_eq!(place.stored().await.len(), 8);
+    assert_eq!(place.stored().await.len(), 10);
     assert_eq!(place.problems().await, [""; 0]);
 }
 
@@ -339,7 +340,7 @@ async fn uploads_go_after_their_days_and_photos_stay(#[case] kind: Kind) {
     let model = place.shoot(&app).await;
     place.clock.advance(30 * DAY - Duration::from_millis(1));
     maintenance::clean_up(&app).await.unwrap();
-    assert_eq!(place.stored().await.len(), 8);
+    assert_eq!(place.stored().await.len(), 10);
     place.clock.advance(Duration::from_millis(1));
     maintenance::clean_up(&app).await.unwrap();
     let left = place.stored().await;
@@ -380,7 +381,7 @@ async fn uploads_wait_for_who_makes_headshots_again(#[case] kind: Kind) {
     models::retry(&app, by, &model).await.unwrap();
     place.clock.advance(30 * DAY - Duration::from_millis(1));
     maintenance::clean_up(&app).await.unwrap();
-    assert_eq!(place.stored().await.len(), 2);
+    assert_eq!(place.stored().await.len(), 4);
     place.clock.advance(Duration::from_millis(1));
     maintenance::clean_up(&app).await.unwrap();
     assert_eq!(place.stored().await, [""; 0]);
@@ -396,7 +397,7 @@ async fn uploads_wait_for_who_makes_headshots_again(#[case] kind: Kind) {
         .await;
     place.clock.advance(31 * DAY - Duration::from_millis(1));
     maintenance::clean_up(&app).await.unwrap();
-    assert_eq!(place.stored().await.len(), 8);
+    assert_eq!(place.stored().await.len(), 10);
     place.clock.advance(Duration::from_millis(1));
     maintenance::clean_up(&app).await.unwrap();
     assert_eq!(place.stored().await.len(), 6);
@@ -472,17 +473,18 @@ async fn the_doctor_finds_what_does_not_fit_and_repairs_what_can_be(#[case] kind
     let place = kind.open().await;
     let app = place.app();
     let model = place.shoot(&app).await;
-    let first = place.stored().await.remove(0);
-    place.objects.delete(vec![first.clone()]).await.unwrap();
+    // A photo, and the preview of an upload.
+    let mut stored = place.stored().await;
+    let preview = stored.iter().find(|path| path.ends_with("_preview.jpg"));
+    let (preview, first) = (preview.unwrap().clone(), stored.remove(0));
+    let lost = [&first, &preview].map(|path| format!("{path} has a row but no object"));
+    place.objects.delete(vec![first, preview]).await.unwrap();
     let orphan = place.shoot_of_nobody(&app, &model).await;
     let stranger = place
         .shoot_of_nobody(&app, &ModelId::generate(&*app.entropy))
         .await;
     // Younger than an hour: their rows may be on the way.
-    assert_eq!(
-        place.problems().await,
-        [format!("{first} has a row but no object")]
-    );
+    assert_eq!(place.problems().await, lost);
     place
         .clock
         .advance(objects::WRITERS_MAX + Duration::from_mins(1));
@@ -491,10 +493,10 @@ async fn the_doctor_finds_what_does_not_fit_and_repairs_what_can_be(#[case] kind
         .await;
     let mut expected = vec![
         format!("credits of {} says 1100, but there are 1000", place.org),
-        format!("{first} has a row but no object"),
         format!("{orphan} has no row"),
         format!("{stranger} has no row"),
     ];
+    expected.extend(lost.clone());
     expected[1..].sort();
     let mut problems = place.problems().await;
     problems[1..].sort();
@@ -507,10 +509,7 @@ async fn the_doctor_finds_what_does_not_fit_and_repairs_what_can_be(#[case] kind
         .sum();
     assert_eq!(repaired, 3);
     // What is lost can't be made again.
-    assert_eq!(
-        place.problems().await,
-        [format!("{first} has a row but no object")]
-    );
+    assert_eq!(place.problems().await, lost);
 }
 
 #[rstest]
@@ -625,7 +624,7 @@ async fn a_retry_is_given_once_and_costs_nothing(#[case] kind: Kind) {
     assert_eq!((begun.finished_at, begun.favorite), (None, None));
     // The uploads may be used again.
     let left = place.stored().await;
-    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(left.len(), 4, "{left:?}");
     assert_eq!(place.problems().await, [""; 0]);
     let told = mail::list(&app, &place.org).await.unwrap();
     assert_eq!(
