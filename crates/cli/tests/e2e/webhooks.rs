@@ -153,9 +153,18 @@ fn published(server: &Server, id: &str) -> String {
 
 /// What the published code of a language says of a delivery.
 fn verdict(server: &Server, language: &str, call: &Call, secret: &str) -> String {
-    let headers = serde_json::to_string(&call.headers).expect("JSON");
+    verdict_on(server, language, (&call.headers, &call.body), secret)
+}
+
+fn verdict_on(
+    server: &Server,
+    language: &str,
+    (headers, body): (&BTreeMap<String, String>, &[u8]),
+    secret: &str,
+) -> String {
+    let headers = serde_json::to_string(headers).expect("JSON");
     let mut hex = String::new();
-    for byte in &call.body {
+    for byte in body {
         let _infallible = write!(hex, "{byte:02x}");
     }
     let id = format!("verify-{language}");
@@ -234,6 +243,12 @@ fn a_receiver_is_set_up_and_verifies_by_the_published_code() {
         assert_eq!(verdict(&served.server, language, &call, &first), "true");
         let wrong = verdict(&served.server, language, &call, &"0".repeat(64));
         assert_eq!(wrong, "false", "{language}");
+        for forged in ["9".repeat(5_000), "1e9".to_owned(), String::new()] {
+            let mut headers = call.headers.clone();
+            headers.insert("x-headshotpro-timestamp".to_owned(), forged);
+            let of = (&headers, &call.body[..]);
+            assert_eq!(verdict_on(&served.server, language, of, &first), "false");
+        }
     }
     call.answer(200);
     let shown = served.page_with(&event, "</svg>delivered");
