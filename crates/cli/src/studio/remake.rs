@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use headshot_imaging::weights::{DETAIL_LARGE, DETAIL_SMALL, sha256_hex};
 use headshot_imaging::{Assets, DetailWeights, Recipe};
 use serde_json::json;
@@ -42,6 +42,11 @@ pub(crate) fn run(config: Option<&Path>, args: &Remake) -> anyhow::Result<()> {
         let (out, photo) = (args.out.display(), args.photo.display());
         output::line(format!("{out}: {compared} {photo}"));
     }
+    ensure!(
+        identical,
+        "the recipe of {} is not the one that it was made by",
+        args.photo.display()
+    );
     Ok(())
 }
 
