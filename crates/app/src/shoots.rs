@@ -373,7 +373,7 @@ impl Shoot<'_> {
         }
         // One at a time: an opened selfie is large.
         self.opened = None;
-        // A test session is over soon: restoring its portraits would take most of the time.
+        // A test session has to be over soon, and its portraits are large enough.
         let (bytes, restores) = match self.sources.get(number) {
             Some(Source::Bundled(bytes)) => (Bytes::from_static(bytes), false),
             Some(Source::Uploaded(key)) => {
@@ -494,6 +494,8 @@ impl Shoot<'_> {
             created_at: self.app.clock.now(),
             deleted_at: None,
         };
+        // The objects first: a row without an object would be a lie.
+        let mut stored = Vec::new();
         for (variant, bytes) in [
             (Variant::Main, made.main.bytes),
             (Variant::Thumbnail, made.thumbnail),
@@ -501,16 +503,26 @@ impl Shoot<'_> {
         ] {
             let key = photo_key(&photo, variant)?;
             self.app.objects.put(&key, bytes.into()).await?;
+            stored.push(key.path());
         }
+        if self.insert(&photo).await? {
+            return Ok(());
+        }
+        // Deleted meanwhile, so that these came after its folder was emptied.
+        self.app.objects.delete(stored).await?;
+        Err(ShootError::Gone)
+    }
+
+    /// `false` when the session is no more, or no more generating.
+    async fn insert(&self, photo: &Photo) -> Result<bool, Error> {
         let mut tx = self.app.db.write().await?;
         let ids = (&self.model.org, &self.model.id);
         if !models::hold(&mut tx, ids, ModelStatus::GeneratingHeadshots).await? {
-            // Deleted meanwhile: its folder is doomed, and these objects with it.
-            return Err(ShootError::Gone);
+            return Ok(false);
         }
-        photos::insert(&mut tx, &photo).await?;
+        photos::insert(&mut tx, photo).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 }
 

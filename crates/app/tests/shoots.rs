@@ -29,7 +29,7 @@ use headshot_domain::{
 };
 use headshot_imaging::encode::encode;
 use headshot_imaging::raster::Rgb8;
-use headshot_imaging::{Backdrop, Engine, Options, OutputFormat, Recipe, decode, portraits};
+use headshot_imaging::{Backdrop, Engine, Options, OutputFormat, Recipe, decode};
 use headshot_storage::jobs::Claim;
 use headshot_storage::{jobs as job_rows, models as model_rows, webhooks};
 use headshot_testkit::{Home, On};
@@ -161,12 +161,17 @@ impl Place {
     }
 }
 
+/// A portrait before it was enlarged for test sessions.
 fn portrait(name: &str) -> Bytes {
-    let found = portraits::ALL.iter().find(|one| one.name == name);
-    Bytes::from_static(found.unwrap().bytes)
+    Bytes::from_static(match name {
+        "astronaut" => include_bytes!("../../imaging/portraits/astronaut.png"),
+        "obama" => include_bytes!("../../imaging/portraits/obama.jpg"),
+        "obama2" => include_bytes!("../../imaging/portraits/obama2.jpg"),
+        other => panic!("no portrait {other}"),
+    })
 }
 
-/// A portrait of a test session is not restored where others are: it has to be over soon.
+/// The portraits of a test session are large enough as they are: it has to be over soon.
 #[tokio::test(flavor = "multi_thread")]
 async fn small_photos_are_restored_where_the_operator_wants_it() {
     let restored = async |place: &Place, visit: Visit| {
@@ -386,7 +391,13 @@ async fn a_test_session_needs_no_photo_and_no_credit(#[case] on: On) {
     let before = place.credits().await;
     shoots::submit(&place.app, &visit).await.unwrap();
     place.work_until(&visit, &[ModelStatus::Active]).await;
-    assert_eq!(place.photos(&visit.model.id).await.len(), PHOTOS);
+    let made = place.photos(&visit.model.id).await;
+    assert_eq!(made.len(), PHOTOS);
+    for photo in &made {
+        let main = decode::decode(&place.object(photo, Variant::Main).await);
+        let main = main.unwrap().pixels;
+        assert_eq!((main.width(), main.height()), (1024, 1280));
+    }
     assert_eq!(place.credits().await, before);
     assert_eq!(place.problems().await, [""; 0]);
 }
@@ -547,9 +558,7 @@ async fn a_session_that_is_deleted_meanwhile_leaves_nothing(#[case] on: On) {
     stop.cancel();
     worker.await.unwrap();
     assert!(place.photos(&visit.model.id).await.is_empty());
-    // What was being written at that moment goes within the hour.
-    place.clock.advance(headshot_app::objects::WRITERS_MAX);
-    headshot_app::objects::finish(&place.app).await.unwrap();
+    // Also of what was being written at that moment.
     assert_eq!(place.stored().await, [""; 0]);
     assert!(
         access::open(&place.app, "anything")

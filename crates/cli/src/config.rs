@@ -190,8 +190,6 @@ impl Config {
             data_dir: Some(data_dir.to_owned()),
             listen: Some(listen.to_string()),
             log: given::variable("HEADSHOT_LOG").or_else(|| Some("warn".to_owned())),
-            // Its shoots are made before it prints anything.
-            restore_photos: Some(false),
             ..Raw::default()
         })
     }

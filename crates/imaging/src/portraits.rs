@@ -1,5 +1,8 @@
 //! The bundled portraits: real photos with a free licence, for demonstrations and test sessions.
 //! Who made them is in `portraits/CREDITS.md`.
+//!
+//! They are too small for headshots, so they come as the engine itself enlarges them: a test session
+//! has to be over soon.
 
 /// A bundled portrait.
 #[derive(Debug, Clone, Copy)]
@@ -14,14 +17,14 @@ pub struct Portrait {
 pub const ALL: &[Portrait] = &[
     Portrait {
         name: "astronaut",
-        bytes: include_bytes!("../portraits/astronaut.png"),
+        bytes: include_bytes!("../portraits/enlarged/astronaut.jpg"),
     },
     Portrait {
         name: "obama",
-        bytes: include_bytes!("../portraits/obama.jpg"),
+        bytes: include_bytes!("../portraits/enlarged/obama.jpg"),
     },
     Portrait {
         name: "obama2",
-        bytes: include_bytes!("../portraits/obama2.jpg"),
+        bytes: include_bytes!("../portraits/enlarged/obama2.jpg"),
     },
 ];
