@@ -76,6 +76,15 @@ pub enum DecodeError {
         /// What the decoder found.
         detail: String,
     },
+    /// A HEIC that is whole, as far as can be told, but of a kind that the decoder does not know.
+    #[error(
+        "This HEIC photo keeps its colours in a way that cannot be read here ({detail}). Please upload \
+         a JPEG instead."
+    )]
+    HeicUnsupported {
+        /// How they are kept.
+        detail: &'static str,
+    },
     /// HEIC without the `heic` feature.
     #[error("HEIC photos cannot be read by this server. Please upload a JPEG instead.")]
     HeicUnavailable,
@@ -91,6 +100,7 @@ impl DecodeError {
             Self::Animated => "animated",
             Self::Truncated => "truncated",
             Self::Malformed { .. } => "damaged",
+            Self::HeicUnsupported { .. } => "heic_unsupported",
             Self::HeicUnavailable => "heic_unavailable",
         }
     }

@@ -1,6 +1,6 @@
 //! Framing: which part of the photo becomes the picture, levelled and at which size.
 
-use crate::analysis::landmarks::{CHIN, FOREHEAD, Landmarks};
+use crate::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks};
 use crate::matte::coarse::Coarse;
 use crate::raster::{Kernel, Rect, Rgb, Rgb8, resize_rgb8};
 
@@ -360,7 +360,7 @@ struct Head {
 impl Head {
     fn of(subject: &Subject<'_>, angle: f32) -> Self {
         let l = subject.landmarks;
-        let pivot = l.point(168);
+        let pivot = l.point(BRIDGE);
         let turned = |p: (f32, f32)| {
             let (dx, dy) = (p.0 - pivot.0, p.1 - pivot.1);
             let (sin, cos) = angle.sin_cos();

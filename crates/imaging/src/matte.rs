@@ -10,10 +10,10 @@ pub mod fringe;
 pub mod guided;
 pub mod noise;
 
-use crate::analysis::landmarks::{CHIN, FOREHEAD, Landmarks, OVAL};
-use crate::filter::{grown, polygon};
+use crate::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks, OVAL};
+use crate::filter::{distance_to, grown, polygon};
 use crate::frame::Frame;
-use crate::raster::{Kernel, Plane, Rgb, resize_rgb};
+use crate::raster::{Kernel, Plane, Rgb, resize_rgb, smoothstep};
 use band::{Band, FacePlace};
 use closed_form::Effort;
 use coarse::Coarse;
@@ -68,12 +68,31 @@ pub fn solve(
     let band = band::band(frame, (gw, gh), coarse, detail, place);
     let small = resize_rgb(picture, gw, gh, Kernel::Sharp);
     let (solved, effort) = closed_form::solve(&small, &band);
+    let solved = band::without_bumps(&solved, &band.shoulders, height);
     let alpha = guided::refine(&small, &solved, picture);
-    let alpha = fringe::clear(picture, &alpha, height / per);
+    let eyes = landmarks.point(BRIDGE).1 * per;
+    let hairy = hairy(&outline, &band.softness, (eyes, height));
+    let alpha = fringe::clear(picture, &alpha, &hairy, height / per);
     Matte {
         alpha,
         band,
         solved,
         effort,
     }
+}
+
+/// Where an edge may be hair's, 1, although a network is vague there. Beside the jaw it never is, beside
+/// the ears only where the edge is soft.
+fn hairy(outline: &[(f32, f32)], softness: &Plane, (eyes, height): (f32, f32)) -> Plane {
+    let (w, h) = (softness.width(), softness.height());
+    let distance = distance_to(&polygon(w, h, outline).map(|inside| inside > 0.5));
+    let near = |d: f32, from: f32, to: f32| 1.0 - smoothstep(height * from, height * to, d);
+    let below =
+        |y: f32, from: f32, to: f32| smoothstep(eyes + height * from, eyes + height * to, y);
+    Plane::generate(w, h, |x, y| {
+        let (d, row) = (distance.at(x, y), y as f32);
+        let jaw = near(d, 0.06, 0.10) * below(row, 0.0, 0.1);
+        let ear = near(d, 0.20, 0.26) * below(row, -0.2, -0.1);
+        1.0 - jaw.max(ear * (1.0 - softness.at(x, y)))
+    })
 }

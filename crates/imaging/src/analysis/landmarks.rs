@@ -39,6 +39,8 @@ pub const NOSTRILS: [usize; 9] = [98, 97, 2, 326, 327, 294, 278, 4, 48];
 pub const FOREHEAD: usize = 10;
 /// Tip of the chin.
 pub const CHIN: usize = 152;
+/// Root of the nose, between the eyes.
+pub const BRIDGE: usize = 168;
 /// Tip of the nose.
 pub const NOSE_TIP: usize = 1;
 /// Cheek edge on the picture's left.
@@ -165,6 +167,12 @@ impl Landmarks {
             mesh,
             f32::midpoint(contour(&self.eye_left), contour(&self.eye_right)),
         )
+    }
+
+    /// Gap between the lips over the width of the mouth: laughing up to 0.3, speaking above.
+    pub fn mouth_open(&self) -> f32 {
+        let width = distance(self.point(61), self.point(291));
+        distance(self.point(13), self.point(14)) / width.max(1e-3)
     }
 
     /// Width of the mouth over the distance between the eyes: above about 0.85 is a smile.

@@ -2,7 +2,8 @@
 
 use super::detect::Face;
 use super::landmarks::{
-    BROW_LEFT, BROW_RIGHT, CHIN, EYE_LEFT, EYE_RIGHT, FOREHEAD, LIPS, Landmarks, NOSTRILS, OVAL,
+    BRIDGE, BROW_LEFT, BROW_RIGHT, CHIN, EYE_LEFT, EYE_RIGHT, FOREHEAD, LIPS, Landmarks, NOSTRILS,
+    OVAL,
 };
 use super::trust;
 use crate::color::{hue_chroma, lab};
@@ -64,6 +65,16 @@ pub struct Quality {
     pub hair_contrast: f32,
     /// Width of the mouth over the distance between the eyes.
     pub smile: f32,
+    /// Gap between the lips over the width of the mouth.
+    #[serde(default)]
+    pub mouth_open: f32,
+    /// How even the differences between neighbouring columns, or rows, of the face are: the second
+    /// smallest of eight over the largest. 0 where pixels come in blocks.
+    #[serde(default = "unmeasured")]
+    pub evenness: f32,
+    /// Part of the person where colour changes wildly from one pixel to the next.
+    #[serde(default)]
+    pub confetti: f32,
     /// How much surer the detector is of a face when the photo is turned by half; 0 when it is not.
     #[serde(default)]
     pub upside_down: f32,
@@ -96,8 +107,10 @@ pub struct Quality {
 }
 
 /// For measurements that an earlier engine did not take: no finding.
+pub(super) const UNMEASURED: f32 = 1000.0;
+
 fn unmeasured() -> f32 {
-    1000.0
+    UNMEASURED
 }
 
 /// A face brought to standard size.
@@ -134,6 +147,7 @@ pub fn measure(
         roll: pose.roll,
         face_cut: face_cut(small, landmarks),
         smile: landmarks.smile(),
+        mouth_open: landmarks.mouth_open(),
         ..Quality::default()
     };
     (q.sharpness, q.motion) = sharpness(&face);
@@ -353,7 +367,7 @@ fn head_edge(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse, q: &mut Quali
     let (fw, fh) = (landmarks.face_width(), landmarks.face_height());
     let crown = crate::frame::crown(coarse, landmarks);
     q.headroom = (crown / fh.max(1.0)).max(0.0);
-    let nose = landmarks.point(168);
+    let nose = landmarks.point(BRIDGE);
     let at = |x: f32, y: f32| {
         small
             .at_clamped(x as i64, y as i64)

@@ -15,8 +15,10 @@ pub fn score(q: &Quality, findings: usize) -> f32 {
     let light = (1.0 - 0.4 * smoothstep(1.15, 1.9, q.side_light))
         * (1.0 - 0.4 * smoothstep(0.02, 0.12, q.clipped_high))
         * (1.0 - 0.4 * q.back_light.clamp(0.0, 1.0));
-    let eyes = 0.6 + 0.4 * smoothstep(0.17, 0.26, q.eye_openness);
-    let expression = 0.9 + 0.1 * smoothstep(0.7, 0.95, q.smile);
+    // Eyes get narrow with a smile.
+    let eyes = 0.6 + 0.4 * smoothstep(0.15, 0.22, q.eye_openness);
+    let smile = 0.85 + 0.15 * smoothstep(0.7, 1.15, q.smile);
+    let expression = smile * (1.0 - 0.3 * smoothstep(0.25, 0.45, q.mouth_open));
     // A face on a document is small, flat and printed, however sharp the scan is.
     let print = 1.0 - 0.7 * smoothstep(1.0, 2.0, q.print);
     let warnings = 0.85f32.powi(i32::try_from(findings).unwrap_or(i32::MAX));

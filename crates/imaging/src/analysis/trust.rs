@@ -1,8 +1,9 @@
 //! Is it what it claims to be: a photo, of a person, with the detail that its pixels promise?
 
-use super::landmarks::{CHIN, Landmarks, OVAL};
+use super::landmarks::{BRIDGE, CHIN, Landmarks, OVAL};
 use super::quality::{Normalised, Quality, normalise, sharpness};
 use crate::color::lab;
+use crate::filter::quantile;
 use crate::matte::coarse::Coarse;
 use crate::raster::{Rgb8, luma};
 
@@ -23,6 +24,8 @@ pub(super) fn measure(
     let size = q.eye_distance.min(DELIVERED);
     q.detail = sharpness(&normalise(source, scale, landmarks, size)).0;
     q.posterised = posterised(source, scale, landmarks);
+    q.evenness = evenness(source, scale, landmarks);
+    q.confetti = confetti(source, scale, coarse);
     q.colours = colours(face);
     q.hue_off = hue_off(q.skin_hue, q.skin_chroma);
     q.rim_light = if q.luma < SHADE {
@@ -34,19 +37,102 @@ pub(super) fn measure(
     q.print = print(small, landmarks, coarse);
 }
 
-/// Part of the levels between the face's darkest and brightest twentieth that no pixel has.
-fn posterised(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> f32 {
+/// The face's bounds in the upload: columns and rows.
+fn bounds(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> [std::ops::Range<usize>; 2] {
     let (mut low, mut high) = ((f32::MAX, f32::MAX), (f32::MIN, f32::MIN));
     for p in landmarks.contour(&OVAL) {
         low = (low.0.min(p.0), low.1.min(p.1));
         high = (high.0.max(p.0), high.1.max(p.1));
     }
     let clip = |v: f32, end: usize| ((v * scale).max(0.0) as usize).min(end);
-    let (x0, x1) = (clip(low.0, source.width()), clip(high.0, source.width()));
-    let (y0, y1) = (clip(low.1, source.height()), clip(high.1, source.height()));
+    let (w, h) = (source.width(), source.height());
+    [
+        clip(low.0, w)..clip(high.0, w),
+        clip(low.1, h)..clip(high.1, h),
+    ]
+}
+
+/// Differences of a photo's neighbouring columns vary little from one pair to the next. Where pixels
+/// were made large, whatever by, most columns repeat the one before.
+fn evenness(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> f32 {
+    /// Pairs that are compared with each other.
+    const WINDOW: usize = 8;
+    let [columns, rows] = bounds(source, scale, landmarks);
+    let (width, height) = (columns.len().max(1) - 1, rows.len().max(1) - 1);
+    if width < WINDOW || height < WINDOW {
+        return 1.0;
+    }
+    let (mut across, mut down) = (vec![0u64; width], vec![0u64; height]);
+    for (j, y) in rows.take(height).enumerate() {
+        for (i, x) in columns.clone().take(width).enumerate() {
+            let here = source.at(x, y)[1];
+            across[i] += u64::from(here.abs_diff(source.at(x + 1, y)[1]));
+            down[j] += u64::from(here.abs_diff(source.at(x, y + 1)[1]));
+        }
+    }
+    let typical = |sums: &[u64]| {
+        let ratio = |window: &[u64]| {
+            let mut window = window.to_vec();
+            window.sort_unstable();
+            window[1] as f32 / (window[WINDOW - 1] as f32).max(1.0)
+        };
+        let mut ratios: Vec<f32> = sums.windows(WINDOW).map(ratio).collect();
+        quantile(&mut ratios, 0.5)
+    };
+    typical(&across).max(typical(&down))
+}
+
+/// Part of the person, in tiles, where colour is noise stronger than any camera's: what decoders make
+/// of a damaged file that has no checksum.
+fn confetti(source: &Rgb8, scale: f32, coarse: &Coarse) -> f32 {
+    const TILE: usize = 16;
+    /// Tiles along the longer side at most.
+    const TILES: usize = 96;
+    /// Mean second difference of chroma, in levels. Noisy photos measure up to 30.
+    const WILD: f32 = 60.0;
+    let (w, h) = (source.width(), source.height());
+    let stride = (w.max(h) / TILES).max(TILE);
+    let (mut wild, mut all) = (0u32, 0u32);
+    for y in (1..h.saturating_sub(TILE)).step_by(stride) {
+        for x in (1..w.saturating_sub(TILE)).step_by(stride) {
+            let middle = |v: usize| (v + TILE / 2) as f32 / scale;
+            if coarse.at(middle(x), middle(y)) > 0.5 {
+                all += 1;
+                wild += u32::from(second_difference(source, (x, y), TILE) > WILD);
+            }
+        }
+    }
+    wild as f32 / (all as f32).max(1.0)
+}
+
+/// Mean second difference of both chromas in a tile.
+fn second_difference(source: &Rgb8, (left, top): (usize, usize), side: usize) -> f32 {
+    let chroma = |x: usize, y: usize| {
+        let p = source.at(x, y).map(f32::from);
+        let y = luma(p);
+        [p[0] - y, p[2] - y]
+    };
+    let mut sum = 0.0;
+    for y in top..top + side {
+        for x in left..left + side {
+            let here = chroma(x, y);
+            let around =
+                [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)].map(|(x, y)| chroma(x, y));
+            for k in 0..2 {
+                let others: f32 = around.iter().map(|c| c[k]).sum();
+                sum += (4.0 * here[k] - others).abs();
+            }
+        }
+    }
+    sum / (side * side) as f32
+}
+
+/// Part of the levels between the face's darkest and brightest twentieth that no pixel has.
+fn posterised(source: &Rgb8, scale: f32, landmarks: &Landmarks) -> f32 {
+    let [columns, rows] = bounds(source, scale, landmarks);
     let mut counts = [0usize; 256];
-    for y in y0..y1 {
-        for x in x0..x1 {
+    for y in rows {
+        for x in columns.clone() {
             counts[usize::from(source.at(x, y)[1])] += 1;
         }
     }
@@ -145,7 +231,7 @@ fn print(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse) -> f32 {
     const MANY: u32 = 20;
     const FEW: u32 = 6;
     let (w, h) = (small.width(), small.height());
-    let nose = landmarks.point(168).0;
+    let nose = landmarks.point(BRIDGE).0;
     let (across, down) = (landmarks.face_width() * 1.5, landmarks.face_height() * 1.3);
     let foot = landmarks.point(CHIN).1 + down;
     let rows = (0..h).map(|y| {

@@ -1,7 +1,7 @@
 //! Is this selfie good enough? One table of rules, each with its threshold and the reason for it.
 
 use super::identity::{Identity, SAME_PERSON_MAX};
-use super::quality::Quality;
+use super::quality::{Quality, UNMEASURED};
 use crate::decode::DecodeError;
 
 /// What a finding means for the photo.
@@ -68,6 +68,14 @@ use Severity::{Refusal, Warning};
 /// Code of the refusal of a photo that shows somebody else than most photos of its set.
 pub const DIFFERENT_PERSON: &str = "different_person";
 
+/// Spread of colour below which a face has one tint.
+const ONE_TINT: f32 = 2.0;
+
+/// Whether it is for want of light that a face has one tint.
+fn is_without_light(q: &Quality) -> bool {
+    q.luma < 0.2 && q.colours < ONE_TINT
+}
+
 /// The rules, in the order in which findings are told.
 pub const RULES: &[Rule] = &[
     Rule {
@@ -107,8 +115,8 @@ pub const RULES: &[Rule] = &[
     Rule {
         code: "no_skin_colour",
         severity: Refusal,
-        sentence: "This photo shows no natural skin colour. Black-and-white photos, statues and \
-                   drawings cannot be used.",
+        sentence: "This photo shows no natural skin colour. Black-and-white photos, covered faces, \
+                   statues and drawings cannot be used.",
         measure: |q| q.skin_chroma,
         limit: AtLeast(4.0),
         reason: "human skin of every tone lies above Lab chroma 8 under white light; stone, \
@@ -128,8 +136,14 @@ pub const RULES: &[Rule] = &[
         code: "one_tint",
         severity: Refusal,
         sentence: "This photo has only one tint. Toned photos, statues and drawings cannot be used.",
-        measure: |q| q.colours,
-        limit: AtLeast(2.0),
+        measure: |q| {
+            if is_without_light(q) {
+                f32::MAX
+            } else {
+                q.colours
+            }
+        },
+        limit: AtLeast(ONE_TINT),
         reason: "lips, cheeks and shadows of a face differ by 3.5 and more at one lightness, those of \
                  a grey photo toned like sandstone or bronze by 1.1 and less",
     },
@@ -140,6 +154,25 @@ pub const RULES: &[Rule] = &[
         measure: |q| q.posterised,
         limit: AtMost(0.6),
         reason: "photos leave no level empty, one whose contrast an editor has doubled half of them",
+    },
+    Rule {
+        code: "pixelated",
+        severity: Refusal,
+        sentence: "This photo is made of blocks: it was enlarged or hidden behind a mosaic. Please \
+                   upload the original.",
+        measure: |q| q.evenness,
+        limit: AtLeast(0.2),
+        reason: "neighbouring columns of portraits, also of those with strong JPEG blocks, measure 0.4 \
+                 and more; a picture whose pixels were repeated 0.0",
+    },
+    Rule {
+        code: "damaged",
+        severity: Refusal,
+        sentence: "Parts of this photo are destroyed. Please upload it once more.",
+        measure: |q| q.confetti,
+        limit: AtMost(0.02),
+        reason: "photos have no such place; a flipped bit in a lossless WebP fills a fiftieth of the \
+                 person and more",
     },
     Rule {
         code: "not_a_photo",
@@ -165,9 +198,9 @@ pub const RULES: &[Rule] = &[
         sentence: "This photo shows less than its size promises: it was enlarged, or is out of \
                    focus. Please upload the original.",
         measure: |q| q.detail,
-        limit: AtLeast(6.0),
+        limit: AtLeast(9.0),
         reason: "portraits measure 28 to 640 at the size of a headshot, a noisy one by candlelight \
-                 11; one with 26 px between the eyes, enlarged, or blurred as much, 4 and less",
+                 11; one with 21 px between the eyes, enlarged, 8 and less",
     },
     Rule {
         code: "motion_blur",
@@ -182,10 +215,17 @@ pub const RULES: &[Rule] = &[
         code: "too_dark",
         severity: Refusal,
         sentence: "The face is too dark in this photo. Please find more light.",
-        measure: |q| q.clipped_low,
+        // A dark face of one colour is lost as a whole.
+        measure: |q| {
+            if is_without_light(q) {
+                1.0
+            } else {
+                q.clipped_low
+            }
+        },
         limit: AtMost(0.30),
-        reason: "judged by lost detail and not by brightness, so that dark skin is never refused \
-                 for its tone",
+        reason: "judged by lost detail and lost colour and not by brightness, so that dark skin is never \
+                 refused for its tone",
     },
     Rule {
         code: "overexposed",
@@ -286,6 +326,22 @@ pub const RULES: &[Rule] = &[
         limit: AtMost(0.35),
         reason: "a window behind the head burns out at least a third of its surroundings, or less of \
                  them and the sides of the face",
+    },
+    Rule {
+        code: "oversharpened",
+        severity: Warning,
+        sentence: "This photo has been sharpened a lot, or is drawn. A photo without effects gives a \
+                   better result.",
+        measure: |q| {
+            if q.detail == UNMEASURED {
+                0.0
+            } else {
+                q.detail
+            }
+        },
+        limit: AtMost(1200.0),
+        reason: "portraits measure up to 640, the contour lines of pencil and cartoon filters 1,500 and \
+                 more",
     },
     Rule {
         code: "document",

@@ -4,7 +4,7 @@ mod rows;
 
 use super::{DecodeError, MAX_PIXELS, Raw, assemble, check_size};
 use heic_rs::context::Context;
-use heic_rs::{DecodeOptions, Error, PixelLayout};
+use heic_rs::{ChromaFormat, DecodeOptions, Error, PixelLayout};
 use std::borrow::Cow;
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Raw, DecodeError> {
@@ -29,7 +29,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raw, DecodeError> {
     if !described {
         label(file.to_mut());
     }
-    let image = heic_rs::decode(&file, &options).map_err(sentence)?;
+    let image = heic_rs::decode(&file, &options).map_err(|error| refusal(error, info.chroma))?;
     let pixels = assemble(image.width, image.height, 3, &image.data)?;
     Ok(Raw {
         pixels,
@@ -89,6 +89,19 @@ fn label(out: &mut [u8]) {
             None => break,
         }
         at += CODING.len();
+    }
+}
+
+/// What the decoder can't read is no damage where it reads no file of that kind. Phones write 4:2:0.
+fn refusal(error: Error, chroma: ChromaFormat) -> DecodeError {
+    match (sentence(error), chroma) {
+        (DecodeError::Malformed { .. }, ChromaFormat::Yuv422) => {
+            DecodeError::HeicUnsupported { detail: "4:2:2" }
+        }
+        (DecodeError::Malformed { .. }, ChromaFormat::Yuv444) => {
+            DecodeError::HeicUnsupported { detail: "4:4:4" }
+        }
+        (refused, _) => refused,
     }
 }
 

@@ -321,7 +321,8 @@ fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Result<Cutou
     foreground::despill(&mut foreground, &matte.alpha, face, 0.8);
     let source = SourceQuality {
         noise: sigma,
-        enlargement: frame.enlargement(scale),
+        // The restoring network sharpens too.
+        enlargement: frame.enlargement(selfie.scale()),
     };
     let prepared = light::prepare(&foreground, &matte.alpha, &landmarks, source);
     let edge = Edge::new(&matte.alpha);

@@ -23,6 +23,8 @@ pub struct Band {
     pub softness: Plane,
     /// Weight of the prior in the solver.
     pub trust: Plane,
+    /// 1 = the edge nearby is a shoulder's.
+    pub shoulders: Plane,
 }
 
 /// Where the face is on the solving grid.
@@ -70,7 +72,21 @@ pub fn band(
         trimap,
         softness,
         trust,
+        shoulders,
     }
+}
+
+/// Takes bumps off the shoulders of a solved `alpha`: what rises over the rest of the edge there, and
+/// is narrower than it is allowed to be, is a chair's, a neighbour's, or the solver's doubt.
+pub fn without_bumps(alpha: &Plane, shoulders: &Plane, face_height: f32) -> Plane {
+    /// Half the width of a bump at most, as part of the face's height.
+    const BUMP: f32 = 0.06;
+    let radius = (face_height * BUMP).max(2.0);
+    let core = distance_to(&alpha.map(|a| a <= 0.5)).map(|depth| depth > radius);
+    // What a disc inside the person can't reach.
+    let beyond = distance_to(&core).map(|d| smoothstep(0.0, 1.5, d - radius));
+    let beyond = beyond.zip(shoulders, |beyond, shoulder| beyond * shoulder);
+    alpha.zip(&beyond, |a, beyond| a * (1.0 - beyond))
 }
 
 /// Where the edge is a shoulder's: 1 along edges that lie below the mouth and have the person
@@ -186,4 +202,33 @@ fn trimap(
             0.5
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A shoulder that falls from the left, and on it a bump 12 pixels wide.
+    fn bumped(shoulder: f32) -> Plane {
+        let alpha = Plane::generate(200, 160, |x, y| {
+            let edge = 60 + x / 4;
+            let bump = (94..106).contains(&x) && y + 14 > edge;
+            f32::from(u8::from(y > edge || bump))
+        });
+        without_bumps(&alpha, &Plane::filled(200, 160, shoulder), 200.0)
+    }
+
+    #[test]
+    fn a_bump_on_a_shoulder_goes_and_the_shoulder_stays() {
+        let alpha = bumped(1.0);
+        assert_eq!(alpha.at(100, 75), 0.0, "the bump");
+        for x in 0..200 {
+            assert_eq!(alpha.at(x, 60 + x / 4 + 3), 1.0, "column {x}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_shoulder_keeps_its_bumps() {
+        assert_eq!(bumped(0.0).at(100, 75), 1.0);
+    }
 }

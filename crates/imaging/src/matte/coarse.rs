@@ -1,7 +1,7 @@
 //! Who is the person? The semantic matte: coarse, but right about what belongs to the body.
 
 use crate::analysis::detect::planar;
-use crate::analysis::landmarks::{CHIN, FOREHEAD, Landmarks, NOSE_TIP};
+use crate::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks, NOSE_TIP};
 use crate::filter::distance_to;
 use crate::net::{NetError, Network};
 use crate::raster::{Kernel, Plane, Raster, Rect, Rgb8, resize_rgb8, smoothstep};
@@ -68,7 +68,7 @@ pub fn coarse(net: &Network, image: &Rgb8, landmarks: &Landmarks) -> Result<Coar
             0.0
         }
     });
-    let seeds: Vec<(usize, usize)> = [NOSE_TIP, 168, CHIN, 50, 280]
+    let seeds: Vec<(usize, usize)> = [NOSE_TIP, BRIDGE, CHIN, 50, 280]
         .iter()
         .map(|&i| {
             let (x, y) = landmarks.point(i);

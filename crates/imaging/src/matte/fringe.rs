@@ -13,21 +13,45 @@ const DEPTH: f32 = 0.012;
 const LUMA: f32 = 0.06;
 const CHROMA: f32 = 0.03;
 
-/// Lowers `alpha` near the edge where `picture` has a colour of the background around and none of
-/// the person beside it. What could be either stays. `face_height` in pixels.
-pub fn clear(picture: &Rgb, alpha: &Plane, face_height: f32) -> Plane {
+/// Lowers `alpha` near the edge where `picture` has a colour of the background and none of the person
+/// beside it. What could be either stays. `face_height` in pixels.
+///
+/// Where the edge is crisp, the background counts as a whole: of a stripe that the person covers up to
+/// a sliver, only what is seen of it elsewhere tells whose colour that is. Wisps of hair are spared:
+/// where `hairy`, on a grid of its own, is 1, nothing else is looked at than what is beside the edge.
+pub fn clear(picture: &Rgb, alpha: &Plane, hairy: &Plane, face_height: f32) -> Plane {
     let known = Known::new(picture, alpha, face_height);
+    let palette = Palette::of(&known);
+    let crisp = hairy
+        .stretched(alpha.width(), alpha.height())
+        .map(|hairy| 1.0 - hairy);
     let depth = alpha.gauss((face_height * DEPTH).max(1.0));
     let foreign = Plane::generate(alpha.width(), alpha.height(), |x, y| {
         if alpha.at(x, y) <= 0.0 || depth.at(x, y) > 0.97 {
             return 0.0;
         }
-        let [person, background] = known.likeness(picture.at(x, y), x, y);
+        let colour = picture.at(x, y);
+        let [person, beside] = known.likeness(colour, x, y);
+        let background = beside.max(palette.likeness(colour) * crisp.at(x, y));
         let rather = background / (background + person + 1e-6);
         smoothstep(0.35, 0.7, background) * smoothstep(0.75, 0.93, rather)
     });
     // Neighbours decide together, or the edge would fray.
-    alpha.zip(&foreign.box_mean(1), |a, f| a * (1.0 - f))
+    let cleared = alpha.zip(&foreign.box_mean(1), |a, f| a * (1.0 - f));
+    let foreign = foreign.zip(&crisp, |f, crisp| f * crisp);
+    without_slivers(&cleared, &foreign, face_height)
+}
+
+/// Where a strip was taken away, what it was mixed with on its outer side may be left, thin as a hair
+/// and beside nothing: it goes too.
+fn without_slivers(cleared: &Plane, foreign: &Plane, face_height: f32) -> Plane {
+    let around = (face_height * DEPTH).round().max(2.0) as usize;
+    let nearby = foreign.box_mean(around).map(|f| smoothstep(0.02, 0.12, f));
+    let alone = cleared
+        .box_mean(2)
+        .map(|mean| 1.0 - smoothstep(0.22, 0.45, mean));
+    let lost = nearby.zip(&alone, |nearby, alone| nearby * alone);
+    cleared.zip(&lost, |a, lost| a * (1.0 - lost))
 }
 
 /// What is known of a place in the small copy.
@@ -90,6 +114,76 @@ impl Known {
     }
 }
 
+/// Which colours the background has, wherever they are.
+struct Palette {
+    /// Likeness to the nearest of them, in cells of half a difference's width.
+    cells: Vec<f32>,
+}
+
+impl Palette {
+    /// A colour counts from this part of the background on.
+    const SHARE: f32 = 0.0004;
+    /// Cells for each coordinate: luma lies in 0..=1, both chromas within their ranges.
+    const SIZE: [usize; 3] = [34, 95, 120];
+    /// The smallest value of each coordinate.
+    const LOW: [f32; 3] = [0.0, -0.701, -0.886];
+    /// Widths of a cell.
+    const STEP: [f32; 3] = [LUMA / 2.0, CHROMA / 2.0, CHROMA / 2.0];
+    /// How far a colour reaches, in cells: there its likeness is below a fiftieth.
+    const SPREAD: isize = 4;
+
+    fn of(known: &Known) -> Self {
+        let [l, r, b] = Self::SIZE;
+        let mut counts = vec![0u32; l * r * b];
+        let mut total = 0u32;
+        for &(colour, side) in known.colours.data() {
+            if side == Side::Background {
+                counts[Self::place(Self::cell(colour))] += 1;
+                total += 1;
+            }
+        }
+        let least = (total as f32 * Self::SHARE).max(4.0) as u32;
+        let mut cells = vec![0f32; counts.len()];
+        for (place, _) in counts.iter().enumerate().filter(|(_, n)| **n >= least) {
+            Self::spread(&mut cells, [place / (r * b), place / b % r, place % b]);
+        }
+        Self { cells }
+    }
+
+    fn likeness(&self, colour: [f32; 3]) -> f32 {
+        self.cells[Self::place(Self::cell(coordinates(colour)))]
+    }
+
+    fn cell(coordinates: [f32; 3]) -> [usize; 3] {
+        [0, 1, 2].map(|k| {
+            let steps = (coordinates[k] - Self::LOW[k]) / Self::STEP[k];
+            (steps.max(0.0) as usize).min(Self::SIZE[k] - 1)
+        })
+    }
+
+    fn place([l, r, b]: [usize; 3]) -> usize {
+        (l * Self::SIZE[1] + r) * Self::SIZE[2] + b
+    }
+
+    fn spread(cells: &mut [f32], around: [usize; 3]) {
+        let offsets = || -Self::SPREAD..=Self::SPREAD;
+        let at = |k: usize, by: isize| {
+            around[k]
+                .checked_add_signed(by)
+                .filter(|place| *place < Self::SIZE[k])
+        };
+        for (dl, dr) in offsets().flat_map(|l| offsets().map(move |r| (l, r))) {
+            for db in offsets() {
+                if let (Some(l), Some(r), Some(b)) = (at(0, dl), at(1, dr), at(2, db)) {
+                    let likeness = (-((dl * dl + dr * dr + db * db) as f32) / 4.0).exp();
+                    let cell = &mut cells[Self::place([l, r, b])];
+                    *cell = cell.max(likeness);
+                }
+            }
+        }
+    }
+}
+
 fn coordinates(p: [f32; 3]) -> [f32; 3] {
     let y = luma(p);
     [y, p[0] - y, p[2] - y]
@@ -111,7 +205,7 @@ mod tests {
     fn cleared(background: [f32; 3]) -> Plane {
         let picture = Rgb::generate(120, 120, |x, _| if x < 60 { background } else { SKIN });
         let alpha = Plane::generate(120, 120, |x, _| f32::from(u8::from(x >= 57)));
-        clear(&picture, &alpha, 500.0)
+        clear(&picture, &alpha, &Plane::filled(60, 60, 0.0), 500.0)
     }
 
     #[test]
@@ -123,6 +217,25 @@ mod tests {
         for x in 61..120 {
             assert_eq!(alpha.at(x, 60), 1.0, "column {x} is the person's");
         }
+    }
+
+    /// Of a stripe behind the person, only a sliver at the person's edge is seen, and elsewhere more.
+    #[test]
+    fn a_sliver_of_what_is_seen_elsewhere_is_taken_away() {
+        let wall = [0.8, 0.8, 0.82];
+        let cleared = |elsewhere| {
+            let picture = Rgb::generate(240, 120, |x, y| match x {
+                0..30 if y > 60 => elsewhere,
+                0..177 => wall,
+                177..180 => RED,
+                _ => SKIN,
+            });
+            let alpha = Plane::generate(240, 120, |x, _| f32::from(u8::from(x >= 177)));
+            clear(&picture, &alpha, &Plane::filled(60, 60, 0.0), 500.0)
+        };
+        assert!(cleared(RED).at(178, 60) < 0.05);
+        // Something red that only the person has.
+        assert_eq!(cleared(wall).at(178, 60), 1.0);
     }
 
     #[test]

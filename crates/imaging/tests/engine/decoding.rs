@@ -189,6 +189,20 @@ fn like_the_portrait(file: &[u8]) {
     assert!(mean < 6.0, "differs by {mean} levels");
 }
 
+/// Such a file is no damaged one: cameras write it, only phones do not.
+#[cfg(feature = "heic")]
+#[test]
+fn heic_of_other_colour_sampling_is_refused_by_that_name() {
+    for (file, detail) in [
+        (&include_bytes!("fixtures/colours-422.heic")[..], "4:2:2"),
+        (&include_bytes!("fixtures/colours-444.heic")[..], "4:4:4"),
+    ] {
+        let refused = decode(file).unwrap_err();
+        assert_eq!(refused, DecodeError::HeicUnsupported { detail });
+        assert_eq!(refused.code(), "heic_unsupported");
+    }
+}
+
 #[cfg(feature = "heic")]
 #[test]
 fn heic_is_turned_once_and_keeps_the_focal_length() {

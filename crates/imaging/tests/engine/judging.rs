@@ -40,6 +40,8 @@ const SETTERS: &[(&str, Set)] = &[
     ("unnatural_colour", |q, v| q.hue_off = v),
     ("one_tint", |q, v| q.colours = v),
     ("posterised", |q, v| q.posterised = v),
+    ("pixelated", |q, v| q.evenness = v),
+    ("damaged", |q, v| q.confetti = v),
     ("not_a_photo", |q, v| q.shading = v),
     ("blurry", |q, v| q.sharpness = v),
     ("too_little_detail", |q, v| q.detail = v),
@@ -60,6 +62,7 @@ const SETTERS: &[(&str, Set)] = &[
         q.rim_light = 0.0;
         q.back_light = v;
     }),
+    ("oversharpened", |q, v| q.detail = v),
     ("document", |q, v| q.print = v),
     ("hair_blends_in", |q, v| q.hair_contrast = v),
 ];
@@ -100,6 +103,9 @@ fn measurements_of_an_earlier_engine_stay_without_new_findings() {
     let mut stored = serde_json::to_value(fine).unwrap();
     for new in [
         "upside_down",
+        "mouth_open",
+        "evenness",
+        "confetti",
         "detail",
         "posterised",
         "colours",
@@ -288,4 +294,44 @@ fn two_people_cheek_to_cheek_are_refused() {
     }
     let v = verdict(&canvas);
     assert!(!v.usable && v.has("several_people"), "{v:?}");
+}
+
+#[test]
+fn blocks_are_refused_whatever_made_them() {
+    let picture = portrait();
+    let (w, h) = (picture.width(), picture.height());
+    for blocks in [2, 3, 4, 7] {
+        let mosaic = Rgb8::generate(w, h, |x, y| {
+            picture.at(x / blocks * blocks, y / blocks * blocks)
+        });
+        found(&mosaic, "pixelated");
+    }
+    // Larger pixels, but new ones between them.
+    let enlarged = scaled(&scaled(&picture, w / 2, h / 2), w, h);
+    assert!(!verdict(&enlarged).has("pixelated"));
+}
+
+/// As a lossless WebP is read in which a bit was flipped.
+#[test]
+fn places_of_coloured_noise_are_damage() {
+    let mut picture = portrait();
+    let noise = pictures::noise(picture.width(), picture.height());
+    for y in picture.height() * 3 / 4..picture.height() {
+        for x in 0..picture.width() {
+            picture.set(x, y, noise.at(x, y));
+        }
+    }
+    let judged = ENGINE.check(&png(&picture)).unwrap();
+    assert!(judged.has("damaged"), "{judged:?}");
+    assert!(!ENGINE.check(&png(&portrait())).unwrap().has("damaged"));
+}
+
+#[test]
+fn a_dark_photo_is_told_to_be_dark() {
+    let dark = portrait().map(|p| p.map(|v| v / 9));
+    let judged = ENGINE.check(&png(&dark)).unwrap();
+    assert!(
+        judged.has("too_dark") && !judged.has("one_tint"),
+        "{judged:?}"
+    );
 }
