@@ -130,7 +130,7 @@ impl Palette {
     /// Widths of a cell.
     const STEP: [f32; 3] = [LUMA / 2.0, CHROMA / 2.0, CHROMA / 2.0];
     /// How far a colour reaches, in cells: there its likeness is below a fiftieth.
-    const SPREAD: isize = 4;
+    const SPREAD: usize = 4;
 
     fn of(known: &Known) -> Self {
         let [l, r, b] = Self::SIZE;
@@ -143,9 +143,14 @@ impl Palette {
             }
         }
         let least = (total as f32 * Self::SHARE).max(4.0) as u32;
+        // By squared distance, in cells.
+        let falloff: Vec<f32> = (0..=3 * Self::SPREAD.pow(2))
+            .map(|squared| (-(squared as f32) / 4.0).exp())
+            .collect();
         let mut cells = vec![0f32; counts.len()];
         for (place, _) in counts.iter().enumerate().filter(|(_, n)| **n >= least) {
-            Self::spread(&mut cells, [place / (r * b), place / b % r, place % b]);
+            let around = [place / (r * b), place / b % r, place % b];
+            Self::spread(&mut cells, around, &falloff);
         }
         Self { cells }
     }
@@ -165,17 +170,16 @@ impl Palette {
         (l * Self::SIZE[1] + r) * Self::SIZE[2] + b
     }
 
-    fn spread(cells: &mut [f32], around: [usize; 3]) {
-        let offsets = || -Self::SPREAD..=Self::SPREAD;
-        let at = |k: usize, by: isize| {
-            around[k]
-                .checked_add_signed(by)
-                .filter(|place| *place < Self::SIZE[k])
+    fn spread(cells: &mut [f32], around: [usize; 3], falloff: &[f32]) {
+        let reach = |k: usize| {
+            let from = around[k].saturating_sub(Self::SPREAD);
+            from..(around[k] + Self::SPREAD + 1).min(Self::SIZE[k])
         };
-        for (dl, dr) in offsets().flat_map(|l| offsets().map(move |r| (l, r))) {
-            for db in offsets() {
-                if let (Some(l), Some(r), Some(b)) = (at(0, dl), at(1, dr), at(2, db)) {
-                    let likeness = (-((dl * dl + dr * dr + db * db) as f32) / 4.0).exp();
+        let squared = |k: usize, place: usize| place.abs_diff(around[k]).pow(2);
+        for l in reach(0) {
+            for r in reach(1) {
+                for b in reach(2) {
+                    let likeness = falloff[squared(0, l) + squared(1, r) + squared(2, b)];
                     let cell = &mut cells[Self::place([l, r, b])];
                     *cell = cell.max(likeness);
                 }
