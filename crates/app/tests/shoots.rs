@@ -167,7 +167,7 @@ fn portrait(name: &str) -> Bytes {
         "astronaut" => include_bytes!("../../imaging/portraits/astronaut.png"),
         "obama" => include_bytes!("../../imaging/portraits/obama.jpg"),
         "obama2" => include_bytes!("../../imaging/portraits/obama2.jpg"),
-        other => panic!("no portrait {other}"),
+        other => unreachable!("no portrait {other}"),
     })
 }
 
