@@ -114,8 +114,9 @@ pub(crate) async fn run(args: &Demo) -> anyhow::Result<()> {
     } else {
         None
     };
+    let stop = serve::stop_signal()?;
     print(&app, &login, key.as_ref()).await?;
-    serve::serve(&config, app, (Roles::All, listener)).await
+    serve::serve(&config, app, (Roles::All, listener), stop).await
 }
 
 /// A folder whose demo is being made. Its file says that nothing else is in there: a run that was

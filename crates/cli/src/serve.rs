@@ -29,13 +29,15 @@ pub(crate) async fn run(config: &Config, role: Option<Role>) -> anyhow::Result<(
     let config = &config.listening_on(address);
     let app = wiring::app(config).await?;
     warn_of_missing_peppers(&app).await?;
+    // Whoever is told may stop the server at once.
+    let stop = stop_signal()?;
     output::line(format!("Serving {} on {address}", config.public_url));
     let roles = if role == Some(Role::Web) {
         Roles::Web
     } else {
         Roles::All
     };
-    serve(config, app, (roles, listener)).await
+    serve(config, app, (roles, listener), stop).await
 }
 
 /// Binds the configured address.
@@ -45,17 +47,17 @@ pub(crate) async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("{} can't be listened on", config.listen))
 }
 
-/// Serves until a signal, then ends in order: requests, lease, log, database.
+/// Serves until `stop`, then ends in order: requests, lease, log, database.
 pub(crate) async fn serve(
     config: &Config,
     app: Arc<App>,
     (roles, listener): (Roles, TcpListener),
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let signal = stop_signal()?;
     let background_stop = CancellationToken::new();
     let background = tokio::spawn(Arc::clone(&app).run(roles, background_stop.clone()));
     let web = Web::new(Arc::clone(&app), config.trusted_proxies.clone());
-    headshot_web::server::serve(listener, &web, signal).await;
+    headshot_web::server::serve(listener, &web, stop).await;
     background_stop.cancel();
     background
         .await
@@ -65,7 +67,7 @@ pub(crate) async fn serve(
 }
 
 /// Cancelled by the first SIGTERM or SIGINT.
-fn stop_signal() -> anyhow::Result<CancellationToken> {
+pub(crate) fn stop_signal() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
