@@ -44,7 +44,7 @@ pub(crate) fn run(config: Option<&Path>, args: &Remake) -> anyhow::Result<()> {
     }
     ensure!(
         identical,
-        "the recipe of {} is not the one that it was made by",
+        "{} was changed since it was made, or was made by another build or kind of processor",
         args.photo.display()
     );
     Ok(())

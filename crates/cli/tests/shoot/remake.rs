@@ -42,6 +42,19 @@ fn a_headshot_is_made_again_byte_for_byte() {
     );
 }
 
+/// It is made all the same, for whoever wants to look at both.
+#[test]
+fn a_headshot_that_was_changed_is_told_by_the_exit_code() {
+    let folder = shot();
+    let mut longer = folder.read(PHOTO);
+    longer.push(0);
+    folder.write("longer.png", &longer);
+    let args = ["remake", "longer.png", "--selfie", "selfie.jpg"];
+    let complaint = folder.refused(&[args.as_slice(), &["--out", "again.png"]].concat());
+    assert!(complaint.contains("longer.png was changed"), "{complaint}");
+    assert_eq!(folder.read("again.png"), folder.read(PHOTO));
+}
+
 #[test]
 fn another_selfie_no_recipe_or_a_taken_name_is_refused() {
     let folder = shot();
