@@ -11,7 +11,8 @@ use crate::step;
 /// Which of our crates each of our crates may use. One way only: no arrow that is not here.
 const ARROWS: &[(&str, &[&str])] = &[
     ("headshot-domain", &[]),
-    ("headshot-imaging", &[]),
+    ("headshot-convnet", &[]),
+    ("headshot-imaging", &["headshot-convnet"]),
     ("headshot-pages", &[]),
     ("headshot-storage", &["headshot-domain"]),
     ("headshot-outbound", &["headshot-domain"]),

@@ -4,15 +4,12 @@
 #![expect(clippy::cast_precision_loss, reason = "sizes of pictures")]
 
 use headshot_imaging::encode::encode;
-use headshot_imaging::net::Network;
 use headshot_imaging::raster::{Kernel, Rect, Rgb8, resize_rgb8};
-use headshot_imaging::restore::{Restorer, Tiles};
+use headshot_imaging::restore::{Doubler, Restorer, Tiles};
 use headshot_imaging::weights::RESTORE;
 use headshot_imaging::{Engine, Options, OutputFormat};
-use rten::ThreadPool;
 use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The files, how many times as large they are drawn, and how tall they are in the end: so that also
 /// the closest crop has the pixels of a headshot.
@@ -24,8 +21,7 @@ const PORTRAITS: [(&str, u32, usize); 3] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("portraits");
-    let pool = Arc::new(ThreadPool::with_num_threads(2));
-    let net = Network::from_static(RESTORE.name, RESTORE.verified()?, &pool)?;
+    let net = Doubler::new(&RESTORE)?;
     let engine = Engine::new(Options::default())?;
     for (file, times, height) in PORTRAITS {
         let path = folder.join(file);
@@ -37,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             shows_person: &|area| selfie.coarse.touches(area.scaled(1.0 / scale)),
             tiles: &mut Tiles::default(),
         }
-        .part(whole(&selfie.pixels), times)?;
+        .part(whole(&selfie.pixels), times);
         let width = part.pixels.width() * height / part.pixels.height();
         let area = whole(&part.pixels);
         let pixels = resize_rgb8(&part.pixels, area, width, height, Kernel::Sharp);

@@ -15,10 +15,11 @@ use crate::encode::EncodeError;
 use crate::frame::{Frame, Size, Subject};
 use crate::matte::coarse::{self, Coarse};
 use crate::matte::detail::{self, Detail};
-use crate::net::{self, NetError, Network};
+use crate::matte::u2net::U2Net;
+use crate::net::{NetError, Network};
 use crate::perspective::{Field, Perspective};
 use crate::raster::{Kernel, Rect, Rgb8, resize_rgb8};
-use crate::restore::{Part, Restorer, Tiles};
+use crate::restore::{Doubler, Part, Restorer, Tiles};
 use crate::weights::{
     self, DETAIL_SMALL, DETECT_FAR, DETECT_NEAR, DetailNetwork, DetailWeights, DigestMismatch,
     FACE_MESH, IDENTITY, IRIS, PERSON, RESTORE, Weights, sha256_hex,
@@ -207,8 +208,8 @@ pub struct Engine {
     landmarker: Landmarker,
     person: Network,
     identity: Network,
-    restore: Network,
-    detail: Option<Network>,
+    restore: Doubler,
+    detail: Option<U2Net>,
     detail_kind: DetailNetwork,
     scenes: Mutex<Vec<(SceneKey, Arc<Scene>)>>,
 }
@@ -234,16 +235,16 @@ impl Engine {
         };
         let (detail, detail_kind) = match options.detail {
             DetailWeights::Small => {
-                let bytes = DETAIL_SMALL.verified()?.to_vec();
+                let bytes = DETAIL_SMALL.verified()?;
                 (
-                    Some(load_detail(DETAIL_SMALL.name, bytes, &pool)?),
+                    Some(U2Net::from_onnx(DETAIL_SMALL.name, bytes)?),
                     DetailNetwork::U2netp,
                 )
             }
             DetailWeights::Large(bytes) => {
                 weights::verify_large_detail(&bytes)?;
                 (
-                    Some(load_detail(weights::DETAIL_LARGE, bytes, &pool)?),
+                    Some(U2Net::from_onnx(weights::DETAIL_LARGE, &bytes)?),
                     DetailNetwork::U2net,
                 )
             }
@@ -260,7 +261,7 @@ impl Engine {
             },
             person: load(PERSON)?,
             identity: load(IDENTITY)?,
-            restore: load(RESTORE)?,
+            restore: Doubler::new(&RESTORE)?,
             detail,
             detail_kind,
             scenes: Mutex::new(Vec::new()),
@@ -362,7 +363,7 @@ impl Engine {
                 return Err(EngineError::Unusable(Box::new(selfie.verdict)));
             }
             self.correct(&mut selfie)?;
-            selfie.detail = self.find_detail(&selfie)?;
+            selfie.detail = self.find_detail(&selfie);
             Ok(selfie)
         })
     }
@@ -428,22 +429,20 @@ impl Engine {
         Ok(())
     }
 
-    fn find_detail(&self, selfie: &Selfie) -> Result<Option<Detail>, EngineError> {
-        let Some(net) = &self.detail else {
-            return Ok(None);
-        };
+    fn find_detail(&self, selfie: &Selfie) -> Option<Detail> {
+        let net = self.detail.as_ref()?;
         let small = (selfie.small.width(), selfie.small.height());
-        Ok(detail::detail(
-            net,
-            &selfie.pixels,
-            small,
-            &selfie.landmarks,
-            &selfie.coarse,
-        )?)
+        let Selfie {
+            pixels,
+            landmarks,
+            coarse,
+            ..
+        } = selfie;
+        detail::detail(net, pixels, small, landmarks, coarse)
     }
 
     /// What a frame shows of the photo drawn `times` as large.
-    fn restored(&self, selfie: &Selfie, frame: &Frame, times: u32) -> Result<Part, NetError> {
+    fn restored(&self, selfie: &Selfie, frame: &Frame, times: u32) -> Part {
         let scale = selfie.scale();
         let shows_person = |area: Rect| selfie.coarse.touches(area.scaled(1.0 / scale));
         let lock = || {
@@ -490,16 +489,6 @@ impl Engine {
         }
         Ok(scene)
     }
-}
-
-/// U2-Net in either size, at the side that [`detail`] feeds it.
-fn load_detail(
-    name: &'static str,
-    onnx: Vec<u8>,
-    pool: &Arc<ThreadPool>,
-) -> Result<Network, NetError> {
-    let onnx = net::declare_side(name, onnx, detail::PUBLISHED_SIDE, detail::SIDE)?;
-    Network::from_vec(name, onnx, pool)
 }
 
 fn render_scene(key: &SceneKey, assets: &Assets) -> Result<Scene, EngineError> {

@@ -9,6 +9,7 @@ pub mod foreground;
 pub mod fringe;
 pub mod guided;
 pub mod noise;
+pub mod u2net;
 
 use crate::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks, OVAL};
 use crate::filter::{distance_to, grown, polygon};

@@ -51,24 +51,6 @@ impl Network {
         })
     }
 
-    /// Loads an ONNX file from memory.
-    ///
-    /// # Errors
-    ///
-    /// When the runtime does not understand the file.
-    pub fn from_vec(
-        name: &'static str,
-        onnx: Vec<u8>,
-        pool: &Arc<ThreadPool>,
-    ) -> Result<Self, NetError> {
-        let model = options().load(onnx).map_err(|e| error(name, &e))?;
-        Ok(Self {
-            name,
-            model,
-            pool: Arc::clone(pool),
-        })
-    }
-
     /// Runs on one square RGB input given channel by channel (`[1, 3, side, side]`) and returns
     /// the first `N` outputs, flattened.
     ///
@@ -104,41 +86,6 @@ impl Network {
         out.try_into()
             .map_err(|got: Vec<Vec<f32>>| error(self.name, &format!("{} outputs", got.len())))
     }
-}
-
-/// Declares another side for a network's square RGB input, in the ONNX file itself: the runtime
-/// holds inputs to the declared shape, even where, as in U2-Net, every layer takes any size.
-///
-/// # Errors
-///
-/// When the file does not declare exactly one `1 x 3 x from x from` input, or a side does not fit
-/// the two bytes that its number has in the file (128 to 16,383).
-pub fn declare_side(
-    name: &str,
-    mut onnx: Vec<u8>,
-    from: usize,
-    to: usize,
-) -> Result<Vec<u8>, NetError> {
-    let range = 128..1 << 14;
-    if !range.contains(&from) || !range.contains(&to) {
-        return Err(error(name, &"a side outside 128 to 16383"));
-    }
-    // Four `dim` messages of a protobuf shape: field 1, length, then `dim_value` as a varint.
-    let shape = |side: usize| {
-        let [low, high] = [(side & 0x7f | 0x80) as u8, (side >> 7) as u8];
-        let dim = [0x0a, 3, 0x08, low, high];
-        [[0x0a, 2, 0x08, 1, 0x0a, 2, 0x08, 3].as_slice(), &dim, &dim].concat()
-    };
-    let (old, new) = (shape(from), shape(to));
-    let mut found = onnx
-        .windows(old.len())
-        .enumerate()
-        .filter(|(_, w)| **w == old[..]);
-    let (Some((at, _)), None) = (found.next(), found.next()) else {
-        return Err(error(name, &"not exactly one square input of that side"));
-    };
-    onnx[at..at + new.len()].copy_from_slice(&new);
-    Ok(onnx)
 }
 
 fn options() -> ModelOptions {

@@ -7,16 +7,17 @@
 //! It runs on tiles of one size, which lie on one grid over the whole photo: a tile is the same
 //! whoever asks for it, and the memory that the network needs does not grow with the photo.
 
-use crate::analysis::detect::planar;
+mod doubler;
+
+pub use doubler::Doubler;
+
 use crate::frame::{Frame, MAX_ENLARGEMENT};
-use crate::net::{NetError, Network};
 use crate::raster::{Raster, Rect, Rgb8};
+use doubler::MARGIN;
 use std::collections::BTreeMap;
 
 /// Side of a tile before the network enlarges it, in pixels.
 pub const TILE: usize = 64;
-/// Pixels that the network uses up at each edge of its input.
-const MARGIN: usize = 7;
 /// Side of the network's input.
 const SIDE: usize = TILE + 2 * MARGIN;
 /// Side of a tile after it.
@@ -67,7 +68,7 @@ impl Tiles {
 /// A photo being restored.
 pub struct Restorer<'a> {
     /// The network.
-    pub net: &'a Network,
+    pub net: &'a Doubler,
     /// The photo.
     pub photo: &'a Rgb8,
     /// Whether the person may be seen in a part of the photo. Elsewhere, where the backdrop comes,
@@ -94,11 +95,7 @@ struct Area {
 
 impl Restorer<'_> {
     /// The photo `times` as large, 2 or 4, where `area` lies, in pixels of the photo as it was.
-    ///
-    /// # Errors
-    ///
-    /// When the network fails.
-    pub fn part(&mut self, area: Rect, times: u32) -> Result<Part, NetError> {
+    pub fn part(&mut self, area: Rect, times: u32) -> Part {
         let passes = if times > 2 { PASSES_MAX } else { 1 };
         let (w, h) = (self.photo.width(), self.photo.height());
         let inside = area.clipped(w, h);
@@ -109,11 +106,11 @@ impl Restorer<'_> {
             x1: edge(inside.right().ceil(), w),
             y1: edge(inside.bottom().ceil(), h),
         };
-        self.cover(passes, area)?;
-        Ok(Part {
+        self.cover(passes, area);
+        Part {
             pixels: self.drawn(passes, area),
             origin: (area.x0, area.y0),
-        })
+        }
     }
 
     /// Width and height of the photo after some passes.
@@ -122,20 +119,19 @@ impl Restorer<'_> {
     }
 
     /// Makes the tiles of a pass that `area`, in pixels after it, needs and that are missing.
-    fn cover(&mut self, pass: usize, area: Area) -> Result<(), NetError> {
+    fn cover(&mut self, pass: usize, area: Area) {
         for row in area.y0 / ENLARGED..=(area.y1 - 1) / ENLARGED {
             for column in area.x0 / ENLARGED..=(area.x1 - 1) / ENLARGED {
                 if !self.tiles.0[pass - 1].contains_key(&(column, row)) {
-                    let tile = self.tile(pass, column, row)?;
+                    let tile = self.tile(pass, column, row);
                     self.tiles.0[pass - 1].insert((column, row), tile);
                 }
             }
         }
-        Ok(())
     }
 
     /// Makes one tile from what the pass before left.
-    fn tile(&mut self, pass: usize, column: usize, row: usize) -> Result<Rgb8, NetError> {
+    fn tile(&mut self, pass: usize, column: usize, row: usize) -> Rgb8 {
         let (w, h) = self.size(pass - 1);
         let (left, top) = (column * TILE, row * TILE);
         let before = Area {
@@ -145,7 +141,7 @@ impl Restorer<'_> {
             y1: (top + TILE + MARGIN).min(h),
         };
         if pass > 1 {
-            self.cover(pass - 1, before)?;
+            self.cover(pass - 1, before);
         }
         let known = self.drawn(pass - 1, before);
         // Beyond the photo's edges the nearest pixel is continued.
@@ -163,9 +159,9 @@ impl Restorer<'_> {
             h: 2.0 * TILE as f32,
         };
         if (self.shows_person)(around.scaled(per_photo)) {
-            enlarged(self.net, &window)
+            self.net.doubled(&window)
         } else {
-            Ok(interpolated(&window))
+            interpolated(&window)
         }
     }
 
@@ -193,24 +189,6 @@ impl Restorer<'_> {
     }
 }
 
-/// A tile by the network.
-fn enlarged(net: &Network, window: &Rgb8) -> Result<Rgb8, NetError> {
-    const COUNT: usize = ENLARGED * ENLARGED;
-    let [planes] = net.run(SIDE, planar(&window.to_f32()))?;
-    if planes.len() != 3 * COUNT {
-        return Err(NetError {
-            name: crate::weights::RESTORE.name.to_owned(),
-            detail: format!("{} numbers", planes.len()),
-        });
-    }
-    Ok(Raster::generate(ENLARGED, ENLARGED, |x, y| {
-        [0, 1, 2].map(|k| {
-            let value = planes[k * COUNT + y * ENLARGED + x];
-            (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
-        })
-    }))
-}
-
 /// A tile without the network.
 fn interpolated(window: &Rgb8) -> Rgb8 {
     let at = |n: usize| MARGIN as f32 + f32::midpoint(n as f32, 0.5);
@@ -222,12 +200,9 @@ mod tests {
     use super::*;
     use crate::frame::Size;
     use crate::weights::RESTORE;
-    use rten::ThreadPool;
-    use std::sync::Arc;
 
-    fn net() -> Network {
-        let pool = Arc::new(ThreadPool::with_num_threads(1));
-        Network::from_static(RESTORE.name, RESTORE.bytes, &pool).unwrap()
+    fn net() -> Doubler {
+        Doubler::new(&RESTORE).unwrap()
     }
 
     /// Lines and slow changes, so that every place differs.
@@ -246,7 +221,6 @@ mod tests {
             tiles: &mut Tiles::default(),
         }
         .part(area, times)
-        .unwrap()
     }
 
     fn frame(width: usize, height: usize, step: f32) -> Frame {
@@ -342,12 +316,10 @@ mod tests {
         };
         let corner = Rect::from_edges(10.0, 10.0, 64.0, 64.0);
         for _ in 0..2 {
-            restorer.part(corner, 2).unwrap();
+            restorer.part(corner, 2);
             assert_eq!(*asked.borrow(), 1);
         }
-        restorer
-            .part(Rect::from_edges(10.0, 10.0, 64.5, 64.0), 2)
-            .unwrap();
+        restorer.part(Rect::from_edges(10.0, 10.0, 64.5, 64.0), 2);
         assert_eq!(*asked.borrow(), 2);
         assert!(tiles.0[1].is_empty());
         for tile in tiles.0[0].values() {

@@ -152,7 +152,7 @@ impl<'a> Sitting<'a> {
         }
         let selfie = self.selfie;
         let engine = self.engine;
-        let cutout = Arc::new(engine.pool.run(|| cut(engine, selfie, crop, size))?);
+        let cutout = Arc::new(engine.pool.run(|| cut(engine, selfie, crop, size)));
         self.graded = None;
         self.cutout = Some(((crop, size), Arc::clone(&cutout)));
         Ok(cutout)
@@ -289,13 +289,13 @@ fn plan(selfie: &Selfie, crop: Crop, size: Size) -> (Frame, u32) {
     (frame.within(selfie.scale() * times as f32), times)
 }
 
-fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Result<Cutout, EngineError> {
+fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Cutout {
     let (frame, restored) = plan(selfie, crop, size);
     let scale = selfie.scale() * restored as f32;
     let photo = if restored == 1 {
         frame.extract(&selfie.pixels, scale)
     } else {
-        let part = engine.restored(selfie, &frame, restored)?;
+        let part = engine.restored(selfie, &frame, restored);
         let (x, y) = part.origin;
         let frame = frame.without(x as f32 / scale, y as f32 / scale);
         frame.extract(&part.pixels, scale)
@@ -326,7 +326,7 @@ fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Result<Cutou
     };
     let prepared = light::prepare(&foreground, &matte.alpha, &landmarks, source);
     let edge = Edge::new(&matte.alpha);
-    Ok(Cutout {
+    Cutout {
         frame,
         photo,
         restored,
@@ -335,5 +335,5 @@ fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Result<Cutou
         landmarks,
         prepared,
         edge,
-    })
+    }
 }

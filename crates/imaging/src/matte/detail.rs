@@ -1,15 +1,12 @@
 //! Where exactly does the hair end? A saliency network (U2-Net) on the head alone.
 
 use super::coarse::Coarse;
-use crate::analysis::detect::planar;
+use super::u2net::U2Net;
 use crate::analysis::landmarks::{CHIN, Landmarks};
-use crate::net::{NetError, Network};
 use crate::raster::{Kernel, Plane, Rect, Rgb8, resize_rgb8, smoothstep};
 
-/// Side of the detail network's input and output as published.
-pub const PUBLISHED_SIDE: usize = 320;
-/// Side used here: two thirds of the work. On the portraits hair looks the same, because the solver
-/// and the guided filter find the fine edges.
+/// Side of the detail network's input and output. It was trained at 320, which is half again the work;
+/// on the portraits hair looks the same, because the solver and the guided filter find the fine edges.
 pub const SIDE: usize = 256;
 
 /// Disagreement with the person network from which the detail network has looked at something
@@ -30,17 +27,13 @@ pub struct Detail {
 }
 
 /// Runs the detail network on the head. `None` when it disagrees with the person network.
-///
-/// # Errors
-///
-/// When the network fails.
 pub fn detail(
-    net: &Network,
+    net: &U2Net,
     source: &Rgb8,
     small: (usize, usize),
     landmarks: &Landmarks,
     coarse: &Coarse,
-) -> Result<Option<Detail>, NetError> {
+) -> Option<Detail> {
     let scale = source.width() as f32 / small.0 as f32;
     let area = head(small, landmarks, coarse);
     let patch = resize_rgb8(source, area.scaled(scale), SIDE, SIDE, Kernel::Sharp);
@@ -61,33 +54,28 @@ pub fn detail(
             (b - 0.406) / 0.225,
         ]
     });
-    let [raw] = net.run(SIDE, planar(&input))?;
+    let raw = net.saliency(&input);
     let (low, high) = raw
+        .data()
         .iter()
         .filter(|v| v.is_finite())
         .fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
     let span = (high - low).max(1e-6);
-    let alpha: Vec<f32> = raw
-        .iter()
-        .map(|&v| {
-            if v.is_finite() {
-                ((v - low) / span).clamp(0.0, 1.0)
-            } else {
-                0.0
-            }
-        })
-        .collect();
-    let Some(alpha) = Plane::from_pixels(SIDE, SIDE, alpha) else {
-        return Ok(None);
-    };
+    let alpha = raw.map(|v| {
+        if v.is_finite() {
+            ((v - low) / span).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
+    });
     let disagreement = disagreement(&alpha, area, coarse);
     let open_top = area.y < 1.0;
-    Ok((disagreement <= MAX_DISAGREEMENT).then_some(Detail {
+    (disagreement <= MAX_DISAGREEMENT).then_some(Detail {
         area,
         alpha,
         disagreement,
         open_top,
-    }))
+    })
 }
 
 fn head(small: (usize, usize), landmarks: &Landmarks, coarse: &Coarse) -> Rect {
