@@ -9,6 +9,7 @@ pub mod foreground;
 pub mod fringe;
 pub mod guided;
 pub mod noise;
+pub mod spill;
 pub mod u2net;
 
 use crate::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks, OVAL};

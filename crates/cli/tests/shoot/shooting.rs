@@ -214,6 +214,7 @@ fn json_tells_engine_verdicts_and_files() {
               "hair_contrast": "number",
               "headroom": "number",
               "hue_off": "number",
+              "level_crown": "number",
               "luma": "number",
               "motion": "number",
               "mouth_open": "number",

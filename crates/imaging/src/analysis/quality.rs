@@ -61,6 +61,9 @@ pub struct Quality {
     pub face_cut: f32,
     /// Distance from the top of the photo to the top of the hair, in face heights; 0 when cut.
     pub headroom: f32,
+    /// Width of the head's upper edge that is level, in face widths.
+    #[serde(default)]
+    pub level_crown: f32,
     /// Lab difference between the hair and what is behind it, where they meet.
     pub hair_contrast: f32,
     /// Width of the mouth over the distance between the eyes.
@@ -362,17 +365,62 @@ fn skin(face: &Normalised, q: &mut Quality) {
     q.shading = (changing / count) as f32;
 }
 
+/// Mean of a square around a pixel, 0..=1.
+fn mean(image: &Rgb8, (x, y): (i64, i64), half: i64) -> [f32; 3] {
+    let mut sums = [0u32; 3];
+    for row in y - half..=y + half {
+        for column in x - half..=x + half {
+            let p = image.at_clamped(column, row);
+            for (sum, value) in sums.iter_mut().zip(p) {
+                *sum += u32::from(value);
+            }
+        }
+    }
+    let count = (2 * half + 1).pow(2) as f32;
+    sums.map(|sum| sum as f32 / (255.0 * count))
+}
+
+/// A head is round; where a page or a frame within the photo cuts it, its edge is level.
+fn level_crown(landmarks: &Landmarks, coarse: &Coarse) -> f32 {
+    /// Half of what is looked at, in face widths, and steps in it.
+    const HALF: f32 = 0.45;
+    const STEPS: i8 = 18;
+    /// Rise that is still level, in face heights.
+    const LEVEL: f32 = 0.02;
+    let (fw, fh) = (landmarks.face_width(), landmarks.face_height());
+    let (cx, forehead) = landmarks.point(FOREHEAD);
+    let highest = (forehead - fh * 1.1).max(0.0);
+    let step = (fh / 200.0).max(0.25);
+    let tops: Vec<f32> = (-STEPS..=STEPS)
+        .map(|i| {
+            let x = cx + fw * HALF * f32::from(i) / f32::from(STEPS);
+            let mut y = forehead;
+            while y > highest && coarse.at(x, y) >= 0.5 {
+                y -= step;
+            }
+            y
+        })
+        .collect();
+    let widest = tops
+        .iter()
+        .map(|top| {
+            let level = |other: &&f32| (*other - top).abs() <= fh * LEVEL / 2.0;
+            tops.iter().filter(level).count()
+        })
+        .max();
+    widest.unwrap_or(0) as f32 / tops.len() as f32 * 2.0 * HALF
+}
+
 /// Head against background: is the hair cut, does it stand out, is there glare behind it?
 fn head_edge(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse, q: &mut Quality) {
     let (fw, fh) = (landmarks.face_width(), landmarks.face_height());
     let crown = crate::frame::crown(coarse, landmarks);
     q.headroom = (crown / fh.max(1.0)).max(0.0);
+    q.level_crown = level_crown(landmarks, coarse);
     let nose = landmarks.point(BRIDGE);
-    let at = |x: f32, y: f32| {
-        small
-            .at_clamped(x as i64, y as i64)
-            .map(|v| f32::from(v) * (1.0 / 255.0))
-    };
+    // Small surroundings, or a JPEG's blocks and noise would pass for a difference.
+    let half = (fw * 0.02).max(1.0) as i64;
+    let at = |x: f32, y: f32| mean(small, (x as i64, y as i64), half);
     let inside = |x: f32, y: f32| {
         x >= 0.0 && y >= 0.0 && x < small.width() as f32 && y < small.height() as f32
     };
@@ -393,10 +441,10 @@ fn head_edge(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse, q: &mut Quali
             continue;
         }
         let hair = lab(at(nose.0 + dx * near, nose.1 + dy * near));
-        let behind = at(out.0, out.1);
         ring += 1.0;
-        glare += f32::from(u8::from(luma(behind) > 0.97));
-        let b = lab(behind);
+        let point = mean(small, (out.0 as i64, out.1 as i64), 0);
+        glare += f32::from(u8::from(luma(point) > 0.97));
+        let b = lab(at(out.0, out.1));
         differences.push(
             ((hair[0] - b[0]).powi(2) + (hair[1] - b[1]).powi(2) + (hair[2] - b[2]).powi(2)).sqrt(),
         );

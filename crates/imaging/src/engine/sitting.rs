@@ -6,7 +6,7 @@ use crate::composite::{Edge, composite};
 use crate::encode::encode;
 use crate::frame::{self, Crop, Frame, Size};
 use crate::light::{self, Prepared, SourceQuality, Style};
-use crate::matte::{self, Matte, foreground, noise};
+use crate::matte::{self, Matte, foreground, noise, spill};
 use crate::raster::{Kernel, Rect, Rgb, Rgb8, resize_rgb8};
 use crate::recipe::{ENGINE, Look, Recipe, SourceType};
 use crate::restore;
@@ -318,6 +318,7 @@ fn cut(engine: &Engine, selfie: &Selfie, crop: Crop, size: Size) -> Cutout {
     };
     let mut foreground = foreground::estimate(&clean, &matte.alpha);
     let face = (landmarks.point(CHIN).1 - landmarks.point(FOREHEAD).1).max(1.0);
+    spill::suppress(&mut foreground, &matte.alpha, &clean, face);
     foreground::despill(&mut foreground, &matte.alpha, face, 0.8);
     let source = SourceQuality {
         noise: sigma,

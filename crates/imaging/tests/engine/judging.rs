@@ -103,6 +103,7 @@ fn measurements_of_an_earlier_engine_stay_without_new_findings() {
     let mut stored = serde_json::to_value(fine).unwrap();
     for new in [
         "upside_down",
+        "level_crown",
         "mouth_open",
         "evenness",
         "confetti",
@@ -265,6 +266,36 @@ fn a_tilted_and_a_cut_head_are_told() {
         good.at(x, y + top)
     });
     found(&cut, "head_cut");
+}
+
+#[test]
+fn a_head_that_a_page_cuts_is_told() {
+    let good = portrait();
+    assert!(verdict(&good).findings.is_empty());
+    let landmarks = &PRESIDENT.landmarks;
+    let height = landmarks.face_height();
+    // Through the hair, with the page around.
+    let top = landmarks.point(FOREHEAD).1 - height * 0.1;
+    let page = Raster::generate(good.width(), good.height(), |x, y| {
+        let beside = (x as f32 - landmarks.point(FOREHEAD).0).abs() > height;
+        if beside || (y as f32) < top {
+            [236, 233, 226]
+        } else {
+            good.at(x, y)
+        }
+    });
+    let v = verdict(&page);
+    assert!(v.has("head_cut") && v.usable, "{v:?}");
+    let quality = v.quality.unwrap();
+    assert!(quality.headroom > 0.2, "the photo's own edge is far away");
+    // At the limit and past it.
+    for (level, is_cut) in [(0.65, false), (0.651, true)] {
+        let quality = Quality {
+            level_crown: level,
+            ..quality.clone()
+        };
+        assert_eq!(Verdict::of(quality).has("head_cut"), is_cut, "{level}");
+    }
 }
 
 #[test]
