@@ -1,5 +1,6 @@
 //! Makes the pictures of `docs/engine.md`, one per stage:
-//! `cargo run --release -p headshot-imaging --example engine_docs -- docs/engine [PHOTO ...]`
+//! `cargo run --release -p headshot-imaging --example engine_docs -- docs/engine [PHOTO ...]`,
+//! and with `--detail=u2net.onnx` those that compare both detail networks.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -11,6 +12,7 @@
 
 use headshot_imaging::analysis::landmarks::{EYE_LEFT, EYE_RIGHT, LIPS, OVAL};
 use headshot_imaging::encode::encode;
+use headshot_imaging::engine::Cutout;
 use headshot_imaging::perspective::Field;
 use headshot_imaging::raster::{Kernel, Plane, Raster, Rect, Rgb, Rgb8, resize_rgb8};
 use headshot_imaging::{
@@ -23,34 +25,41 @@ use std::path::{Path, PathBuf};
 /// Height of each panel, in pixels.
 const PANEL: usize = 420;
 
+/// Before the path of the large detail network: both are compared.
+const DETAIL: &str = "--detail=";
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut args = std::env::args().skip(1);
-    let out = PathBuf::from(args.next().ok_or("the output folder is missing")?);
+    let is_detail = |arg: &String| arg.starts_with(DETAIL);
+    let (options, mut args): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(is_detail);
+    if args.is_empty() {
+        return Err("the output folder is missing".into());
+    }
+    let out = PathBuf::from(args.remove(0));
     std::fs::create_dir_all(&out)?;
-    let mut photos: Vec<PathBuf> = args.map(PathBuf::from).collect();
+    let mut photos: Vec<PathBuf> = args.iter().map(PathBuf::from).collect();
     if photos.is_empty() {
         let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("portraits");
         photos = ["obama.jpg", "obama2.jpg", "astronaut.png"]
             .map(|n| bundled.join(n))
             .to_vec();
     }
-    let detail = match std::env::args().find_map(|a| a.strip_prefix("--detail=").map(str::to_owned))
-    {
-        Some(path) => DetailWeights::Large(std::fs::read(path)?),
-        None => DetailWeights::Small,
-    };
-    photos.retain(|p| !p.to_string_lossy().starts_with("--"));
-    let engine = Engine::new(Options {
-        detail,
-        ..Options::default()
-    })?;
+    let engine = Engine::new(Options::default())?;
+    let mut large = None;
+    for path in options.iter().filter_map(|arg| arg.strip_prefix(DETAIL)) {
+        large = Some(Engine::new(Options {
+            detail: DetailWeights::Large(std::fs::read(path)?),
+            ..Options::default()
+        })?);
+    }
     for path in photos {
         let stem = path
             .file_stem()
             .and_then(|s| s.to_str())
             .unwrap_or("photo")
             .to_owned();
-        let selfie = engine.open(&std::fs::read(&path)?)?;
+        let bytes = std::fs::read(&path)?;
+        let selfie = engine.open(&bytes)?;
         eprintln!(
             "{stem}: detail disagreement {:?}",
             selfie.detail.as_ref().map(|d| d.disagreement)
@@ -58,8 +67,50 @@ fn main() -> Result<(), Box<dyn Error>> {
         stages(&engine, &selfie, &out, &stem)?;
         straightened(&selfie, &out, &stem)?;
         restored(&engine, &selfie, &out, &stem)?;
+        if let Some(large) = &large {
+            compared(&engine, large, &bytes, &out, &stem)?;
+        }
     }
     Ok(())
+}
+
+/// The head by both detail networks, pixel by pixel as in the finished picture, on green, and the difference of
+/// their alphas: grey where there is none, white where the large one has more of the person.
+fn compared(
+    small: &Engine,
+    large: &Engine,
+    bytes: &[u8],
+    out: &Path,
+    stem: &str,
+) -> Result<(), Box<dyn Error>> {
+    let look = Look::default();
+    let mut cutouts = Vec::new();
+    for engine in [small, large] {
+        let selfie = engine.open(bytes)?;
+        cutouts.push(engine.sitting(&selfie).cutout(look.crop, look.size)?);
+    }
+    let (a, b) = (&cutouts[0].matte.alpha, &cutouts[1].matte.alpha);
+    let off = a.zip(b, |a, b| f64::from((a - b).abs()));
+    let mean = off.data().iter().sum::<f64>() / off.data().len() as f64;
+    let much = off.data().iter().filter(|d| **d > 0.1).count() as f64 / off.data().len() as f64;
+    eprintln!(
+        "{stem}: alpha by the large network differs by {:.2} thousandths, by more than a tenth in {:.2} % of all pixels",
+        mean * 1e3,
+        much * 100.0
+    );
+    let forehead = cutouts[0].landmarks.point(10);
+    let side = 2 * PANEL;
+    let left = (forehead.0 as usize)
+        .saturating_sub(side / 2)
+        .min(a.width() - side);
+    let top = (forehead.1 as usize).saturating_sub(side / 3);
+    let part = |picture: Rgb8| picture.crop(left, top, left + side, top + PANEL);
+    let green = |cutout: &Cutout| {
+        part(over(&cutout.foreground, &cutout.matte.alpha, [0.0, 0.6, 0.25]).to_u8())
+    };
+    let difference = part(grey(&a.zip(b, |a, b| 0.5 + (b - a) / 2.0)));
+    let panels = [green(&cutouts[0]), green(&cutouts[1]), difference];
+    save(out, &format!("{stem}-10-networks"), &panels)
 }
 
 #[expect(clippy::too_many_lines, reason = "one panel after the other")]
