@@ -273,6 +273,11 @@ mod tests {
                 let made = convolution.apply_by(&[&maps], |band| band.eval(isa));
                 close(&made, &truth, activation);
             }
+            #[cfg(target_arch = "x86_64")]
+            if let Some(isa) = rten_simd::isa::Avx512Isa::new() {
+                let made = convolution.apply_by(&[&maps], |band| band.eval(isa));
+                close(&made, &truth, activation);
+            }
         }
     }
 

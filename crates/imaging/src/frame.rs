@@ -292,13 +292,31 @@ pub fn choose(subject: &Subject<'_>, crop: Crop, size: Size) -> Frame {
     } else {
         roll.clamp(-LEVEL_TO, LEVEL_TO)
     };
+    // With the whole head from side to side, unless there is no such frame: hair can be wider.
+    let best = [true, false]
+        .into_iter()
+        .find_map(|whole| best_levelled(subject, crop, size, full, whole));
+    best.unwrap_or_else(|| last_resort(subject, size))
+}
+
+/// The frame that is levelled most, from `full` degrees on, unless levelling tightens it.
+fn best_levelled(
+    subject: &Subject<'_>,
+    crop: Crop,
+    size: Size,
+    full: f32,
+    whole: bool,
+) -> Option<Frame> {
     let mut best: Option<(Frame, f32)> = None;
     for part in [1.0f32, 0.66, 0.33, 0.0] {
-        let Some((frame, tightness)) = fit(subject, crop, size, (full * part).to_radians()) else {
+        let head = Head::of(subject, (full * part).to_radians());
+        let fits =
+            |frame: &Frame| !(cuts_body(subject, frame) || whole && head.is_cut_by(subject, frame));
+        let Some((frame, tightness)) = largest(&head, crop, size, fits) else {
             continue;
         };
         if tightness > 0.8 {
-            return frame;
+            return Some(frame);
         }
         if best.as_ref().is_none_or(|b| tightness > b.1 + 0.05) {
             best = Some((frame, tightness));
@@ -307,13 +325,17 @@ pub fn choose(subject: &Subject<'_>, crop: Crop, size: Size) -> Frame {
             break;
         }
     }
-    best.map_or_else(|| last_resort(subject, size), |b| b.0)
+    best.map(|b| b.0)
 }
 
-/// The largest fitting frame at one angle, and its height over the wished height.
-fn fit(subject: &Subject<'_>, crop: Crop, size: Size, angle: f32) -> Option<(Frame, f32)> {
+/// The largest fitting frame at the head's angle, and its height over the wished height.
+fn largest(
+    head: &Head,
+    crop: Crop,
+    size: Size,
+    fits: impl Fn(&Frame) -> bool,
+) -> Option<(Frame, f32)> {
     let (ratio, free) = crop.proportions();
-    let head = Head::of(subject, angle);
     let free = if head.cut { 0.0 } else { free };
     let aspect = size.width as f32 / size.height as f32;
     let wished = head.height / ratio;
@@ -329,13 +351,13 @@ fn fit(subject: &Subject<'_>, crop: Crop, size: Size, angle: f32) -> Option<(Fra
             let shift = sign * f32::from((k + 1) / 2) * 0.1 * reach * width;
             let frame = Frame {
                 size,
-                centre: head.place(width, height, free, shift),
+                centre: head.place(height, free, shift),
                 step: height / size.height as f32,
-                angle,
+                angle: head.angle,
                 tightened: height < wished * 0.97,
                 reduced: false,
             };
-            if !cuts_body(subject, &frame) {
+            if fits(&frame) {
                 return Some((frame, height / wished));
             }
         }
@@ -386,9 +408,24 @@ impl Head {
         }
     }
 
+    /// Whether a side of the frame goes through the head although the photo shows more of it.
+    fn is_cut_by(&self, subject: &Subject<'_>, frame: &Frame) -> bool {
+        const POINTS: usize = 40;
+        let chin = subject.landmarks.point(CHIN).1;
+        let (width, height) = (frame.size.width as f32, frame.size.height as f32);
+        (0..=POINTS).any(|i| {
+            let y = i as f32 / POINTS as f32 * height;
+            [0.0, width].into_iter().any(|x| {
+                let (sx, sy) = frame.to_image(x, y);
+                let inside = sx > 0.0 && sx < subject.image.0 as f32;
+                // Below the ears there are long hair and shoulders.
+                inside && sy < chin - self.height * 0.2 && subject.coarse.at(sx, sy) > 0.5
+            })
+        })
+    }
+
     /// The centre of a frame, in the analysed image.
-    fn place(&self, width: f32, height: f32, free: f32, shift: f32) -> (f32, f32) {
-        let _ = width;
+    fn place(&self, height: f32, free: f32, shift: f32) -> (f32, f32) {
         let u = self.middle + shift;
         let v = self.top - free * height + height / 2.0;
         let (sin, cos) = self.angle.sin_cos();
@@ -431,7 +468,7 @@ fn last_resort(subject: &Subject<'_>, size: Size) -> Frame {
     let head = Head::of(subject, 0.0);
     let aspect = size.width as f32 / size.height as f32;
     let height = (head.height / TIGHTEST).min(h).min(w / aspect);
-    let (cx, cy) = head.place(height * aspect, height, 0.05, 0.0);
+    let (cx, cy) = head.place(height, 0.05, 0.0);
     let half = (height * aspect / 2.0, height / 2.0);
     Frame {
         size,

@@ -99,6 +99,13 @@ pub struct Quality {
     /// Lines of print around the person.
     #[serde(default)]
     pub print: f32,
+    /// Signs of a page around the person: lines of print, a head that ends level, straight edges.
+    #[serde(default)]
+    pub page: f32,
+    /// Lab distance of chroma between the skin around the eyes and what is most like it from the nose to
+    /// the chin.
+    #[serde(default)]
+    pub covered: f32,
     /// Distance to the person whom most photos of the set show, when this one shows somebody else;
     /// else 0.
     #[serde(default)]

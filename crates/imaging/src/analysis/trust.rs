@@ -1,6 +1,6 @@
 //! Is it what it claims to be: a photo, of a person, with the detail that its pixels promise?
 
-use super::landmarks::{BRIDGE, CHIN, Landmarks, OVAL};
+use super::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks, OVAL};
 use super::quality::{Normalised, Quality, normalise, sharpness};
 use crate::color::lab;
 use crate::filter::quantile;
@@ -9,6 +9,13 @@ use crate::raster::{Rgb8, luma};
 
 /// Distance between the eyes of a headshot of the usual size, in pixels.
 const DELIVERED: f32 = 157.0;
+
+/// Lines of print that a wall or a shirt may have.
+pub(super) const PRINT_MAX: f32 = 1.0;
+
+/// Width from which a level upper edge is no head's, in face widths: heads have 0.46 and less, those that
+/// a page cuts through the hair 0.75 and more.
+pub(super) const LEVEL_CROWN_MAX: f32 = 0.65;
 
 /// A face brighter than this is lit from the front, whatever else there is.
 const SHADE: f32 = 0.5;
@@ -35,6 +42,8 @@ pub(super) fn measure(
         0.0
     };
     q.print = print(small, landmarks, coarse);
+    q.page = page(small, q, landmarks);
+    q.covered = covered(face);
 }
 
 /// The face's bounds in the upload: columns and rows.
@@ -240,6 +249,8 @@ fn print(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse) -> f32 {
     /// Changes in a row: at least in a line of print, at most in a plain row.
     const MANY: u32 = 20;
     const FEW: u32 = 6;
+    /// Rows of neither kind that may lie between the two.
+    const BETWEEN: u32 = 8;
     let (w, h) = (small.width(), small.height());
     let nose = landmarks.point(BRIDGE).0;
     let (across, down) = (landmarks.face_width() * 1.5, landmarks.face_height() * 1.3);
@@ -264,23 +275,136 @@ fn print(small: &Rgb8, landmarks: &Landmarks, coarse: &Coarse) -> f32 {
         changes
     });
     let rows: Vec<u32> = rows.collect();
-    let (mut lines, mut plain, mut tall) = (0u32, 0, 0);
+    // Tall letters and feet reach out of a line: rows that are neither plain nor full.
+    let (mut lines, mut plain, mut tall, mut between) = (0u32, 0, 0, 0);
     for &changes in &rows {
         if changes >= MANY {
             // A band counts when plain rows precede it; it is a line when they follow.
             tall = if tall > 0 || plain >= 2 { tall + 1 } else { 0 };
-            plain = 0;
+            (plain, between) = (0, 0);
         } else if changes <= FEW {
-            plain += 1;
+            plain = if between > 0 { 1 } else { plain + 1 };
+            between = 0;
             if plain == 2 {
                 lines += u32::from((4..=h / 16).contains(&tall));
                 tall = 0;
             }
         } else {
-            plain = 0;
+            between += 1;
+            if between > BETWEEN {
+                (plain, tall) = (0, 0);
+            }
         }
     }
+    // The photo's lower edge ends a line, too.
+    lines += u32::from(plain < 2 && (4..=h / 16).contains(&tall));
     lines as f32
+}
+
+/// Signs of a page around the person: lines of print; a head that ends level; something even that begins
+/// along a line below the face, and on all its sides.
+fn page(small: &Rgb8, q: &Quality, landmarks: &Landmarks) -> f32 {
+    let sides = edges(small, landmarks);
+    let signs = [
+        q.print > PRINT_MAX,
+        q.level_crown > LEVEL_CROWN_MAX,
+        sides[0],
+        sides.iter().all(|side| *side),
+    ];
+    let signs = signs.map(|sign| f32::from(u8::from(sign)));
+    signs.iter().sum()
+}
+
+/// Whether something even begins along a straight upright line below, above, left and right of the face.
+fn edges(small: &Rgb8, landmarks: &Landmarks) -> [bool; 4] {
+    let (fw, fh) = (landmarks.face_width(), landmarks.face_height());
+    let (cx, chin) = landmarks.point(CHIN);
+    let forehead = landmarks.point(FOREHEAD).1;
+    let apart = (fh * 0.01).max(1.0);
+    let at = |x: f32, y: f32| {
+        luma(
+            small
+                .at_clamped(x as i64, y as i64)
+                .map(|c| f32::from(c) / 255.0),
+        )
+    };
+    let (width, height) = (small.width() as f32, small.height() as f32);
+    let across = |part: f32| cx + fw * (part - 0.5);
+    let down = |part: f32| forehead + (chin - forehead) * part;
+    let row = |y: f32, outwards: f32| {
+        begins(|part| {
+            (
+                at(across(part), y - outwards),
+                at(across(part), y + outwards),
+            )
+        })
+    };
+    let column = |x: f32, outwards: f32| {
+        begins(|part| (at(x - outwards, down(part)), at(x + outwards, down(part))))
+    };
+    let between = |from: f32, to: f32, end: f32| {
+        let (from, to) = (from.max(apart), to.min(end - apart));
+        (from as usize..to.max(from) as usize).map(|v| v as f32)
+    };
+    [
+        between(chin - fh * 0.35, chin + fh * 3.0, height).any(|y| row(y, apart)),
+        between(forehead - fh * 2.0, forehead, height).any(|y| row(y, -apart)),
+        between(cx - fw * 3.0, cx - fw * 0.5, width).any(|x| column(x, -apart)),
+        between(cx + fw * 0.5, cx + fw * 3.0, width).any(|x| column(x, apart)),
+    ]
+}
+
+/// Whether what lies outside of a line is even, and most of what is inside differs from it. `pair`:
+/// luma inside and outside, at a part of the line.
+fn begins(pair: impl Fn(f32) -> (f32, f32)) -> bool {
+    /// Places along the line, and how many of them have to differ.
+    const PLACES: u8 = 24;
+    const DIFFERENT: usize = 18;
+    /// Difference of luma that counts, and that an even page may have.
+    const CHANGE: f32 = 0.06;
+    const EVEN: f32 = 0.1;
+    let (mut low, mut high, mut different) = (f32::MAX, f32::MIN, 0);
+    for place in 0..PLACES {
+        let (inside, outside) = pair(f32::from(place) / f32::from(PLACES - 1));
+        low = low.min(outside);
+        high = high.max(outside);
+        if high - low > EVEN {
+            return false;
+        }
+        different += usize::from((inside - outside).abs() > CHANGE);
+    }
+    different >= DIFFERENT
+}
+
+/// Lab distance of chroma between the skin around the eyes and whatever below them is most like it: a
+/// mask from the nose to the chin has another colour everywhere, a beard leaves the nose.
+fn covered(face: &Normalised) -> f32 {
+    /// Bridge of the nose, between the brows, forehead, below both eyes.
+    const BARE: [usize; 6] = [6, 168, 9, 151, 118, 347];
+    /// Tip of the nose, below it, beside the mouth, chin.
+    const LOWER: [usize; 6] = [4, 5, 164, 205, 425, 199];
+    let chroma = |point: usize| {
+        let (x, y) = face.landmarks.point(point);
+        let mut sum = [0.0f32; 3];
+        for dy in -2i64..=2 {
+            for dx in -2i64..=2 {
+                let p = face.pixels.at_clamped(x as i64 + dx, y as i64 + dy);
+                for (sum, value) in sum.iter_mut().zip(p) {
+                    *sum += value / 25.0;
+                }
+            }
+        }
+        let [_, a, b] = lab(sum);
+        (a, b)
+    };
+    let bare = BARE.map(chroma);
+    let a = quantile(&mut bare.map(|c| c.0), 0.5);
+    let b = quantile(&mut bare.map(|c| c.1), 0.5);
+    LOWER
+        .map(chroma)
+        .into_iter()
+        .map(|c| (c.0 - a).hypot(c.1 - b))
+        .fold(f32::MAX, f32::min)
 }
 
 #[cfg(test)]

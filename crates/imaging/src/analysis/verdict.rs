@@ -2,6 +2,7 @@
 
 use super::identity::{Identity, SAME_PERSON_MAX};
 use super::quality::{Quality, UNMEASURED};
+use super::trust::{LEVEL_CROWN_MAX, PRINT_MAX};
 use crate::decode::DecodeError;
 
 /// What a finding means for the photo.
@@ -70,10 +71,6 @@ pub const DIFFERENT_PERSON: &str = "different_person";
 
 /// Spread of colour below which a face has one tint.
 const ONE_TINT: f32 = 2.0;
-
-/// Width from which a level upper edge is no head's, in face widths: heads have 0.46 and less, those that
-/// a page cuts through the hair 0.75 and more.
-const LEVEL_CROWN: f32 = 0.65;
 
 /// Whether it is for want of light that a face has one tint.
 fn is_without_light(q: &Quality) -> bool {
@@ -244,8 +241,8 @@ pub const RULES: &[Rule] = &[
         severity: Refusal,
         sentence: "The eyes are closed in this photo.",
         measure: |q| q.eye_openness,
-        limit: AtLeast(0.17),
-        reason: "open eyes, narrow ones and smiling ones too, measure 0.2 to 0.4",
+        limit: AtLeast(0.19),
+        reason: "open eyes, narrow ones and smiling ones too, measure 0.2 to 0.4, lids about to close 0.18",
     },
     Rule {
         code: "sunglasses",
@@ -254,6 +251,15 @@ pub const RULES: &[Rule] = &[
         measure: |q| q.eye_visibility,
         limit: AtLeast(0.42),
         reason: "eyes behind clear glasses measure 0.8 and more, behind dark ones below 0.4",
+    },
+    Rule {
+        code: "face_covered",
+        severity: Refusal,
+        sentence: "The face is covered in this photo. Please take off your mask.",
+        measure: |q| q.covered,
+        limit: AtMost(11.0),
+        reason: "something between the nose's tip and the chin has the colour of the skin around the eyes, within 6 \
+                 on portraits and 8 on strongly compressed ones, beards included; masks measure 14 and more",
     },
     Rule {
         code: "face_turned_away",
@@ -312,7 +318,7 @@ pub const RULES: &[Rule] = &[
         sentence: "The top of the head is cut off in this photo.",
         // A page or a frame within the photo cuts a head like the photo's own edge.
         measure: |q| {
-            if q.level_crown > LEVEL_CROWN {
+            if q.level_crown > LEVEL_CROWN_MAX {
                 0.0
             } else {
                 q.headroom
@@ -356,11 +362,20 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         code: "document",
+        severity: Refusal,
+        sentence: "This is a picture of a document or of another picture. Please upload a photo of you.",
+        measure: |q| q.page,
+        limit: AtMost(1.0),
+        reason: "of print, a head that ends level, an even ground that begins along a line below the face, and one \
+                 that does so on all sides, the portraits at hand have none or one, pages two and more",
+    },
+    Rule {
+        code: "print",
         severity: Warning,
         sentence: "There is print beside the face in this photo. A photo of you gives a better \
                    result than a picture of a document.",
         measure: |q| q.print,
-        limit: AtMost(1.0),
+        limit: AtMost(PRINT_MAX),
         reason: "a page of a passport has two machine-readable lines at least; the portraits at \
                  hand have no line, though flags, blinds and books are among their backgrounds",
     },
@@ -369,9 +384,9 @@ pub const RULES: &[Rule] = &[
         severity: Warning,
         sentence: "The hair cannot be told from the background in this photo.",
         measure: |q| q.hair_contrast,
-        limit: AtLeast(8.0),
-        reason: "below Lab difference 8 over a third of the head's outline the edge is a guess: black hair on \
-                 black measures 3 to 7, grey or brown hair on black 10 and more, other portraits 17 and more",
+        limit: AtLeast(14.0),
+        reason: "below Lab difference 14 over a third of the head's outline the edge is a guess: black hair on \
+                 black measures 3 to 7, dark hair on black 10 to 13, other portraits 17 and more",
     },
 ];
 

@@ -5,10 +5,11 @@ use crate::ENGINE;
 use crate::pictures::{
     self, ASTRONAUT, OBAMA, OBAMA2, blurred, filled, jpeg, png, rotated, scaled, side_by_side,
 };
-use headshot_imaging::analysis::landmarks::{CHIN, FOREHEAD, Landmarks};
+use headshot_imaging::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks};
 use headshot_imaging::analysis::quality::Quality;
 use headshot_imaging::analysis::verdict::{Limit, RULES, Severity};
 use headshot_imaging::decode::{Orientation, decode};
+use headshot_imaging::filter::polygon;
 use headshot_imaging::raster::{Raster, Rgb8};
 use headshot_imaging::{Selfie, Verdict};
 use std::sync::LazyLock;
@@ -50,6 +51,7 @@ const SETTERS: &[(&str, Set)] = &[
     ("overexposed", |q, v| q.clipped_high = v),
     ("eyes_closed", |q, v| q.eye_openness = v),
     ("sunglasses", |q, v| q.eye_visibility = v),
+    ("face_covered", |q, v| q.covered = v),
     ("face_turned_away", |q, v| q.yaw = -v),
     ("different_person", |q, v| q.stranger = v),
     ("people_differ", |q, v| q.undecided = v),
@@ -63,7 +65,8 @@ const SETTERS: &[(&str, Set)] = &[
         q.back_light = v;
     }),
     ("oversharpened", |q, v| q.detail = v),
-    ("document", |q, v| q.print = v),
+    ("document", |q, v| q.page = v),
+    ("print", |q, v| q.print = v),
     ("hair_blends_in", |q, v| q.hair_contrast = v),
 ];
 
@@ -113,6 +116,8 @@ fn measurements_of_an_earlier_engine_stay_without_new_findings() {
         "hue_off",
         "rim_light",
         "print",
+        "page",
+        "covered",
     ] {
         assert!(
             stored.as_object_mut().unwrap().remove(new).is_some(),
@@ -205,13 +210,78 @@ fn an_enlarged_small_photo_is_refused() {
 }
 
 #[test]
-fn a_page_with_print_is_warned_of_and_ranked_last() {
-    let page = pictures::page(&scaled(&portrait(), 420, 525));
-    let v = verdict(&page);
-    assert!(v.has("document"), "{v:?}");
-    for other in [OBAMA, OBAMA2, ASTRONAUT] {
-        let other = ENGINE.check(other).unwrap();
-        assert!(v.score < other.score, "{} against {}", v.score, other.score);
+fn a_picture_of_a_document_is_refused() {
+    let scan = pictures::page(&scaled(&portrait(), 420, 525));
+    let v = verdict(&scan);
+    assert!(v.has("document") && !v.usable, "{v:?}");
+    assert!(v.has("print"), "{v:?}");
+    // A portrait on an empty page, cut through hair and chin.
+    let good = portrait();
+    let (forehead, chin) = (
+        PRESIDENT.landmarks.point(FOREHEAD),
+        PRESIDENT.landmarks.point(CHIN),
+    );
+    let height = PRESIDENT.landmarks.face_height();
+    let bare = Raster::generate(good.width(), good.height(), |x, y| {
+        let (u, v) = (x as f32, y as f32);
+        let beside = (u - forehead.0).abs() > height * 0.7;
+        if beside || v < forehead.1 - height * 0.1 || v > chin.1 + height * 0.02 {
+            [236, 233, 226]
+        } else {
+            good.at(x, y)
+        }
+    });
+    found(&bare, "document");
+}
+
+/// Print on a wall: the person in front of it is no page's.
+#[test]
+fn print_behind_a_person_is_warned_of() {
+    let good = portrait();
+    let landmarks = &PRESIDENT.landmarks;
+    let nose = landmarks.point(BRIDGE).0;
+    let wall = Raster::generate(good.width(), good.height(), |x, y| {
+        let beside = (x as f32 - nose).abs() > landmarks.face_width() * 1.2;
+        let line = (60..90).contains(&y) || (130..160).contains(&y);
+        match () {
+            () if beside && y < 260 && line && x % 12 < 6 => [30, 30, 60],
+            () if beside && y < 260 => [226, 232, 228],
+            () => good.at(x, y),
+        }
+    });
+    let v = verdict(&wall);
+    assert!(v.has("print") && v.usable && !v.has("document"), "{v:?}");
+}
+
+#[test]
+fn a_mask_is_refused_and_a_beard_is_not() {
+    let good = portrait();
+    let l = &PRESIDENT.landmarks;
+    // From a cheek to the other, over the bridge of the nose, and along the jaw.
+    let below = |point: usize, colour: [u8; 3]| {
+        let jaw = [
+            454, 361, 397, 365, 378, 377, 152, 148, 149, 136, 172, 132, 234,
+        ];
+        let edge = jaw.into_iter().chain([point]);
+        let outline: Vec<(f32, f32)> = edge.map(|i| l.point(i)).collect();
+        let shape = polygon(good.width(), good.height(), &outline);
+        Raster::generate(good.width(), good.height(), |x, y| {
+            if shape.at(x, y) > 0.5 {
+                colour
+            } else {
+                good.at(x, y)
+            }
+        })
+    };
+    for colour in [[236, 238, 240], [24, 24, 26], [90, 150, 200]] {
+        found(&below(6, colour), "face_covered");
+    }
+    // Black hair below the nose.
+    let v = verdict(&below(2, [24, 20, 18]));
+    assert!(!v.has("face_covered"), "{v:?}");
+    for bare in [OBAMA, OBAMA2, ASTRONAUT] {
+        let v = ENGINE.check(bare).unwrap();
+        assert!(!v.has("face_covered"), "{v:?}");
     }
 }
 

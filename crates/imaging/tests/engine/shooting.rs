@@ -339,6 +339,43 @@ fn a_tilted_head_is_levelled_without_leaving_the_photo() {
     assert!(left.abs() < roll.abs(), "{roll} became {left}");
 }
 
+/// A tilted head above the photo's lower edge: levelled, there would be room for a part of it only.
+#[test]
+fn the_frame_shows_the_head_from_side_to_side() {
+    let tilted = pictures::rotated(&decode(OBAMA).unwrap().pixels, 14.0);
+    let there = ENGINE.open(&jpeg(&tilted)).unwrap();
+    let scale = there.scale();
+    let (chin, height) = (
+        there.landmarks.point(CHIN),
+        there.landmarks.face_height() * scale,
+    );
+    let at = |v: f32| v.max(0.0) as usize;
+    let (x, y) = (chin.0 * scale, chin.1 * scale);
+    let crop = tilted.crop(
+        at(x - height * 1.5),
+        at(y - height * 1.7),
+        at(x + height * 1.5).min(tilted.width()),
+        at(y + height * 0.3),
+    );
+    let selfie = ENGINE.open(&jpeg(&crop)).unwrap();
+    let size = Size {
+        width: 320,
+        height: 400,
+    };
+    for shape in [Crop::Headshot, Crop::Close, Crop::Half] {
+        let cutout = ENGINE.sitting(&selfie).cutout(shape, size).unwrap();
+        let alpha = &cutout.matte.alpha;
+        let chin = cutout.landmarks.point(CHIN).1 as usize;
+        let eyes = cutout.landmarks.eyes().0.1 as usize;
+        assert!(eyes < chin && chin < alpha.height());
+        for row in 0..chin - (chin - eyes) / 2 {
+            for column in [0, alpha.width() - 1] {
+                assert!(alpha.at(column, row) < 0.5, "{shape:?}: row {row}");
+            }
+        }
+    }
+}
+
 #[test]
 fn photos_without_a_face_are_refused() {
     refused_with(&filled(640, 480, [127; 3]), "no_face");
