@@ -71,7 +71,7 @@ pub enum DecodeError {
     #[error("This file is cut off: the end of the photo is missing.")]
     Truncated,
     /// The content breaks the rules of its own format.
-    #[error("This file is damaged and cannot be read ({detail}).")]
+    #[error("This file is damaged and cannot be read. Please upload the photo once more.")]
     Malformed {
         /// What the decoder found.
         detail: String,
