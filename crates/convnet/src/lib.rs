@@ -2,7 +2,7 @@
 //!
 //! The general runtime lays each pixel's neighbours out in memory before it multiplies, which takes
 //! longer than multiplying where there are few channels, as in U2-Net. Here the maps have a rim of
-//! zeros, and the neighbours are read where they are: [`kernel`] says how.
+//! zeros, and the neighbours are read where they are; `kernel` says how.
 //!
 //! The vectors are those of the processor at hand (AVX-512, AVX2, NEON, or what the compiler makes
 //! of plain arrays), chosen when the program runs. Each output is summed in one order, whatever

@@ -45,7 +45,7 @@ impl Doubler {
             .ok_or_else(|| error("it is not a network that doubles".to_owned()))
     }
 
-    /// A picture twice as large, without [`MARGIN`] pixels at each edge of what it was.
+    /// A picture twice as large, without seven pixels at each edge of what it was.
     pub fn doubled(&self, picture: &Rgb8) -> Rgb8 {
         let (width, height) = (picture.width(), picture.height());
         let mut maps = Maps::generate(3, width, height, |k, x, y| {
