@@ -180,9 +180,9 @@ pub const RULES: &[Rule] = &[
         severity: Refusal,
         sentence: "This does not look like a photo of a person.",
         measure: |q| q.shading,
-        limit: AtLeast(0.35),
-        reason: "light and pores change skin almost everywhere (0.8 and more); an evenly filled \
-                 drawing changes only at its lines",
+        limit: AtLeast(0.55),
+        reason: "light and pores change skin almost everywhere (0.9 and more, strongly compressed 0.7); an evenly \
+                 filled drawing changes only at its lines, a photo made a cartoon of in 0.4",
     },
     Rule {
         code: "blurry",

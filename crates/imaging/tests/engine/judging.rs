@@ -195,6 +195,13 @@ fn a_posterised_portrait_is_refused() {
 }
 
 #[test]
+fn a_portrait_in_flat_colours_is_refused() {
+    let flat = blurred(&portrait(), 3).map(|p| p.map(|v| v / 48 * 48 + 7));
+    let v = verdict(&flat);
+    assert!(!v.usable && v.has("not_a_photo"), "{v:?}");
+}
+
+#[test]
 fn an_enlarged_small_photo_is_refused() {
     let good = portrait();
     let tiny = scaled(&good, 228, 284);
