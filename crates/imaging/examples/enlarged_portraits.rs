@@ -21,7 +21,7 @@ const PORTRAITS: [(&str, u32, usize); 3] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("portraits");
-    let net = Doubler::new(&RESTORE)?;
+    let net = Doubler::from_onnx(RESTORE.name, RESTORE.verified()?)?;
     let engine = Engine::new(Options::default())?;
     for (file, times, height) in PORTRAITS {
         let path = folder.join(file);

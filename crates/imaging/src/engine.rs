@@ -261,7 +261,7 @@ impl Engine {
             },
             person: load(PERSON)?,
             identity: load(IDENTITY)?,
-            restore: Doubler::new(&RESTORE)?,
+            restore: Doubler::from_onnx(RESTORE.name, RESTORE.verified()?)?,
             detail,
             detail_kind,
             scenes: Mutex::new(Vec::new()),

@@ -202,7 +202,7 @@ mod tests {
     use crate::weights::RESTORE;
 
     fn net() -> Doubler {
-        Doubler::new(&RESTORE).unwrap()
+        Doubler::from_onnx(RESTORE.name, RESTORE.bytes).unwrap()
     }
 
     /// Lines and slow changes, so that every place differs.

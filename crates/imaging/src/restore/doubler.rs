@@ -5,7 +5,6 @@ use headshot_convnet::{Activation, Convolution, Maps, doubling_layers, layers};
 
 use crate::net::NetError;
 use crate::raster::{Raster, Rgb8, byte};
-use crate::weights::Weights;
 
 /// Pixels that the network uses up at each edge of its input.
 pub(super) const MARGIN: usize = 7;
@@ -22,13 +21,12 @@ impl Doubler {
     ///
     /// # Errors
     ///
-    /// When the file is another than the reviewed one, or of another network.
-    pub fn new(weights: &Weights) -> Result<Self, NetError> {
+    /// When it is of another network.
+    pub fn from_onnx(name: &str, file: &[u8]) -> Result<Self, NetError> {
         let error = |detail: String| NetError {
-            name: weights.name.to_owned(),
+            name: name.to_owned(),
             detail,
         };
-        let file = weights.verified().map_err(|e| error(e.to_string()))?;
         let mut own = Vec::new();
         for layer in layers(file).map_err(|e| error(e.to_string()))? {
             own.extend(Convolution::new(&layer, LEAKY));
@@ -77,7 +75,9 @@ mod tests {
             let line = usize::from((x * 7 + y * 3) % 23 < 4) * 90;
             [x * 2 + line, y * 2 + line, x + y].map(|v| v as u8)
         });
-        let ours = Doubler::new(&RESTORE).unwrap().doubled(&picture);
+        let ours = Doubler::from_onnx(RESTORE.name, RESTORE.bytes)
+            .unwrap()
+            .doubled(&picture);
         assert_eq!((ours.width(), ours.height()), (DOUBLED, DOUBLED));
         let pool = std::sync::Arc::new(rten::ThreadPool::with_num_threads(1));
         let theirs = Network::from_static(RESTORE.name, RESTORE.bytes, &pool).unwrap();
@@ -93,6 +93,6 @@ mod tests {
 
     #[test]
     fn another_network_is_refused() {
-        assert!(Doubler::new(&PERSON).is_err());
+        assert!(Doubler::from_onnx(RESTORE.name, PERSON.bytes).is_err());
     }
 }
