@@ -89,6 +89,9 @@ pub const MAX_ENLARGEMENT: f32 = 1.15;
 /// Tightest framing: the head may fill this part of the height when the photo leaves no choice.
 const TIGHTEST: f32 = 0.80;
 
+/// How much smaller a frame may become to end above what breaks the body.
+const CLOSER: f32 = 0.75;
+
 /// Tilt that is left alone: levelling costs sharpness and a straight head is never exactly zero.
 const LEVEL_FROM: f32 = 1.5;
 /// Largest correction, degrees.
@@ -292,10 +295,12 @@ pub fn choose(subject: &Subject<'_>, crop: Crop, size: Size) -> Frame {
     } else {
         roll.clamp(-LEVEL_TO, LEVEL_TO)
     };
-    // With the whole head from side to side, unless there is no such frame: hair can be wider.
-    let best = [true, false]
-        .into_iter()
-        .find_map(|whole| best_levelled(subject, crop, size, full, whole));
+    // With the whole head from side to side, unless there is no such frame: hair can be wider. And
+    // above what is held before the body, unless that leaves no frame either.
+    let wishes = [(true, true), (true, false), (false, false)];
+    let best = wishes.into_iter().find_map(|(whole, unbroken)| {
+        best_levelled(subject, crop, size, full, Wishes { whole, unbroken })
+    });
     best.unwrap_or_else(|| last_resort(subject, size))
 }
 
@@ -305,14 +310,12 @@ fn best_levelled(
     crop: Crop,
     size: Size,
     full: f32,
-    whole: bool,
+    wishes: Wishes,
 ) -> Option<Frame> {
     let mut best: Option<(Frame, f32)> = None;
     for part in [1.0f32, 0.66, 0.33, 0.0] {
         let head = Head::of(subject, (full * part).to_radians());
-        let fits =
-            |frame: &Frame| !(cuts_body(subject, frame) || whole && head.is_cut_by(subject, frame));
-        let Some((frame, tightness)) = largest(&head, crop, size, fits) else {
+        let Some((frame, tightness)) = largest(subject, &head, crop, size, wishes) else {
             continue;
         };
         if tightness > 0.8 {
@@ -328,12 +331,22 @@ fn best_levelled(
     best.map(|b| b.0)
 }
 
+/// What a frame should do, where the photo has one that does.
+#[derive(Debug, Clone, Copy)]
+struct Wishes {
+    /// Show the head from side to side.
+    whole: bool,
+    /// End above what takes a piece out of the body.
+    unbroken: bool,
+}
+
 /// The largest fitting frame at the head's angle, and its height over the wished height.
 fn largest(
+    subject: &Subject<'_>,
     head: &Head,
     crop: Crop,
     size: Size,
-    fits: impl Fn(&Frame) -> bool,
+    wishes: Wishes,
 ) -> Option<(Frame, f32)> {
     let (ratio, free) = crop.proportions();
     let free = if head.cut { 0.0 } else { free };
@@ -341,25 +354,37 @@ fn largest(
     let wished = head.height / ratio;
     let mut height = wished;
     let mut step = 0;
-    while height >= head.height / TIGHTEST {
+    let smallest = head.height / TIGHTEST;
+    let smallest = if wishes.unbroken {
+        smallest.max(wished * CLOSER)
+    } else {
+        smallest
+    };
+    while height >= smallest {
         let width = height * aspect;
         // A picture may be off-centre by a tenth, and by more once it had to be tightened anyway.
         let reach = if step < 20 { 0.10 } else { 0.20 };
-        for k in 0..=20i8 {
+        let mut frames = (0..=20i8).map(|k| {
             // 0, 1, -1, 2, -2 ... hundredths of the reach's tenth.
             let sign = if k % 2 == 0 { -1.0 } else { 1.0 };
             let shift = sign * f32::from((k + 1) / 2) * 0.1 * reach * width;
-            let frame = Frame {
+            Frame {
                 size,
                 centre: head.place(height, free, shift),
                 step: height / size.height as f32,
                 angle: head.angle,
                 tightened: height < wished * 0.97,
                 reduced: false,
-            };
-            if fits(&frame) {
-                return Some((frame, height / wished));
             }
+        });
+        // What breaks the body is not looked for again further aside: there it would only be hidden.
+        let fitting = frames.find(|frame| {
+            !(cuts_body(subject, frame) || wishes.whole && head.is_cut_by(subject, frame))
+        });
+        if let Some(frame) = fitting
+            && !(wishes.unbroken && head.body_is_broken_by(subject, &frame))
+        {
+            return Some((frame, height / wished));
         }
         height *= 0.98;
         step += 1;
@@ -422,6 +447,35 @@ impl Head {
                 inside && sy < chin - self.height * 0.2 && subject.coarse.at(sx, sy) > 0.5
             })
         })
+    }
+
+    /// Whether the person is much narrower at the frame's lower edge than just above it: something
+    /// that is not the person, held or leant upon, takes a piece out of an arm there.
+    fn body_is_broken_by(&self, subject: &Subject<'_>, frame: &Frame) -> bool {
+        /// How far above the lower edge is looked, and what may be missing on a side, in head heights.
+        const ABOVE: f32 = 0.35;
+        const MISSING: f32 = 0.12;
+        const ROWS: usize = 12;
+        const COLUMNS: usize = 80;
+        let (width, height) = (frame.size.width as f32, frame.size.height as f32);
+        let head = self.height / frame.step;
+        let column = |i: usize| (i as f32 + 0.5) / COLUMNS as f32 * width;
+        let extent = |row: usize| {
+            let y = height - head * ABOVE * row as f32 / ROWS as f32 - 1.0;
+            let is_person = |i: &usize| {
+                let (sx, sy) = frame.to_image(column(*i), y);
+                subject.coarse.at(sx, sy) > 0.5
+            };
+            let left = (0..COLUMNS).find(is_person)?;
+            let right = (0..COLUMNS).rev().find(is_person)?;
+            Some((column(left), column(right)))
+        };
+        let Some(lowest) = extent(0) else {
+            return false;
+        };
+        (1..=ROWS)
+            .filter_map(extent)
+            .any(|(left, right)| (lowest.0 - left).max(right - lowest.1) > head * MISSING)
     }
 
     /// The centre of a frame, in the analysed image.

@@ -9,6 +9,7 @@ pub mod foreground;
 pub mod fringe;
 pub mod guided;
 pub mod noise;
+pub mod outline;
 pub mod spill;
 pub mod u2net;
 
@@ -75,6 +76,11 @@ pub fn solve(
     let eyes = landmarks.point(BRIDGE).1 * per;
     let hairy = hairy(&outline, &band.softness, (eyes, height));
     let alpha = fringe::clear(picture, &alpha, &hairy, height / per);
+    let body = Plane::generate(gw, gh, |x, y| {
+        let below = smoothstep(chin + height * 0.3, chin + height * 0.6, y as f32);
+        below * (1.0 - band.softness.at(x, y))
+    });
+    let alpha = outline::mended(&alpha, &body, height);
     Matte {
         alpha,
         band,
