@@ -78,7 +78,8 @@ pub fn solve(
     let alpha = fringe::clear(picture, &alpha, &hairy, height / per);
     let body = Plane::generate(gw, gh, |x, y| {
         let below = smoothstep(chin + height * 0.3, chin + height * 0.6, y as f32);
-        below * (1.0 - band.softness.at(x, y))
+        let body = below * (1.0 - band.softness.at(x, y));
+        body.max(band.shoulders.at(x, y))
     });
     let alpha = outline::mended(&alpha, &body, height);
     Matte {

@@ -1,6 +1,7 @@
 //! Takes the last of the old background away from the edge: strips, and a glow around hair and
 //! ears, that networks and solver counted to the person although their colours are the background's.
 
+use crate::filter::distance_to;
 use crate::raster::{Kernel, Plane, Raster, Rgb, luma, resize_plane, resize_rgb, smoothstep};
 
 /// How many times smaller the copy is in which colours are looked up.
@@ -9,6 +10,8 @@ const REDUCTION: usize = 4;
 const REACH: f32 = 0.045;
 /// How deep a strip can be, as part of the face's height: standard deviation of a blur.
 const DEPTH: f32 = 0.012;
+/// How wide the mixture of person and background at an edge can be, as part of the face's height.
+const MIXED: f32 = 0.004;
 /// Differences of luma and of chroma that still pass for one colour.
 const LUMA: f32 = 0.06;
 const CHROMA: f32 = 0.03;
@@ -36,10 +39,44 @@ pub fn clear(picture: &Rgb, alpha: &Plane, hairy: &Plane, face_height: f32) -> P
         let rather = background / (background + person + 1e-6);
         smoothstep(0.35, 0.7, background) * smoothstep(0.75, 0.93, rather)
     });
+    let foreign = open(&foreign, alpha, face_height);
     // Neighbours decide together, or the edge would fray.
     let cleared = alpha.zip(&foreign.box_mean(1), |a, f| a * (1.0 - f));
     let foreign = foreign.zip(&crisp, |f, crisp| f * crisp);
     without_slivers(&cleared, &foreign, face_height)
+}
+
+/// What is `foreign` and open to the outside: the inside of a collar may look like the background, but
+/// between them is the collar.
+fn open(foreign: &Plane, alpha: &Plane, face_height: f32) -> Plane {
+    let outside = distance_to(&alpha.map(|a| a < 0.5));
+    // What is thinner is a mixture of both, not the person.
+    let thin = (face_height * MIXED).max(2.0);
+    let (w, h) = (alpha.width(), alpha.height());
+    let mut open = foreign.zip(&outside, |f, d| if d <= thin { f } else { 0.0 });
+    let mut inwards: Vec<(f32, usize)> = outside
+        .data()
+        .iter()
+        .zip(foreign.data())
+        .enumerate()
+        .filter(|(_, (d, f))| **d > thin && **f > 0.0)
+        .map(|(i, (d, _))| (*d, i))
+        .collect();
+    inwards.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    for (d, i) in inwards {
+        let (x, y) = (i % w, i / w);
+        let mut way = 0f32;
+        for ny in y.saturating_sub(1)..=(y + 1).min(h - 1) {
+            for nx in x.saturating_sub(1)..=(x + 1).min(w - 1) {
+                let there = outside.at(nx, ny);
+                if there < d {
+                    way = way.max(if there <= thin { 1.0 } else { open.at(nx, ny) });
+                }
+            }
+        }
+        open.set(x, y, foreign.at(x, y).min(way));
+    }
+    open
 }
 
 /// Where a strip was taken away, what it was mixed with on its outer side may be left, thin as a hair
@@ -240,6 +277,22 @@ mod tests {
         assert!(cleared(RED).at(178, 60) < 0.05);
         // Something red that only the person has.
         assert_eq!(cleared(wall).at(178, 60), 1.0);
+    }
+
+    /// A dark collar's inside before the neck, as dark as the background: the collar lies between them.
+    #[test]
+    fn the_inside_of_a_collar_stays() {
+        let dark = [0.03, 0.03, 0.05];
+        let picture = Rgb::generate(240, 120, |x, _| match x {
+            0..100 | 112..120 => dark,
+            100..112 => [0.2, 0.3, 0.6],
+            _ => SKIN,
+        });
+        let alpha = Plane::generate(240, 120, |x, _| f32::from(u8::from(x >= 100)));
+        let alpha = clear(&picture, &alpha, &Plane::filled(60, 60, 0.0), 500.0);
+        for x in 104..240 {
+            assert_eq!(alpha.at(x, 60), 1.0, "column {x}");
+        }
     }
 
     #[test]

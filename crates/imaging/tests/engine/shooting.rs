@@ -376,6 +376,25 @@ fn the_frame_shows_the_head_from_side_to_side() {
     }
 }
 
+/// A helmet before her arm would leave a stump above the picture's lower edge.
+#[test]
+fn the_frame_ends_above_what_is_held_before_an_arm() {
+    let size = Size {
+        width: 320,
+        height: 400,
+    };
+    let selfie = ENGINE.open(ASTRONAUT).unwrap();
+    let cutout = ENGINE.sitting(&selfie).cutout(Crop::Half, size).unwrap();
+    let alpha = &cutout.matte.alpha;
+    let right = |row: usize| alpha.row(row).iter().rposition(|a| *a > 0.5).unwrap();
+    let lowest = right(size.height - 1);
+    let widest = (size.height * 4 / 5..size.height).map(right).max().unwrap();
+    assert!(lowest + 24 > widest, "{lowest} below {widest}");
+    // Nothing is held here: the frame is as wide as it should be.
+    let cutout = ENGINE.sitting(&PRESIDENT).cutout(Crop::Half, size).unwrap();
+    assert!(!cutout.frame.tightened);
+}
+
 #[test]
 fn photos_without_a_face_are_refused() {
     refused_with(&filled(640, 480, [127; 3]), "no_face");
