@@ -51,7 +51,7 @@ impl Default for Limits {
             shoots: 32,
             webhooks: 192,
             lane_max: 4,
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(15),
         }
     }
 }

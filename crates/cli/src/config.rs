@@ -132,7 +132,7 @@ impl Config {
         within("log_retention_days", log_retention_days, &(1..=36_500))?;
         let keys_in_memory_max = raw.keys_in_memory_max.unwrap_or(200_000);
         within("keys_in_memory_max", keys_in_memory_max, &(1..=10_000_000))?;
-        let job_lease_seconds = raw.job_lease_seconds.unwrap_or(30);
+        let job_lease_seconds = raw.job_lease_seconds.unwrap_or(15);
         within("job_lease_seconds", job_lease_seconds, &(1..=3_600))?;
         let photos_max = u32::try_from(PHOTOS_MAX).unwrap_or(u32::MAX);
         let photos_per_shoot = raw.photos_per_shoot.unwrap_or(40);
@@ -184,14 +184,26 @@ impl Config {
         bound
     }
 
-    /// The same configuration for the demo: its own folder and address, the embedded database.
+    /// The same configuration for the demo: its own folder and address, the embedded database. Of the
+    /// environment it heeds the log's level and where webhooks may go: a receiver to try them with is
+    /// mostly on the same machine.
     pub(crate) fn demo(data_dir: &Path, listen: SocketAddr) -> anyhow::Result<Self> {
-        Self::check(Raw {
-            data_dir: Some(data_dir.to_owned()),
-            listen: Some(listen.to_string()),
-            log: given::variable("HEADSHOT_LOG").or_else(|| Some("warn".to_owned())),
+        const HEEDED: [&str; 4] = [
+            "HEADSHOT_LOG",
+            "HEADSHOT_WEBHOOK_ALLOW_HTTP",
+            "HEADSHOT_WEBHOOK_ALLOW_NETWORKS",
+            "HEADSHOT_WEBHOOK_CA_FILE",
+        ];
+        let mut raw = Raw {
+            log: Some("warn".to_owned()),
             ..Raw::default()
-        })
+        };
+        given::overlay(&mut raw, |name| {
+            HEEDED.contains(&name).then(|| given::variable(name))?
+        })?;
+        raw.data_dir = Some(data_dir.to_owned());
+        raw.listen = Some(listen.to_string());
+        Self::check(raw)
     }
 }
 

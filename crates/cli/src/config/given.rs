@@ -154,7 +154,10 @@ fn aws_variables() -> Vec<(String, String)> {
         .collect()
 }
 
-fn overlay(raw: &mut Raw, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+pub(super) fn overlay(
+    raw: &mut Raw,
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<()> {
     let number = |name: &str| {
         let parse = |text: String| {
             text.parse::<u32>()

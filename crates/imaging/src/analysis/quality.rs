@@ -84,6 +84,13 @@ pub struct Quality {
     /// Variance of the Laplacian on the face as large as a headshot shows it, or as the photo has it.
     #[serde(default = "unmeasured")]
     pub detail: f32,
+    /// Median of the Laplacian over its 95th percentile, on the face as large as a headshot shows it:
+    /// skin changes everywhere a little, paint only where a stroke ends.
+    #[serde(default = "unmeasured")]
+    pub texture: f32,
+    /// Median of the Laplacian there, in levels: noise, or the ground that was painted on.
+    #[serde(default)]
+    pub roughness: f32,
     /// Part of the levels within the face's range of brightness that no pixel has.
     #[serde(default)]
     pub posterised: f32,

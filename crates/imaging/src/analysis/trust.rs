@@ -29,7 +29,9 @@ pub(super) fn measure(
     q: &mut Quality,
 ) {
     let size = q.eye_distance.min(DELIVERED);
-    q.detail = sharpness(&normalise(source, scale, landmarks, size)).0;
+    let delivered = normalise(source, scale, landmarks, size);
+    q.detail = sharpness(&delivered).0;
+    (q.texture, q.roughness) = texture(&delivered);
     q.posterised = posterised(source, scale, landmarks);
     q.evenness = evenness(source, scale, landmarks);
     q.confetti = confetti(source, scale, coarse);
@@ -44,6 +46,26 @@ pub(super) fn measure(
     q.print = print(small, landmarks, coarse);
     q.page = page(small, q, landmarks);
     q.covered = covered(face);
+}
+
+/// Median of the Laplacian's size over its 95th percentile, and that median in levels.
+fn texture(face: &Normalised) -> (f32, f32) {
+    let l = &face.luma;
+    let mut changes = Vec::new();
+    for y in 1..l.height() as i64 - 1 {
+        for x in 1..l.width() as i64 - 1 {
+            if face.outline.at_clamped(x, y) >= 0.5 {
+                let at = |dx: i64, dy: i64| l.at_clamped(x + dx, y + dy);
+                let around = at(-1, 0) + at(1, 0) + at(0, -1) + at(0, 1);
+                changes.push((4.0 * at(0, 0) - around).abs() * 255.0);
+            }
+        }
+    }
+    if changes.is_empty() {
+        return (0.0, 0.0);
+    }
+    let median = quantile(&mut changes, 0.5);
+    (median / quantile(&mut changes, 0.95).max(1e-3), median)
 }
 
 /// The face's bounds in the upload: columns and rows.

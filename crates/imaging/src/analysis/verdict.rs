@@ -69,6 +69,9 @@ use Severity::{Refusal, Warning};
 /// Code of the refusal of a photo that shows somebody else than most photos of its set.
 pub const DIFFERENT_PERSON: &str = "different_person";
 
+/// Texture of skin up to which it is paint, a mask, or skin that a filter has replaced.
+const PAINTED_MAX: f32 = 0.08;
+
 /// Spread of colour below which a face has one tint.
 const ONE_TINT: f32 = 2.0;
 
@@ -183,6 +186,25 @@ pub const RULES: &[Rule] = &[
         limit: AtLeast(0.55),
         reason: "light and pores change skin almost everywhere (0.9 and more, strongly compressed 0.7); an evenly \
                  filled drawing changes only at its lines, a photo made a cartoon of in 0.4",
+    },
+    Rule {
+        code: "painted",
+        severity: Refusal,
+        sentence: "The skin in this photo has no pores: it is a mask, a picture, or smoothed by a filter. \
+                   Please upload a photo without effects.",
+        measure: |q| q.texture,
+        limit: AtLeast(PAINTED_MAX),
+        reason: "skin in photos changes everywhere, as much as 0.13 of what lids and lips do and 0.1 when \
+                 strongly compressed; in cartoons, oil and mosaic filters and on a mask 0.01 to 0.08",
+    },
+    Rule {
+        code: "rough",
+        severity: Refusal,
+        sentence: "The face is covered by noise or strokes in this photo: it is drawn, painted, or was \
+                   taken in too little light. Please upload a photo taken in good light.",
+        measure: |q| q.roughness,
+        limit: AtMost(20.0),
+        reason: "portraits measure 2 to 12, very noisy ones 16, coloured pencil 23 and more",
     },
     Rule {
         code: "blurry",
@@ -359,6 +381,23 @@ pub const RULES: &[Rule] = &[
         limit: AtMost(1200.0),
         reason: "portraits measure up to 640, the contour lines of pencil and cartoon filters 1,500 and \
                  more",
+    },
+    Rule {
+        code: "smoothed",
+        severity: Warning,
+        sentence: "The skin in this photo was smoothed, or the file was compressed a lot. The original \
+                   gives a better result.",
+        // Paint is refused anyway.
+        measure: |q| {
+            if q.texture <= PAINTED_MAX {
+                UNMEASURED
+            } else {
+                q.texture
+            }
+        },
+        limit: AtLeast(0.12),
+        reason: "as for `painted`: retouched magazine portraits measure 0.1, what a strong noise filter \
+                 leaves 0.06 to 0.09",
     },
     Rule {
         code: "document",

@@ -5,10 +5,12 @@ use crate::ENGINE;
 use crate::pictures::{
     self, ASTRONAUT, OBAMA, OBAMA2, blurred, filled, jpeg, png, rotated, scaled, side_by_side,
 };
+use headshot_imaging::OutputFormat;
 use headshot_imaging::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks};
 use headshot_imaging::analysis::quality::Quality;
 use headshot_imaging::analysis::verdict::{Limit, RULES, Severity};
 use headshot_imaging::decode::{Orientation, decode};
+use headshot_imaging::encode::encode;
 use headshot_imaging::filter::polygon;
 use headshot_imaging::raster::{Raster, Rgb8};
 use headshot_imaging::{Selfie, Verdict};
@@ -44,6 +46,8 @@ const SETTERS: &[(&str, Set)] = &[
     ("pixelated", |q, v| q.evenness = v),
     ("damaged", |q, v| q.confetti = v),
     ("not_a_photo", |q, v| q.shading = v),
+    ("painted", |q, v| q.texture = v),
+    ("rough", |q, v| q.roughness = v),
     ("blurry", |q, v| q.sharpness = v),
     ("too_little_detail", |q, v| q.detail = v),
     ("motion_blur", |q, v| q.motion = v),
@@ -65,6 +69,7 @@ const SETTERS: &[(&str, Set)] = &[
         q.back_light = v;
     }),
     ("oversharpened", |q, v| q.detail = v),
+    ("smoothed", |q, v| q.texture = v),
     ("document", |q, v| q.page = v),
     ("print", |q, v| q.print = v),
     ("hair_blends_in", |q, v| q.hair_contrast = v),
@@ -111,6 +116,8 @@ fn measurements_of_an_earlier_engine_stay_without_new_findings() {
         "evenness",
         "confetti",
         "detail",
+        "texture",
+        "roughness",
         "posterised",
         "colours",
         "hue_off",
@@ -126,6 +133,30 @@ fn measurements_of_an_earlier_engine_stay_without_new_findings() {
     }
     let read: Quality = serde_json::from_value(stored).unwrap();
     assert!(Verdict::of(read).findings.is_empty());
+}
+
+#[test]
+fn paint_is_told_from_skin() {
+    for file in [OBAMA, OBAMA2] {
+        let picture = decode(file).unwrap().pixels;
+        // A painter's first strokes leave something of the skin, those over them nothing.
+        let once = pictures::oil(&picture, 8);
+        found(&once, "smoothed");
+        let often = pictures::oil(&pictures::oil(&once, 8), 8);
+        let v = verdict(&often);
+        assert!(!v.usable && v.has("painted") && !v.has("smoothed"), "{v:?}");
+        // Compression alone is not paint.
+        let squeezed = encode(&picture, OutputFormat::Jpeg, 50, "").unwrap();
+        let v = ENGINE.check(&squeezed).unwrap();
+        assert!(!v.has("painted"), "{v:?}");
+    }
+}
+
+#[test]
+fn strokes_all_over_the_face_are_refused() {
+    found(&pictures::grainy(&portrait(), 80), "rough");
+    let v = verdict(&pictures::grainy(&portrait(), 20));
+    assert!(v.usable && !v.has("rough"), "{v:?}");
 }
 
 #[test]

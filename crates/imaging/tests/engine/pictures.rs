@@ -79,6 +79,37 @@ pub(crate) fn rotated(picture: &Rgb8, degrees: f32) -> Rgb8 {
     })
 }
 
+/// An oil painter's strokes: each pixel becomes the mean of the most even of the four squares of `side`
+/// pixels that touch it (Kuwahara's filter).
+pub(crate) fn oil(picture: &Rgb8, side: i64) -> Rgb8 {
+    let source = picture.to_f32();
+    let luma = source.luma();
+    let half = (side / 2) as usize;
+    let means = source.box_mean(half);
+    let spread = luma.map(|v| [v, v * v]).box_mean(half);
+    Raster::generate(picture.width(), picture.height(), |x, y| {
+        let squares = [(-1, -1), (1, -1), (-1, 1), (1, 1)];
+        let places = squares.map(|(dx, dy)| {
+            let (u, v) = (x as i64 + dx * half as i64, y as i64 + dy * half as i64);
+            let [mean, square] = spread.at_clamped(u, v);
+            (square - mean * mean, means.at_clamped(u, v))
+        });
+        let evenest = places.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
+        evenest.unwrap().1.map(|c| (c * 255.0) as u8)
+    })
+}
+
+/// Grain over everything, by up to `strength` levels.
+pub(crate) fn grainy(picture: &Rgb8, strength: i32) -> Rgb8 {
+    let width = picture.width();
+    Raster::generate(width, picture.height(), |x, y| {
+        let grain = (i32::from(hash(y * width + x)) - 128) * strength / 128;
+        picture
+            .at(x, y)
+            .map(|c| (i32::from(c) + grain).clamp(0, 255) as u8)
+    })
+}
+
 /// In the middle of a grey canvas.
 pub(crate) fn on_canvas(picture: &Rgb8, width: usize, height: usize) -> Rgb8 {
     let mut out = filled(width, height, [140, 140, 140]);

@@ -46,24 +46,30 @@ if (form) {
     refused.replaceChildren();
     status.hidden = false;
     let said = "";
+    let taken = 0;
+    const tell = (text) => {
+      const item = document.createElement("li");
+      item.textContent = text;
+      refused.append(item);
+      said = "";
+    };
     for (const [index, file] of files.entries()) {
       status.textContent = `${said} Looking at photo ${index + 1} of ${files.length}: ${file.name}`.trim();
       try {
         const { error, verdict } = await send(file);
-        said = `${file.name}: ${error ?? verdict}`;
-        if (error) {
-          const item = document.createElement("li");
-          item.textContent = `Not taken: ${said}`;
-          refused.append(item);
-        } else await refresh();
+        if (error) tell(`Not taken: ${file.name}: ${error}`);
+        else {
+          taken += 1;
+          said = `${file.name}: ${verdict}`;
+          await refresh();
+        }
       } catch {
-        said = `${file.name}: it did not arrive. Check the connection and try again.`;
-        const item = document.createElement("li");
-        item.textContent = said;
-        refused.append(item);
+        tell(`${file.name}: it did not arrive. Check the connection and try again.`);
       }
     }
-    status.textContent = said;
+    // What was not taken is told by the list.
+    status.textContent = taken === files.length ? said : taken > 0 ? `${taken} of ${files.length} photos taken.` : "";
+    status.hidden = status.textContent === "";
     input.value = "";
     button.disabled = false;
   });

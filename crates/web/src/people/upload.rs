@@ -66,9 +66,12 @@ impl Outcome {
         self.taken.len() + self.problems.len()
     }
 
+    /// A form of which something was taken is no bad request: the page says what was not.
     fn status(&self) -> StatusCode {
         if self.busy {
             StatusCode::SERVICE_UNAVAILABLE
+        } else if !self.taken.is_empty() {
+            StatusCode::OK
         } else {
             StatusCode::BAD_REQUEST
         }
