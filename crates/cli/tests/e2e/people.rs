@@ -821,7 +821,7 @@ fn a_form_that_is_cut_off_loses_no_photo_that_arrived() {
         )
         .body(body);
     let answer = browser.send(request);
-    assert_eq!(answer.status, 400);
+    assert_eq!(answer.status, 200, "the first one was taken");
     let page = answer.text();
     assert!(
         page.contains("<bdi>more.jpg</bdi>: It did not arrive whole."),

@@ -219,6 +219,7 @@ fn json_tells_engine_verdicts_and_files() {
               "luma": "number",
               "motion": "number",
               "mouth_open": "number",
+              "mouth_visibility": "number",
               "page": "number",
               "pitch": "number",
               "posterised": "number",
@@ -226,6 +227,7 @@ fn json_tells_engine_verdicts_and_files() {
               "print": "number",
               "rim_light": "number",
               "roll": "number",
+              "roughness": "number",
               "second_face": "number",
               "shading": "number",
               "sharpness": "number",
@@ -234,6 +236,7 @@ fn json_tells_engine_verdicts_and_files() {
               "skin_hue": "number",
               "smile": "number",
               "stranger": "number",
+              "texture": "number",
               "undecided": "number",
               "upside_down": "number",
               "yaw": "number"

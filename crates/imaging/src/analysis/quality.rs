@@ -44,8 +44,11 @@ pub struct Quality {
     pub pitch: f32,
     /// Head tilted, degrees.
     pub roll: f32,
-    /// Luma around the eyes over luma of the cheeks, 1 when the eyes have clear detail.
+    /// Contrast within the weaker eye over the luma of the cheeks.
     pub eye_visibility: f32,
+    /// Contrast within the mouth over the luma of the cheeks.
+    #[serde(default = "unmeasured")]
+    pub mouth_visibility: f32,
     /// Brighter cheek over darker cheek.
     pub side_light: f32,
     /// Part of the head's surroundings that is burnt out while the face lies in the shade.
@@ -169,7 +172,7 @@ pub fn measure(
     };
     (q.sharpness, q.motion) = sharpness(&face);
     exposure(&face, &mut q);
-    q.eye_visibility = eye_visibility(&face);
+    (q.eye_visibility, q.mouth_visibility) = visibility(&face);
     skin(&face, &mut q);
     head_edge(small, landmarks, coarse, &mut q);
     let images = (source, small, scale);
@@ -318,9 +321,10 @@ fn exposure(face: &Normalised, q: &mut Quality) {
     q.side_light = (left / right).max(right / left);
 }
 
-/// Sunglasses hide the eyes: the region is dark against the cheeks and has no detail.
-fn eye_visibility(face: &Normalised) -> f32 {
-    let (w, h) = (face.luma.width(), face.luma.height());
+/// Contrast within the weaker eye, and within the mouth, over the luma of the cheeks. Iris, white and lashes
+/// differ in every light, and so do lips and what is between them; dark glasses, a hand, a patch or a
+/// phone are even there.
+fn visibility(face: &Normalised) -> (f32, f32) {
     let cheeks: f32 = [50, 280, 205, 425]
         .iter()
         .map(|&i| {
@@ -329,23 +333,16 @@ fn eye_visibility(face: &Normalised) -> f32 {
         })
         .sum::<f32>()
         / 4.0;
-    let cheeks = cheeks.max(0.02);
-    let mut darkness = 0.0;
-    let mut contrast = 0.0;
-    for eye in [&EYE_LEFT, &EYE_RIGHT] {
-        let shape = polygon(w, h, &grown(&face.landmarks.contour(eye), 1.8));
-        let mut values: Vec<f32> = shape
-            .data()
-            .iter()
-            .zip(face.luma.data())
-            .filter(|(s, _)| **s > 0.5)
-            .map(|(_, &v)| v)
-            .collect();
-        darkness += quantile(&mut values, 0.6) / 2.0;
-        contrast += (quantile(&mut values, 0.95) - quantile(&mut values, 0.05)) / 2.0;
-    }
-    let clear = (contrast / cheeks / 0.75).min(1.0);
-    (darkness / cheeks).max(clear).min(1.0)
+    let contrast = |contour: &[usize], growth: f32| {
+        let outline = convex_hull(&face.landmarks.contour(contour));
+        let (w, h) = (face.luma.width(), face.luma.height());
+        let shape = polygon(w, h, &grown(&outline, growth));
+        let inside = shape.data().iter().zip(face.luma.data());
+        let mut values: Vec<f32> = inside.filter(|(s, _)| **s > 0.5).map(|(_, &v)| v).collect();
+        (quantile(&mut values, 0.95) - quantile(&mut values, 0.05)) / cheeks.max(0.02)
+    };
+    let eye = contrast(&EYE_LEFT, 1.3).min(contrast(&EYE_RIGHT, 1.3));
+    (eye, contrast(&LIPS, 1.25))
 }
 
 fn skin(face: &Normalised, q: &mut Quality) {

@@ -269,10 +269,11 @@ pub const RULES: &[Rule] = &[
     Rule {
         code: "sunglasses",
         severity: Refusal,
-        sentence: "The eyes are hidden in this photo. Please take off sunglasses.",
+        sentence: "An eye is hidden in this photo. Please take off sunglasses, and whatever is before it.",
         measure: |q| q.eye_visibility,
-        limit: AtLeast(0.42),
-        reason: "eyes behind clear glasses measure 0.8 and more, behind dark ones below 0.4",
+        limit: AtLeast(0.3),
+        reason: "portraits measure 0.36 and more, also noisy, small or strongly compressed; an eye behind dark or \
+                 mirroring glasses, a hand, a patch or a phone 0.24 and less",
     },
     Rule {
         code: "face_covered",
@@ -282,6 +283,15 @@ pub const RULES: &[Rule] = &[
         limit: AtMost(11.0),
         reason: "something between the nose's tip and the chin has the colour of the skin around the eyes, within 6 \
                  on portraits and 8 on strongly compressed ones, beards included; masks measure 14 and more",
+    },
+    Rule {
+        code: "mouth_hidden",
+        severity: Refusal,
+        sentence: "The mouth is hidden in this photo. Please show your whole face.",
+        measure: |q| q.mouth_visibility,
+        limit: AtLeast(0.32),
+        reason: "portraits measure 0.36 and more, with a closed mouth too; behind fingers 0.28 and less, behind a \
+                 mask of the skin's colour 0.01",
     },
     Rule {
         code: "face_turned_away",

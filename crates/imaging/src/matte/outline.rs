@@ -115,11 +115,13 @@ mod tests {
             right.min(top).clamp(0.0, 1.0)
         });
         let mended = mended(&lapel, &Plane::filled(120, 120, 1.0), 170.0);
-        for y in 40..200 {
-            for x in 40..200 {
-                let (before, after) = (lapel.at(x, y), mended.at(x, y));
-                assert!((before - after).abs() < 0.08, "{x}, {y}: {before} {after}");
-            }
+        for column in 40..118 {
+            let height = |alpha: &Plane| (40..200).map(|y| alpha.at(column, y)).sum::<f32>();
+            let (before, after) = (height(&lapel), height(&mended));
+            assert!(
+                (before - after).abs() < 1.0,
+                "column {column}: {before} {after}"
+            );
         }
     }
 }

@@ -56,6 +56,7 @@ const SETTERS: &[(&str, Set)] = &[
     ("eyes_closed", |q, v| q.eye_openness = v),
     ("sunglasses", |q, v| q.eye_visibility = v),
     ("face_covered", |q, v| q.covered = v),
+    ("mouth_hidden", |q, v| q.mouth_visibility = v),
     ("face_turned_away", |q, v| q.yaw = -v),
     ("different_person", |q, v| q.stranger = v),
     ("people_differ", |q, v| q.undecided = v),
@@ -113,6 +114,7 @@ fn measurements_of_an_earlier_engine_stay_without_new_findings() {
         "upside_down",
         "level_crown",
         "mouth_open",
+        "mouth_visibility",
         "evenness",
         "confetti",
         "detail",
@@ -320,6 +322,40 @@ fn a_mask_is_refused_and_a_beard_is_not() {
     for bare in [OBAMA, OBAMA2, ASTRONAUT] {
         let v = ENGINE.check(bare).unwrap();
         assert!(!v.has("face_covered"), "{v:?}");
+    }
+}
+
+#[test]
+fn whatever_is_before_an_eye_or_the_mouth_is_told() {
+    let l = &PRESIDENT.landmarks;
+    let (left, right, apart) = l.eyes();
+    let good = portrait();
+    // An ellipse of one colour, with the grain of a photo; its half axes in distances of the eyes.
+    let before = |(cx, cy): (f32, f32), (a, b): (f32, f32), colour: [u8; 3]| {
+        let grain = pictures::grainy(&filled(good.width(), good.height(), colour), 8);
+        Raster::generate(good.width(), good.height(), |x, y| {
+            let (u, v) = ((x as f32 - cx) / a, (y as f32 - cy) / b);
+            if u.hypot(v) < apart {
+                grain.at(x, y)
+            } else {
+                good.at(x, y)
+            }
+        })
+    };
+    // A patch, a bandage, fingers.
+    for colour in [[16, 15, 15], [226, 225, 222], [190, 130, 100]] {
+        for eye in [left, right] {
+            found(&before(eye, (0.33, 0.28), colour), "sunglasses");
+        }
+    }
+    let mouth = (
+        f32::midpoint(l.point(13).0, l.point(14).0),
+        f32::midpoint(l.point(13).1, l.point(14).1),
+    );
+    found(&before(mouth, (0.7, 0.42), [190, 130, 100]), "mouth_hidden");
+    for bare in [OBAMA, OBAMA2, ASTRONAUT] {
+        let v = ENGINE.check(bare).unwrap();
+        assert!(v.findings.is_empty(), "{v:?}");
     }
 }
 
