@@ -1,5 +1,5 @@
 //! Cutting the person out: coarse matte, detail on the head, band of doubt, closed-form solution,
-//! refinement to full size, fringes, and foreground colours.
+//! veils, refinement to full size, fringes, the body's outline, and foreground colours.
 
 pub mod band;
 pub mod closed_form;
@@ -12,6 +12,7 @@ pub mod noise;
 pub mod outline;
 pub mod spill;
 pub mod u2net;
+pub mod veil;
 
 use crate::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks, OVAL};
 use crate::filter::{distance_to, grown, polygon};
@@ -72,6 +73,7 @@ pub fn solve(
     let small = resize_rgb(picture, gw, gh, Kernel::Sharp);
     let (solved, effort) = closed_form::solve(&small, &band);
     let solved = band::without_bumps(&solved, &band.shoulders, height);
+    let solved = veil::lifted(&solved, height);
     let alpha = guided::refine(&small, &solved, picture);
     let eyes = landmarks.point(BRIDGE).1 * per;
     let hairy = hairy(&outline, &band.softness, (eyes, height));
