@@ -12,6 +12,7 @@ pub mod noise;
 pub mod outline;
 pub mod spill;
 pub mod u2net;
+pub mod unmix;
 pub mod veil;
 
 use crate::analysis::landmarks::{BRIDGE, CHIN, FOREHEAD, Landmarks, OVAL};
@@ -83,6 +84,12 @@ pub fn solve(
         let body = below * (1.0 - band.softness.at(x, y));
         body.max(band.shoulders.at(x, y))
     });
+    // Hair that is thinner has skin behind it, and no colour to go by.
+    let thick = distance_to(&polygon(gw, gh, &outline).map(|inside| inside > 0.5))
+        .map(|d| smoothstep(height * 0.10, height * 0.16, d))
+        .zip(&body, |far, body| far * (1.0 - body));
+    let hair = hairy.zip(&thick, |hairy, thick| hairy * thick);
+    let alpha = unmix::lowered(picture, &alpha, &hair, height / per);
     let alpha = outline::mended(&alpha, &body, height);
     Matte {
         alpha,

@@ -49,34 +49,39 @@ pub fn clear(picture: &Rgb, alpha: &Plane, hairy: &Plane, face_height: f32) -> P
 /// What is `foreign` and open to the outside: the inside of a collar may look like the background, but
 /// between them is the collar.
 fn open(foreign: &Plane, alpha: &Plane, face_height: f32) -> Plane {
-    let outside = distance_to(&alpha.map(|a| a < 0.5));
+    let (w, h) = ((alpha.width() / 2).max(1), (alpha.height() / 2).max(1));
+    let halved = resize_plane(alpha, w, h, Kernel::Box);
+    let outside = distance_to(&halved.map(|a| a < 0.5));
+    let there = Plane::generate(w, h, |x, y| {
+        let four = [(0, 0), (1, 0), (0, 1), (1, 1)];
+        let at = four.map(|(dx, dy)| foreign.at_clamped(2 * x as i64 + dx, 2 * y as i64 + dy));
+        at.into_iter().fold(0.0, f32::max)
+    });
     // What is thinner is a mixture of both, not the person.
-    let thin = (face_height * MIXED).max(2.0);
-    let (w, h) = (alpha.width(), alpha.height());
-    let mut open = foreign.zip(&outside, |f, d| if d <= thin { f } else { 0.0 });
-    let mut inwards: Vec<(f32, usize)> = outside
-        .data()
-        .iter()
-        .zip(foreign.data())
-        .enumerate()
+    let thin = (face_height * MIXED / 2.0).max(1.0);
+    let mut inwards: Vec<(f32, usize)> = (outside.data().iter().zip(there.data()).enumerate())
         .filter(|(_, (d, f))| **d > thin && **f > 0.0)
         .map(|(i, (d, _))| (*d, i))
         .collect();
     inwards.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut way = outside.map(|d| if d <= thin { 1.0 } else { 0.0 });
     for (d, i) in inwards {
         let (x, y) = (i % w, i / w);
-        let mut way = 0f32;
+        let mut widest = 0f32;
         for ny in y.saturating_sub(1)..=(y + 1).min(h - 1) {
             for nx in x.saturating_sub(1)..=(x + 1).min(w - 1) {
-                let there = outside.at(nx, ny);
-                if there < d {
-                    way = way.max(if there <= thin { 1.0 } else { open.at(nx, ny) });
+                if outside.at(nx, ny) < d {
+                    widest = widest.max(way.at(nx, ny));
                 }
             }
         }
-        open.set(x, y, foreign.at(x, y).min(way));
+        way.set(x, y, there.at(x, y).min(widest));
     }
-    open
+    Plane::generate(alpha.width(), alpha.height(), |x, y| {
+        foreign
+            .at(x, y)
+            .min(way.at((x / 2).min(w - 1), (y / 2).min(h - 1)))
+    })
 }
 
 /// Where a strip was taken away, what it was mixed with on its outer side may be left, thin as a hair
