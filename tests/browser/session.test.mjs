@@ -89,7 +89,7 @@ test("by keyboard alone: verdicts are said and shown in place, headshots appear 
     ]);
     await page.getByText("2 photos can be used.").waitFor();
     const said = page.getByRole("status");
-    await said.getByText(/^obama2\.jpg: (Good|Usable)/).waitFor();
+    await said.getByText(/^obama2\.jpg: (Good|Usable).* 2 of 3 photos taken\.$/).waitFor();
     await page.getByText("Not taken: notes.jpg: This file is not a").waitFor();
     assert.deepEqual(
       await page.getByRole("img", { name: /^Photo / }).evaluateAll((all) => all.map(({ alt }) => alt)),

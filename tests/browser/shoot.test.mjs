@@ -68,6 +68,8 @@ test("an invited person makes, chooses, downloads and erases headshots on a phon
     const text = { name: "notes.jpg", mimeType: "image/jpeg", buffer: Buffer.from("not a photo") };
     await page.getByLabel("Add photos").setInputFiles(text);
     await page.getByText("Not taken: notes.jpg: This file is not a JPEG, PNG, WebP or HEIC photo.").waitFor();
+    assert.ok(await page.getByRole("button", { name: "Upload" }).isEnabled());
+    assert.ok(await page.locator(".upload-status").isHidden(), "it is said once");
     await page.getByLabel("Add photos").setInputFiles([portrait("obama.jpg")]);
     await page.getByText("1 photo can be used.").waitFor();
     await inspect(visitor, "photos");

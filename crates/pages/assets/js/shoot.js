@@ -68,7 +68,8 @@ if (form) {
       }
     }
     // What was not taken is told by the list.
-    status.textContent = taken === files.length ? said : taken > 0 ? `${taken} of ${files.length} photos taken.` : "";
+    const count = taken > 0 && taken < files.length ? `${taken} of ${files.length} photos taken.` : "";
+    status.textContent = count && said ? `${said.replace(/\.?$/, ".")} ${count}` : said || count;
     status.hidden = status.textContent === "";
     input.value = "";
     button.disabled = false;
