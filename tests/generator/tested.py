@@ -1,8 +1,9 @@
 """The reference generator as tests run it: tells each exchange, waits when told, and fails on purpose.
 
-Standard input: the line `go` lets the next generation begin that is `held`; any other line is the list of faults from
-now on, see below. The end of it ends the server. Standard output: a line of JSON with the port, then one for each
-exchange, and for the lines of standard input when they are obeyed.
+Standard input: the line `go` lets the next generation begin that is `held`; `tell` does nothing, but when it is obeyed,
+all that was told before has been read; any other line is the list of faults from now on, see below. The end of it ends
+the server. Standard output: a line of JSON with the port, then one for each exchange, and for the lines of standard
+input when they are obeyed.
 """
 import hashlib
 import json
@@ -122,7 +123,7 @@ threading.Thread(target=listener.serve_forever, daemon=True).start()
 for line in sys.stdin:
     if line.strip() == "go":
         GO.release()
-    else:
+    elif line.strip() != "tell":
         FAULTS.clear()
         FAULTS.update(line.split())
         FAILURES[:] = [500, 503, 429] if has("busy") else []

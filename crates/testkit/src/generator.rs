@@ -56,6 +56,10 @@ impl GeneratorServer {
 
     /// All exchanges up to now: `method`, `path`, `headers`, `request`, `status`, `answer`.
     pub fn exchanges(&mut self) -> &[Value] {
+        if self.input.is_some() {
+            // Each is told before it is answered, but may not have been read yet.
+            self.say("tell");
+        }
         self.told.extend(self.lines.try_iter());
         &self.told
     }
