@@ -91,6 +91,20 @@ fn mean_columns<P: Sample>(rows: &Raster<P>, out: &mut [P], first: usize, radius
     }
 }
 
+impl Plane {
+    /// How much the value changes from one pixel to the next there: to the right, and down.
+    pub fn slope(&self, x: usize, y: usize) -> [f32; 2] {
+        let at = |dx: i64, dy: i64| self.at_clamped(x as i64 + dx, y as i64 + dy);
+        [(at(1, 0) - at(-1, 0)) / 2.0, (at(0, 1) - at(0, -1)) / 2.0]
+    }
+
+    /// Four times the value there less its four neighbours': zero on an even slope.
+    pub fn laplacian(&self, x: usize, y: usize) -> f32 {
+        let at = |dx: i64, dy: i64| self.at_clamped(x as i64 + dx, y as i64 + dy);
+        4.0 * at(0, 0) - at(-1, 0) - at(1, 0) - at(0, -1) - at(0, 1)
+    }
+}
+
 /// Distance in pixels from each pixel to the nearest `true` one (3-4 chamfer, a few per cent off
 /// the true distance). A huge number where there is none.
 pub fn distance_to(mask: &Raster<bool>) -> Plane {

@@ -77,7 +77,8 @@ pub fn solve(
     let solved = veil::lifted(&solved, height);
     let alpha = guided::refine(&small, &solved, picture);
     let eyes = landmarks.point(BRIDGE).1 * per;
-    let hairy = hairy(&outline, &band.softness, (eyes, height));
+    let beside = distance_to(&polygon(gw, gh, &outline).map(|inside| inside > 0.5));
+    let hairy = hairy(&beside, &band.softness, (eyes, height));
     let alpha = fringe::clear(picture, &alpha, &hairy, height / per);
     let body = Plane::generate(gw, gh, |x, y| {
         let below = smoothstep(chin + height * 0.3, chin + height * 0.6, y as f32);
@@ -85,7 +86,7 @@ pub fn solve(
         body.max(band.shoulders.at(x, y))
     });
     // Hair that is thinner has skin behind it, and no colour to go by.
-    let thick = distance_to(&polygon(gw, gh, &outline).map(|inside| inside > 0.5))
+    let thick = beside
         .map(|d| smoothstep(height * 0.10, height * 0.16, d))
         .zip(&body, |far, body| far * (1.0 - body));
     let hair = hairy.zip(&thick, |hairy, thick| hairy * thick);
@@ -101,14 +102,13 @@ pub fn solve(
 
 /// Where an edge may be hair's, 1, although a network is vague there. Beside the jaw it never is, beside
 /// the ears only where the edge is soft.
-fn hairy(outline: &[(f32, f32)], softness: &Plane, (eyes, height): (f32, f32)) -> Plane {
+fn hairy(beside: &Plane, softness: &Plane, (eyes, height): (f32, f32)) -> Plane {
     let (w, h) = (softness.width(), softness.height());
-    let distance = distance_to(&polygon(w, h, outline).map(|inside| inside > 0.5));
     let near = |d: f32, from: f32, to: f32| 1.0 - smoothstep(height * from, height * to, d);
     let below =
         |y: f32, from: f32, to: f32| smoothstep(eyes + height * from, eyes + height * to, y);
     Plane::generate(w, h, |x, y| {
-        let (d, row) = (distance.at(x, y), y as f32);
+        let (d, row) = (beside.at(x, y), y as f32);
         let jaw = near(d, 0.06, 0.10) * below(row, 0.0, 0.1);
         let ear = near(d, 0.20, 0.26) * below(row, -0.2, -0.1);
         1.0 - jaw.max(ear * (1.0 - softness.at(x, y)))

@@ -263,7 +263,7 @@ pub(super) fn sharpness(face: &Normalised) -> (f32, f32) {
             }
             let at = |dx: i64, dy: i64| f64::from(l.at_clamped(x + dx, y + dy)) * 255.0;
             let centre = at(0, 0);
-            let laplacian = 4.0 * centre - at(-1, 0) - at(1, 0) - at(0, -1) - at(0, 1);
+            let laplacian = f64::from(l.laplacian(x as usize, y as usize)) * 255.0;
             sum += laplacian;
             squares += laplacian * laplacian;
             count += 1.0;

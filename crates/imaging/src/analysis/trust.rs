@@ -52,12 +52,10 @@ pub(super) fn measure(
 fn texture(face: &Normalised) -> (f32, f32) {
     let l = &face.luma;
     let mut changes = Vec::new();
-    for y in 1..l.height() as i64 - 1 {
-        for x in 1..l.width() as i64 - 1 {
-            if face.outline.at_clamped(x, y) >= 0.5 {
-                let at = |dx: i64, dy: i64| l.at_clamped(x + dx, y + dy);
-                let around = at(-1, 0) + at(1, 0) + at(0, -1) + at(0, 1);
-                changes.push((4.0 * at(0, 0) - around).abs() * 255.0);
+    for y in 1..l.height().max(1) - 1 {
+        for x in 1..l.width().max(1) - 1 {
+            if face.outline.at(x, y) >= 0.5 {
+                changes.push(l.laplacian(x, y).abs() * 255.0);
             }
         }
     }

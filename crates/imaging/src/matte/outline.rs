@@ -41,8 +41,9 @@ pub fn mended(alpha: &Plane, body: &Plane, face_height: f32) -> Plane {
 /// Where the outline is longer than a smooth one, 1, and not because of a corner.
 fn torn(alpha: &Plane, smooth: &Plane, face_height: f32) -> Plane {
     let along = (face_height * ALONG).max(2.0);
+    // The sum of slopes along an edge is the edge's length.
     let measured = Raster::<[f32; 3]>::generate(alpha.width(), alpha.height(), |x, y| {
-        let [across, down] = slope(alpha, x, y);
+        let [across, down] = alpha.slope(x, y);
         let (wished, turning) = bend(smooth, x, y);
         [across.hypot(down), wished, turning]
     });
@@ -53,17 +54,11 @@ fn torn(alpha: &Plane, smooth: &Plane, face_height: f32) -> Plane {
     })
 }
 
-/// How much alpha changes from pixel to pixel: its sum along an edge is the edge's length.
-fn slope(alpha: &Plane, x: usize, y: usize) -> [f32; 2] {
-    let at = |dx: i64, dy: i64| alpha.at_clamped(x as i64 + dx, y as i64 + dy);
-    [(at(1, 0) - at(-1, 0)) / 2.0, (at(0, 1) - at(0, -1)) / 2.0]
-}
-
 /// The slope's length, and how much it turns within a pixel: its sum along an edge is the angle by which
 /// the edge turns, to one side positive.
 fn bend(smooth: &Plane, x: usize, y: usize) -> (f32, f32) {
     let at = |dx: i64, dy: i64| smooth.at_clamped(x as i64 + dx, y as i64 + dy);
-    let [across, down] = slope(smooth, x, y);
+    let [across, down] = smooth.slope(x, y);
     let squared = across * across + down * down;
     let twice = [
         at(1, 0) - 2.0 * at(0, 0) + at(-1, 0),

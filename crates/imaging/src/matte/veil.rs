@@ -16,8 +16,8 @@ const THIN: [f32; 2] = [0.45, 0.7];
 pub fn lifted(alpha: &Plane, face_height: f32) -> Plane {
     let around = (face_height * AROUND).round().max(1.0) as usize;
     let change = Plane::generate(alpha.width(), alpha.height(), |x, y| {
-        let at = |dx: i64, dy: i64| alpha.at_clamped(x as i64 + dx, y as i64 + dy);
-        (at(1, 0) - at(-1, 0)).hypot(at(0, 1) - at(0, -1)) / 2.0
+        let [across, down] = alpha.slope(x, y);
+        across.hypot(down)
     });
     let [low, high] = EVEN.map(|change| change * FACE / face_height.max(1.0));
     alpha.zip(&change.box_mean(around), |a, change| {
