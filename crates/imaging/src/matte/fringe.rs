@@ -293,10 +293,16 @@ mod tests {
             100..112 => [0.2, 0.3, 0.6],
             _ => SKIN,
         });
-        let alpha = Plane::generate(240, 120, |x, _| f32::from(u8::from(x >= 100)));
-        let alpha = clear(&picture, &alpha, &Plane::filled(60, 60, 0.0), 500.0);
+        // Networks and solver are not quite sure of either.
+        let alpha = Plane::generate(240, 120, |x, _| match x {
+            0..100 => 0.0,
+            100..112 => 0.8,
+            112..120 => 0.96,
+            _ => 1.0,
+        });
+        let cleared = clear(&picture, &alpha, &Plane::filled(60, 60, 0.0), 500.0);
         for x in 104..240 {
-            assert_eq!(alpha.at(x, 60), 1.0, "column {x}");
+            assert!(cleared.at(x, 60) > alpha.at(x, 60) - 0.05, "column {x}");
         }
     }
 
